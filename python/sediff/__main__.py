@@ -1,0 +1,72 @@
+"""`python -m sediff STAGE ...`: one subcommand a stage; each imports only what it needs."""
+from __future__ import annotations
+
+import signal
+import sys
+from importlib import import_module
+
+from sediff import __version__
+from sediff.errors import BadUsage, SediffError
+
+#: stage -> (module with add_arguments(parser) and run(args), or with main(stage, argv); what it does)
+STAGES = {
+    'sim': ('sediff.sim.command', 'simulate a night of raw DECam exposures with its truth'),
+    'calib': ('sediff.isr.calib_command', 'build bias, dome flat and bad-pixel mask from raw exposures'),
+    'plan': ('sediff.flow.plan', 'choose templates for an exposure and write its plan (DAGMaker.sh)'),
+    'sediff': ('sediff.flow.drivers', 'single epoch, verification and difference imaging (SEdiff.sh)'),
+    'se': ('sediff.flow.drivers', 'single epoch only (SE_job_mod.sh)'),
+    'verify': ('sediff.flow.drivers', 'check the template exposures (verifySE.sh)'),
+    'diffimg': ('sediff.flow.drivers', 'difference imaging only (RUN_DIFFIMG_PIPELINE.sh)'),
+    'calibrate': ('sediff.flow.calibrate', 'zero points from reference stars (BLISS-expCalib_Y3apass.py)'),
+    'starcat': ('sediff.flow.starcat', 'SNSTAR and SNVETO lists (makestarcat.py)'),
+    'subtract': ('sediff.subtract.command', 'PSF-matched difference of two aligned images; knows HOTPANTS flags'),
+    'warp': ('sediff.warp.command', 'resample an image onto the pixels of another'),
+    'page': ('sediff.flow.page', 'HTML page of the candidates of an exposure'),
+    'config': ('sediff.flow.config', 'every parameter: value, unit, meaning, origin'),
+    'steps': ('sediff.flow.config', 'the table of steps, as text or as the drawing of scripts/README.md'),
+    'warm': ('sediff.flow.warm', 'compile the numerical kernels once (make setup does it)'),
+}
+
+
+def usage() -> str:
+    """The list of stages."""
+    lines = [f'sediff {__version__}: python -m sediff STAGE ...   (python -m sediff STAGE -h)', '']
+    lines += [f'  {stage:<10} {meaning}' for stage, (_, meaning) in STAGES.items()]
+    return '\n'.join(lines)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run a stage; returns its exit code (0 done, 1 failed, 2 usage, 3 input, 4 data, 75 try again)."""
+    argv = sys.argv[1:] if argv is None else argv
+    if not argv or argv[0] in ('-h', '--help'):
+        print(usage())
+        return 0 if argv else 2
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if argv[0] not in STAGES:
+            raise BadUsage(f'unknown stage {argv[0]!r}; stages are {", ".join(STAGES)}')
+        return _run(argv[0], argv[1:])
+    except SediffError as error:
+        print(f'sediff {argv[0]}: {error}', file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print(f'sediff {argv[0]}: stopped; start it again and it goes on where it was', file=sys.stderr)
+        return 130
+
+
+def _run(stage: str, argv: list[str]) -> int:
+    module = import_module(STAGES[stage][0])
+    if hasattr(module, 'main'):
+        return module.main(stage, argv)
+    from sediff.flow.arguments import Parser
+    parser = Parser(prog=f'python -m sediff {stage}', description=STAGES[stage][1])
+    module.add_arguments(parser)
+    return module.run(parser.parse_args(argv))
+
+
+def _interrupt(number, frame):
+    raise KeyboardInterrupt
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""DECam: CCDs, amplifiers, mask bits, world coordinates."""

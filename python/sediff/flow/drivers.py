@@ -1,0 +1,99 @@
+"""The stages behind SEdiff.sh, SE_job_mod.sh, verifySE.sh and RUN_DIFFIMG_PIPELINE.sh."""
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import replace
+
+from sediff.errors import BadUsage
+from sediff.flow import arguments, exposure
+from sediff.flow.exposure import Options
+from sediff.flow.page import write_page
+from sediff.flow.starcat import write_star_lists
+from sediff.flow.verify import verified_templates
+from sediff.names import Exposure
+from sediff.parameters import Parameters
+
+
+def main(stage: str, argv: list[str]) -> int:
+    """Run a driver stage; returns its exit code."""
+    args = _parser(stage).parse_args(argv)
+    parameters = arguments.read_parameters(args)
+    return {'sediff': _sediff, 'se': _single_epoch, 'verify': _verify, 'diffimg': _diffimg}[stage](args, parameters)
+
+
+def _parser(stage: str) -> argparse.ArgumentParser:
+    parser = arguments.Parser(prog=f'python -m sediff {stage}', description=__doc__)
+    arguments.exposure_arguments(parser, 'wsdiff' if stage in ('verify', 'diffimg') else 'gw')
+    arguments.run_arguments(parser)
+    if stage == 'diffimg':
+        parser.add_argument('--rpnum', required=True, help='processing version, r4p7 (-r)')
+    else:
+        parser.add_argument('--rnum', required=True, help='processing version, first part (-r)')
+        parser.add_argument('--pnum', required=True, help='processing version, second part (-p)')
+    parser.add_argument('--diffimg-version', default='gw8', help='version tag, recorded only (-v)')
+    parser.add_argument('--full-copy', action='store_true', help='keep every intermediate image (-F)')
+    for flag, meaning in (('--template-only', 'stop after single epoch (-t)'),
+                          ('--calibrate', 'photometric calibration (-C)'),
+                          ('--calibrate-only', 'calibrate existing products, no SE (-j)'),
+                          ('--special-y4', 'calibration images of epoch Y4E1 (-Y)')):
+        parser.add_argument(flag, action='store_true', help=meaning)
+    return parser
+
+
+def _exposure(args: argparse.Namespace, parameters: Parameters) -> Exposure:
+    if hasattr(args, 'rpnum'):
+        match = re.fullmatch(r'r([0-9A-Za-z]+?)p([0-9A-Za-z]+)', args.rpnum)
+        if not match:
+            raise BadUsage(f'--rpnum (-r) must look like r4p7, not {args.rpnum!r}')
+        return arguments.exposure_of(args, parameters, match[1], match[2])
+    return arguments.exposure_of(args, parameters, args.rnum, args.pnum)
+
+
+def _options(args: argparse.Namespace, parameters: Parameters) -> Options:
+    if args.full_copy:
+        parameters.set('KEEP_INTERMEDIATE', 'true', '-F')
+    return Options(arguments.ccds_of(args), arguments.workers_of(args, parameters), args.calibrate, args.calibrate_only,
+                   args.overwrite, args.special_y4, args.snstar, args.snveto)
+
+
+def _sediff(args: argparse.Namespace, parameters: Parameters) -> int:
+    target, options = _exposure(args, parameters), _options(args, parameters)
+    outcomes = exposure.run_single_epoch(target, parameters, options)
+    code = exposure.exit_code(outcomes)
+    if args.template_only or all(outcome.code for outcome in outcomes):
+        return code
+    well = [outcome.task.exposure.ccd for outcome in outcomes if not outcome.code]
+    return _difference(target, parameters, replace(options, ccds=well)) or code
+
+
+def _single_epoch(args: argparse.Namespace, parameters: Parameters) -> int:
+    target, options = _exposure(args, parameters), _options(args, parameters)
+    code = exposure.exit_code(exposure.run_single_epoch(target, parameters, options))
+    if not args.template_only and not code:
+        verified_templates(target, parameters, options.ccds, calibrated=args.calibrate)
+    return code
+
+
+def _verify(args: argparse.Namespace, parameters: Parameters) -> int:
+    target, options = _exposure(args, parameters), _options(args, parameters)
+    templates = verified_templates(target, parameters, options.ccds, calibrated=args.calibrate)
+    write_star_lists(target, parameters, templates, options.snstar, options.snveto)
+    return 0 if templates else 4
+
+
+def _diffimg(args: argparse.Namespace, parameters: Parameters) -> int:
+    return _difference(_exposure(args, parameters), parameters, _options(args, parameters))
+
+
+def _difference(target: Exposure, parameters: Parameters, options: Options) -> int:
+    """Verification, star lists, difference imaging, page."""
+    ready = exposure.ready_for_diffimg(target, options.ccds)
+    target = exposure.with_field(target)
+    templates = verified_templates(target, parameters, ready, calibrated=True)
+    write_star_lists(target, parameters, templates, options.snstar, options.snveto)
+    outcomes = exposure.run_diffimg(target, parameters, replace(options, ccds=ready), templates)
+    if any(not outcome.code for outcome in outcomes):
+        print(f'candidates: {write_page(target, parameters)}')
+    short = len(ready) < len(options.ccds)
+    return exposure.exit_code(outcomes) or (3 if short else 0)

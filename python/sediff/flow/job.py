@@ -1,0 +1,75 @@
+"""The work of one CCD, as a worker process runs it."""
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sediff import steps
+from sediff.context import Context
+from sediff.flow.inputs import diffimg_inputs, reference_inputs, single_epoch_inputs
+from sediff.io.locks import lock
+from sediff.names import Exposure, product_path
+from sediff.parameters import Parameters
+from sediff.runner import run_steps
+
+#: Products that make a CCD's single-epoch processing complete.
+SE_COMPLETE = ('immask', 'psf', 'fullcat', 'out')
+
+
+@dataclass(frozen=True)
+class Job:
+    """One CCD of one phase.
+
+    Parameters
+    ----------
+    phase : str
+        'se' or 'diffimg'.
+    calibrate, calibrate_only : bool
+        -C and -j.
+    templates : list of Exposure
+        Template exposures (difference imaging).
+    """
+
+    exposure: Exposure
+    phase: str
+    parameters: Parameters
+    calibrate: bool = False
+    calibrate_only: bool = False
+    overwrite: bool = False
+    special_y4: bool = False
+    templates: list[Exposure] = field(default_factory=list)
+    snstar: str | None = None
+    snveto: str | None = None
+
+
+def run_job(job: Job, send: Callable[[tuple], None]) -> int:
+    """Run a CCD's steps under its lock; returns how many ran."""
+    exposure = job.exposure
+    with lock(_lock_path(exposure), exposure.label()):
+        chosen, external = _single_epoch(job) if job.phase == 'se' else _diffimg(job)
+        context = Context(exposure, job.parameters, external)
+        context.pairs = external.pop('pairs', [])
+        return run_steps(chosen, context, job.overwrite, lambda *event: send(event))
+
+
+def _lock_path(exposure: Exposure) -> Path:
+    return exposure.folder / 'locks' / f'{exposure.expnum}_{exposure.ccd:02d}.lock'
+
+
+def _single_epoch(job: Job) -> tuple[tuple, dict]:
+    calibration = steps.CALIBRATION if job.calibrate or job.calibrate_only else ()
+    if job.calibrate_only or (not job.overwrite and archived(job.exposure)):
+        external = reference_inputs(job.exposure.root, job.parameters) if calibration else {}
+        return calibration, external
+    return (*steps.SE, *calibration), single_epoch_inputs(job.exposure, job.parameters, job.special_y4)
+
+
+def _diffimg(job: Job) -> tuple[tuple, dict]:
+    return steps.DIFFIMG, diffimg_inputs(job.exposure, job.parameters, job.templates, job.snstar, job.snveto)
+
+
+def archived(exposure: Exposure) -> bool:
+    """Whether a CCD's products were brought here complete, without the stamps of their making."""
+    complete = all(product_path(exposure, name).is_file() for name in SE_COMPLETE)
+    return complete and not any(exposure.se_folder.glob('SE*.DONE'))

@@ -1,0 +1,40 @@
+"""One writer at a time: a lock file held for an exposure and CCD."""
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sediff.errors import BadInput, Temporary
+
+
+@contextmanager
+def lock(path: Path, what: str) -> Iterator[None]:
+    """Hold a lock file; it is freed when the process ends, however it ends.
+
+    Raises
+    ------
+    Temporary
+        Another process holds it; the message names that process.
+    BadInput
+        The folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = open(path, 'a+', encoding='utf-8')
+    except OSError as error:
+        raise BadInput(f'cannot write {path}: {error.strerror}; check ROOT and the mode of {path.parent}') from error
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            handle.seek(0)
+            holder = handle.read().strip() or 'another process'
+            raise Temporary(f'{what} is being processed by {holder} (lock {path}); wait for it or stop it') from error
+        handle.truncate(0)
+        handle.write(f'process {os.getpid()} on {socket.gethostname()}\n')
+        handle.flush()
+        yield

@@ -1,0 +1,115 @@
+"""Reads and writes a step's product by its kind (`sediff.names.Product.kind`)."""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from astropy.io.fits import Header
+
+from sediff.errors import BadInput
+from sediff.io import tables
+from sediff.io.atomic import write_text
+from sediff.io.fits import read_ccd, write_ccd
+
+
+def read_product(path: Path, kind: str):
+    """A product as the object its step saved.
+
+    Raises
+    ------
+    BadInput
+        Missing or unreadable; the message names the file.
+    """
+    if not path.is_file():
+        raise BadInput(f'no such file: {path}; run the step that makes it')
+    return _READERS[kind](path)
+
+
+def write_product(path: Path, kind: str, value) -> None:
+    """Write a product atomically."""
+    _WRITERS[kind](path, value)
+
+
+def header_text(header: Header) -> str:
+    """A header as SCAMP writes its `.head`: one 80-character card a line, END."""
+    return '\n'.join(str(card).rstrip() for card in header.cards) + '\nEND\n'
+
+
+def headers_of(text: str) -> list[Header]:
+    """The headers of a `.head` text."""
+    blocks = text.split('\nEND\n')[:-1]
+    return [Header.fromstring(block.strip('\n'), sep='\n') for block in blocks]
+
+
+class _Encoder(json.JSONEncoder):
+    def default(self, o):
+        if isinstance(o, np.generic):
+            return o.item()
+        if isinstance(o, np.ndarray):
+            return o.tolist()
+        return str(o) if isinstance(o, Path) else super().default(o)
+
+
+def write_json(path: Path, value) -> None:
+    """Write JSON atomically; numpy numbers and arrays are allowed, NaN becomes null."""
+    write_text(path, json.dumps(_finite(value), indent=1, cls=_Encoder, allow_nan=False) + '\n')
+
+
+def _finite(value):
+    if isinstance(value, dict):
+        return {str(key): _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return _finite(value.tolist())
+    return None if isinstance(value, (float, np.floating)) and not np.isfinite(value) else value
+
+
+def _ldac(path: Path):
+    from sediff.io.ldac import read_ldac
+    return read_ldac(path)[0]
+
+
+def _write_ldac(path: Path, value) -> None:
+    from sediff.io.ldac import write_ldac
+    catalogue, header = value if isinstance(value, tuple) else (value, Header())
+    write_ldac(path, catalogue, header)
+
+
+def _psf(path: Path):
+    from sediff.io.psfex import read_psf
+    return read_psf(path)
+
+
+def _write_psf(path: Path, value) -> None:
+    from sediff.io.psfex import write_psf
+    write_psf(path, value)
+
+
+_READERS = {
+    'ccd': read_ccd,
+    'ldac': _ldac,
+    'psf': _psf,
+    'text': lambda path: path.read_text(encoding='utf-8'),
+    'json': lambda path: json.loads(path.read_text(encoding='utf-8')),
+    'csv': pd.read_csv,
+    'table': tables.read_table,
+    'header': lambda path: headers_of(path.read_text(encoding='utf-8'))[0],
+    'headers': lambda path: headers_of(path.read_text(encoding='utf-8')),
+    'varnames': tables.read_varnames,
+    'path': lambda path: path,
+}
+_WRITERS = {
+    'ccd': write_ccd,
+    'ldac': _write_ldac,
+    'psf': _write_psf,
+    'text': write_text,
+    'json': write_json,
+    'csv': tables.write_csv,
+    'table': tables.write_table,
+    'header': lambda path, value: write_text(path, header_text(value)),
+    'headers': lambda path, value: write_text(path, ''.join(header_text(header) for header in value)),
+    'varnames': tables.write_varnames,
+}

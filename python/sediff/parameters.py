@@ -1,0 +1,227 @@
+"""Parameters: declared once, read from rc files, the environment and the command line, checked, and traceable."""
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sediff.errors import BadInput, BadUsage
+
+_LINE = re.compile(r'^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$')
+_TRUE, _FALSE = ('true', 'yes', 'on', '1'), ('false', 'no', 'off', '0', '')
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One thing a user can set.
+
+    Parameters
+    ----------
+    name : str
+        Key in the rc file and for `-P name=value`; upper case.
+    default : bool, int, float or str
+        Its type is the parameter's type.
+    unit : str
+        '' for a pure number or text.
+    meaning : str
+        One line for `config`, `-h` and the rc comments.
+    file : str
+        The rc file it belongs to: 'dagmaker', 'se', 'diffimg', 'qc' or 'site'.
+    minimum, maximum : float, optional
+        Allowed range, inclusive.
+    choices : tuple of str, optional
+        Allowed values of a text.
+    """
+
+    name: str
+    default: bool | int | float | str
+    unit: str
+    meaning: str
+    file: str
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] | None = None
+
+    def parse(self, text: str) -> bool | int | float | str:
+        """The typed value of a text; BadUsage says what is wrong with it."""
+        value = self._typed(text)
+        if self.choices and value not in self.choices:
+            raise BadUsage(f'{self.name}={text}: must be one of {", ".join(self.choices)}')
+        if (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
+            raise BadUsage(f'{self.name}={text}: outside {self.minimum} to {self.maximum} {self.unit}'.rstrip())
+        return value
+
+    @property
+    def comment(self) -> str:
+        """Meaning and unit."""
+        return f'{self.meaning} [{self.unit}]' if self.unit else self.meaning
+
+    def _typed(self, text: str):
+        if isinstance(self.default, bool):
+            if text.lower() not in _TRUE + _FALSE:
+                raise BadUsage(f'{self.name}={text}: must be true or false')
+            return text.lower() in _TRUE
+        try:
+            return type(self.default)(text)
+        except ValueError:
+            kind = {int: 'an integer', float: 'a number'}[type(self.default)]
+            raise BadUsage(f'{self.name}={text}: must be {kind}') from None
+
+
+class Parameters(Mapping):
+    """Values of all declared parameters, each with where it came from."""
+
+    def __init__(self, table: Iterable[Parameter]):
+        self.table = {parameter.name: parameter for parameter in table}
+        self._values = {name: parameter.default for name, parameter in self.table.items()}
+        self.origin = dict.fromkeys(self.table, 'default')
+
+    def __getitem__(self, name: str):
+        return self._values[name]
+
+    def __iter__(self):
+        return iter(self._values)
+
+    def __len__(self):
+        return len(self._values)
+
+    def set(self, name: str, text: str, origin: str) -> None:
+        """Set one parameter from text.
+
+        Raises
+        ------
+        BadUsage
+            No such parameter (the message names near ones), or a bad value; the message starts with `origin`.
+        """
+        name = name.upper()
+        if name not in self.table:
+            raise BadUsage(f'{origin}: unknown parameter {name}{self._hint(name)}')
+        try:
+            self._values[name] = self.table[name].parse(text)
+        except BadUsage as error:
+            raise BadUsage(f'{origin}: {error}') from None
+        self.origin[name] = origin
+
+    def read_rc(self, path: Path, file: str) -> None:
+        """Take the values of an rc file.
+
+        Raises
+        ------
+        BadUsage
+            Unknown key, key of another rc file, or bad value; with file and line number.
+        BadInput
+            The file cannot be read.
+        """
+        try:
+            lines = path.read_text(encoding='utf-8').splitlines()
+        except OSError as error:
+            raise BadInput(f'cannot read {path}: {error.strerror}') from error
+        for number, key, text in parse_rc(lines, path):
+            where = f'{path}:{number}'
+            known = self.table.get(key.upper())
+            if known and known.file != file:
+                raise BadUsage(f'{where}: {key} belongs in {rc_name(known.file)}')
+            self.set(key, text, where)
+
+    def _hint(self, name: str) -> str:
+        from difflib import get_close_matches
+        near = get_close_matches(name, self.table, n=3)
+        return f'; did you mean {" or ".join(near)}?' if near else '; `python -m sediff config` lists all'
+
+
+def parse_rc(lines: list[str], path: Path) -> list[tuple[int, str, str]]:
+    """(line number, key, value) of KEY=value lines; comments and quotes are taken off, nothing is executed."""
+    found = []
+    for number, line in enumerate(lines, 1):
+        bare = line.strip()
+        if not bare or bare.startswith('#'):
+            continue
+        match = _LINE.match(line)
+        if not match:
+            raise BadUsage(f'{path}:{number}: not a KEY=value line: {bare}')
+        found.append((number, match[1], _unquote(match[2])))
+    return found
+
+
+def _unquote(text: str) -> str:
+    if len(text) >= 2 and text[0] in '\'"':
+        end = text.find(text[0], 1)
+        if end > 0:
+            return text[1:end]
+    return re.sub(r'\s+#.*$', '', text)
+
+
+def rc_name(file: str) -> str:
+    """`site` lives in rc/site/local.rc, the others in rc/<file>.rc."""
+    return 'rc/site/local.rc' if file == 'site' else f'rc/{file}.rc'
+
+
+def default_rc_folder() -> Path:
+    """SEDIFF_RC, else the rc/ folder beside the package's repository."""
+    return Path(os.environ.get('SEDIFF_RC') or Path(__file__).resolve().parents[2] / 'rc')
+
+
+def load(rc_folder: Path | None = None, overrides: Iterable[str] = (), dagmaker_rc: Path | None = None) -> Parameters:
+    """All parameters: defaults, then rc files, then the environment, then `-P name=value`.
+
+    The environment sets any parameter as SEDIFF_<NAME>; those of the site file also under their plain name.
+
+    Raises
+    ------
+    BadUsage, BadInput
+        As `Parameters.set` and `Parameters.read_rc`.
+    """
+    from sediff.parameter_table import TABLE
+    parameters = Parameters(TABLE)
+    folder = rc_folder or default_rc_folder()
+    if rc_folder and not folder.is_dir():
+        raise BadInput(f'no folder of rc files: {folder}')
+    for file in ('dagmaker', 'se', 'diffimg', 'qc', 'site'):
+        path = folder / rc_name(file).removeprefix('rc/')
+        path = dagmaker_rc if file == 'dagmaker' and dagmaker_rc else path
+        if path.is_file():
+            parameters.read_rc(path, file)
+        elif file == 'dagmaker' and dagmaker_rc:
+            raise BadInput(f'no such rc file: {path}')
+    _from_environment(parameters)
+    for override in overrides:
+        name, equals, text = override.partition('=')
+        if not equals:
+            raise BadUsage(f'-P {override}: must be name=value')
+        parameters.set(name.strip(), text.strip(), '-P')
+    return parameters
+
+
+def _from_environment(parameters: Parameters) -> None:
+    for name, parameter in parameters.table.items():
+        for variable in (f'SEDIFF_{name}', name if parameter.file == 'site' else ''):
+            if variable and os.environ.get(variable):
+                parameters.set(name, os.environ[variable], f'environment {variable}')
+                break
+
+
+def describe(parameters: Parameters) -> str:
+    """Every parameter with value, unit, meaning and origin, grouped by rc file."""
+    lines = []
+    for file in ('dagmaker', 'se', 'diffimg', 'qc', 'site'):
+        lines.append(f'# {rc_name(file)}')
+        for parameter in (p for p in parameters.table.values() if p.file == file):
+            shown = f'{parameter.name}={_shown(parameters[parameter.name])}'
+            lines.append(f'{shown:<36} # {parameter.comment} ({parameters.origin[parameter.name]})')
+        lines.append('')
+    return '\n'.join(lines)
+
+
+def _shown(value) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def rc_text(file: str, table: Iterable[Parameter]) -> str:
+    """The shipped rc file: every key with its default, commented out, unit and meaning above it."""
+    lines = [f'# {rc_name(file)}: KEY=value, parsed and never executed; an unknown key is an error.',
+             '# The values shown are the defaults; take the # off a line to change one.', '']
+    for parameter in (p for p in table if p.file == file):
+        lines += [f'# {parameter.comment}', f'#{parameter.name}={_shown(parameter.default)}']
+    return '\n'.join(lines) + '\n'

@@ -1,0 +1,107 @@
+"""A pool of worker processes, one process a CCD; a worker that is killed is a failed CCD, not a hung run."""
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from multiprocessing.connection import wait
+
+from sediff.errors import SediffError
+
+#: Environment of the workers: one thread each, the pool is the parallelism.
+ONE_THREAD = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a task ended: exit code, message ('' when well), and what the function returned."""
+
+    task: object
+    code: int
+    message: str = ''
+    value: object = None
+
+
+def run_pool(function: Callable, tasks: Sequence, workers: int,
+             listen: Callable[[object, tuple], None] | None = None) -> list[Outcome]:
+    """Run `function(task, send)` for every task in processes of its own, `workers` at a time.
+
+    Parameters
+    ----------
+    function : callable
+        Top-level function; `send(event)` passes a tuple to `listen(task, event)` in this process.
+    workers : int
+        1 runs everything in this process.
+
+    Returns
+    -------
+    list of Outcome, in the order of the tasks.
+    """
+    listen = listen or (lambda task, event: None)
+    if workers <= 1 or len(tasks) <= 1:
+        return [_guarded(function, task, lambda event, task=task: listen(task, event)) for task in tasks]
+    for variable in ONE_THREAD:
+        os.environ.setdefault(variable, '1')
+    context = multiprocessing.get_context('forkserver')
+    context.set_forkserver_preload(['sediff.preload'])
+    return _schedule(context, function, list(tasks), workers, listen)
+
+
+def _schedule(context, function, tasks, workers, listen) -> list[Outcome]:
+    waiting, running, outcomes = list(enumerate(tasks)), {}, {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < workers:
+                number, task = waiting.pop(0)
+                receiver, sender = context.Pipe(duplex=False)
+                process = context.Process(target=_child, args=(function, task, sender), daemon=True)
+                process.start()
+                sender.close()
+                running[receiver] = (number, task, process)
+            for receiver in wait(list(running)):
+                number, task, process = running[receiver]
+                outcome = _receive(receiver, task, process, listen)
+                if outcome is not None:
+                    outcomes[number] = outcome
+                    del running[receiver]
+    finally:
+        for _, _, process in running.values():
+            process.terminate()
+        for _, _, process in running.values():
+            process.join()
+    return [outcomes[number] for number in sorted(outcomes)]
+
+
+def _receive(receiver, task, process, listen) -> Outcome | None:
+    """Take one message; an Outcome when the task has ended."""
+    try:
+        message = receiver.recv()
+    except EOFError:
+        process.join()
+        return Outcome(task, 1, f'the worker died (exit status {process.exitcode}); killed for memory?')
+    if isinstance(message, Outcome):
+        process.join()
+        receiver.close()
+        return message
+    listen(task, message)
+    return None
+
+
+def _child(function, task, sender) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    sender.send(_guarded(function, task, sender.send))
+    sender.close()
+
+
+def _guarded(function, task, send) -> Outcome:
+    try:
+        return Outcome(task, 0, '', function(task, send))
+    except SediffError as error:
+        return Outcome(task, error.exit_code, str(error))
+    except Exception as error:
+        return Outcome(task, 1, f'{type(error).__name__}: {error}\n{traceback.format_exc()}')
