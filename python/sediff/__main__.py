@@ -1,6 +1,7 @@
 """`python -m sediff STAGE ...`: one subcommand a stage; each imports only what it needs."""
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from importlib import import_module
@@ -19,6 +20,7 @@ STAGES = {
     'diffimg': ('sediff.flow.drivers', 'difference imaging only (RUN_DIFFIMG_PIPELINE.sh)'),
     'calibrate': ('sediff.flow.calibrate', 'zero points from reference stars (BLISS-expCalib_Y3apass.py)'),
     'starcat': ('sediff.flow.starcat', 'SNSTAR and SNVETO lists (makestarcat.py)'),
+    'corners': ('sediff.workflow.corners_command', 'corner files of images (getcorners.sh)'),
     'subtract': ('sediff.subtract.command', 'PSF-matched difference of two aligned images; knows HOTPANTS flags'),
     'warp': ('sediff.warp.command', 'resample an image onto the pixels of another'),
     'page': ('sediff.flow.page', 'HTML page of the candidates of an exposure'),
@@ -49,6 +51,9 @@ def main(argv: list[str] | None = None) -> int:
     except SediffError as error:
         print(f'sediff {argv[0]}: {error}', file=sys.stderr)
         return error.exit_code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
     except KeyboardInterrupt:
         print(f'sediff {argv[0]}: stopped; start it again and it goes on where it was', file=sys.stderr)
         return 130

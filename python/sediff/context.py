@@ -74,7 +74,8 @@ class Context:
     def save(self, name: str, value) -> None:
         """Keep a product: on disk, and in memory for the next steps.
 
-        A compressed image is read back, so that a resumed run sees the same pixels as this one.
+        A compressed image is read back, so that a resumed run sees the same pixels as this one. A tuple is a value and
+        the header to write with it; the value is what later steps load.
         """
         product = PRODUCTS[name]
         if product.keep or self.parameters['KEEP_INTERMEDIATE']:
@@ -82,7 +83,7 @@ class Context:
         if str(self.path(name)).endswith('.fz'):
             self._memory.pop(name, None)
         else:
-            self._memory[name] = value
+            self._memory[name] = value[0] if isinstance(value, tuple) else value
 
     def forget(self, needed: set[str]) -> None:
         """Drop what no later step needs."""

@@ -45,6 +45,16 @@ DAGMAKER = [
     P('MIN_EXPTIME', 30.0, 's', 'shortest exposure accepted as search or template', 'dagmaker', 0),
     P('OVERLAP_RADIUS', 2.2, 'deg', 'centres of search and template exposure at most this far apart',
       'dagmaker', 0, 10),
+    P('TEMPLATE_MIN_DAYS', 0.5, 'd', 'exposures nearer in time than this are of the same night, no templates', 'dagmaker', 0),
+    P('JUNK_WORDS', 'zero|flat|test|junk|bias|supernova|slew|pointing|commish|sn-', '',
+      'exposures whose OBJECT or OBSTYPE has one of these, in any case, are no templates', 'dagmaker'),
+    P('SNSTAR_FILENAME', 'SNSTAR_THEEXP_THECCDNUM_rTHERNUMpTHEPNUM.LIST', '',
+      'name of the calibration stars of a search job (-T); empty: none', 'dagmaker'),
+    P('SNVETO_FILENAME', 'SNVETO_THEEXP_THECCDNUM_rTHERNUMpTHEPNUM.LIST', '',
+      'name of the veto stars of a search job (-V); empty: none', 'dagmaker'),
+    P('JOBSUB_GROUP', 'des', '', 'group that grid jobs are submitted for', 'dagmaker'),
+    P('COPY_COMMAND', 'cp -p --', '',
+      'first three words of copy_pairs_for_EXPNUM.sh; on a grid with ifdh: ifdh cp -D', 'dagmaker'),
     P('BLACKLIST', '', '', 'file of exposure numbers never to be used, relative to ROOT', 'dagmaker'),
 ]
 

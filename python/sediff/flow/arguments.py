@@ -76,7 +76,7 @@ def exposure_of(args: argparse.Namespace, parameters: Parameters, rnum: str, pnu
         raise BadUsage(f'--nite (-n) must be YYYYMMDD, not {args.nite!r}')
     if args.band not in BANDS:
         raise BadUsage(f'--band (-b) must be one of {", ".join(BANDS)}, not {args.band!r}')
-    if not re.fullmatch(r'dp[0-9A-Za-z]+', args.season):
+    if not re.fullmatch(r'dp\d{1,4}', args.season):
         raise BadUsage(f'--season (-S) must be dpNN, not {args.season!r}')
     for flag, value in (('-r', rnum), ('-p', pnum), ('--cache (-d)', args.cache), ('--schema (-m)', args.schema)):
         if not re.fullmatch(r'[0-9A-Za-z_]+', value):
@@ -93,13 +93,13 @@ def root_of(parameters: Parameters) -> Path:
 
 
 def ccds_of(args: argparse.Namespace) -> list[int]:
-    """The CCD list of --ccds on that night; 0 is HTCondor's element $PROCESS + 1 of all."""
+    """The CCD list of --ccds on that night; 0 is element $PROCESS + 1 of all, for HTCondor."""
     if args.ccds != '0':
         return parse_ccd_list(args.ccds, args.nite)
     everything = parse_ccd_list('all', args.nite)
-    process = integer('-c 0 with $PROCESS')(os.environ.get('PROCESS', ''))
+    process = integer('-c 0: $PROCESS')(os.environ.get('PROCESS', ''))
     if process >= len(everything):
-        raise BadUsage(f'-c 0: PROCESS={process}, but there are {len(everything)} CCDs')
+        raise BadUsage(f'-c 0: $PROCESS is {process}, there are {len(everything)} CCDs')
     return [everything[process]]
 
 

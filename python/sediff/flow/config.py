@@ -22,4 +22,5 @@ def _steps(drawing: bool) -> str:
     if drawing:
         from sediff.report.steps_drawing import data_flow_markdown
         return data_flow_markdown(steps.ALL, steps.EXTERNAL)
-    return '\n'.join(f'{step.label:<36} {", ".join(step.needs)} -> {", ".join(step.makes)}: {step.doc}' for step in steps.ALL)
+    return '\n'.join(f'{step.label:<36} {", ".join(step.needs)} -> {", ".join(step.makes)}: {step.doc}'
+                     for step in steps.ALL)

@@ -11,7 +11,7 @@ from sediff.errors import BadData, BadInput
 from sediff.io.corners import read_out
 from sediff.names import CALIB_FOLDERS, Exposure, exposure_table, product_path, raw_path, star_list_path
 from sediff.parameters import Parameters
-from sediff.template.overlap import overlaps
+from sediff.template.overlap import pair_ccds
 
 #: Middle of the Y4E1 calibration epoch (20151113-1123), which -Y forces.
 Y4E1_NITE = '20151118'
@@ -108,13 +108,11 @@ def diffimg_inputs(exposure: Exposure, parameters: Parameters, templates: list[E
 
 def overlapping_ccds(exposure: Exposure, templates: list[Exposure]) -> list[TemplateCcd]:
     """Template CCDs, of all template exposures, whose corners overlap this CCD's."""
-    corners = read_out(product_path(exposure, 'out'))['corners'][0]
+    search = read_out(product_path(exposure, 'out'))
     found = []
     for template in templates:
         path = exposure_table(template, 'out')
         if not path.is_file():
             raise BadInput(f'{exposure.label()}: no corner file of template {template.expnum}: {path}; run its SE first')
-        for row in read_out(path):
-            if overlaps(corners, row['corners']):
-                found.append(TemplateCcd(template.with_ccd(int(row['ccdnum']))))
+        found += [TemplateCcd(template.with_ccd(ccd)) for ccd in pair_ccds(search, read_out(path))[exposure.ccd]]
     return found

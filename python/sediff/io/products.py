@@ -11,7 +11,7 @@ from astropy.io.fits import Header
 from sediff.errors import BadInput
 from sediff.io import tables
 from sediff.io.atomic import write_text
-from sediff.io.fits import read_ccd, write_ccd
+from sediff.io.fits import read_ccd, read_image, write_ccd, write_images
 
 
 def read_product(path: Path, kind: str):
@@ -73,9 +73,10 @@ def _ldac(path: Path):
 
 
 def _write_ldac(path: Path, value) -> None:
+    from sediff.catalog.columns import UNITS
     from sediff.io.ldac import write_ldac
     catalogue, header = value if isinstance(value, tuple) else (value, Header())
-    write_ldac(path, catalogue, header)
+    write_ldac(path, catalogue, header, UNITS)
 
 
 def _psf(path: Path):
@@ -88,28 +89,32 @@ def _write_psf(path: Path, value) -> None:
     write_psf(path, value)
 
 
+def _write_stamps(path: Path, value) -> None:
+    from sediff.io.archive import write_stamp_archive
+    write_stamp_archive(path, value)
+
+
 _READERS = {
     'ccd': read_ccd,
     'ldac': _ldac,
     'psf': _psf,
+    'kernel': lambda path: read_image(path)[0],
     'text': lambda path: path.read_text(encoding='utf-8'),
     'json': lambda path: json.loads(path.read_text(encoding='utf-8')),
     'csv': pd.read_csv,
     'table': tables.read_table,
-    'header': lambda path: headers_of(path.read_text(encoding='utf-8'))[0],
     'headers': lambda path: headers_of(path.read_text(encoding='utf-8')),
-    'varnames': tables.read_varnames,
-    'path': lambda path: path,
+    'stamps': lambda path: path,
 }
 _WRITERS = {
     'ccd': write_ccd,
     'ldac': _write_ldac,
     'psf': _write_psf,
+    'kernel': lambda path, value: write_images(path, [('KERNEL', *value)]),
+    'stamps': _write_stamps,
     'text': write_text,
     'json': write_json,
     'csv': tables.write_csv,
     'table': tables.write_table,
-    'header': lambda path, value: write_text(path, header_text(value)),
     'headers': lambda path, value: write_text(path, ''.join(header_text(header) for header in value)),
-    'varnames': tables.write_varnames,
 }

@@ -1,0 +1,149 @@
+"""Amplifiers of a raw DECam CCD: where their pixels lie and how they read out, from the header's section cards."""
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from astropy.io.fits import Header
+
+from sediff.errors import BadData
+
+#: Rows and columns of a piece of an image, 0-based.
+Section = tuple[slice, slice]
+
+AMPLIFIER_NAMES = ('A', 'B')
+_SECTION = re.compile(r'^\s*\[\s*(\d+)\s*:\s*(\d+)\s*,\s*(\d+)\s*:\s*(\d+)\s*\]\s*$')
+
+
+@dataclass(frozen=True)
+class Amplifier:
+    """One of a CCD's two amplifiers.
+
+    Parameters
+    ----------
+    name : str
+        'A' or 'B'.
+    data, bias, pre, post : (slice, slice)
+        Rows and columns, 0-based, in the raw image: pixels, overscan, prescan, and the rows read after the last.
+    ccd : (slice, slice)
+        Where `data` goes in the trimmed image of 4096 x 2048 pixels.
+    flip_y, flip_x : bool
+        Whether an axis must be reversed to put the pixels in the order they are read out.
+    gain : float
+        Electrons per ADU.
+    read_noise : float
+        Electrons.
+    saturate : float
+        ADU.
+    """
+
+    name: str
+    data: Section
+    bias: Section
+    pre: Section
+    post: Section
+    ccd: Section
+    flip_y: bool
+    flip_x: bool
+    gain: float
+    read_noise: float
+    saturate: float
+
+    @property
+    def readout(self) -> Section:
+        """Slices that put this amplifier's own pixels (and back) in readout order."""
+        return slice(None, None, -1 if self.flip_y else 1), slice(None, None, -1 if self.flip_x else 1)
+
+
+def parse_section(text: str) -> Section:
+    """Rows and columns (0-based slices) of a FITS section such as `[57:1080,1:4096]` (1-based, x first, ends included).
+
+    A reversed range (`[2048:1025,4096:1]`) gives a slice with step -1, so that indexing reverses the axis.
+
+    Raises
+    ------
+    BadData
+        The text is no section, or it starts at 0.
+    """
+    match = _SECTION.match(str(text))
+    if not match or '0' in match.groups():
+        raise BadData(f'{text!r} is no image section like [57:1080,1:4096]')
+    x_first, x_last, y_first, y_last = (int(group) for group in match.groups())
+    return _as_slice(y_first, y_last), _as_slice(x_first, x_last)
+
+
+def read_amplifiers(header: Header) -> tuple[Amplifier, ...]:
+    """The amplifiers of a raw CCD's header, A first.
+
+    Raises
+    ------
+    BadData
+        A section, gain, read noise or saturation card is missing, cannot be understood, or is empty.
+    """
+    return tuple(_read_amplifier(header, name) for name in AMPLIFIER_NAMES)
+
+
+def read_trimmed_amplifiers(header: Header) -> tuple[Amplifier, ...]:
+    """The amplifiers of a trimmed image, from CCDSEC, AMPSEC and the gain cards that its header kept.
+
+    `data` and `ccd` are the same; there is no overscan any more (`bias`, `pre` and `post` are empty).
+
+    Raises
+    ------
+    BadData
+        As `read_amplifiers`.
+    """
+    nothing = (slice(0, 0), slice(0, 0))
+    amplifiers = []
+    for name in AMPLIFIER_NAMES:
+        ccd = _section_card(header, f'CCDSEC{name}')
+        amplifiers.append(Amplifier(name, ccd, nothing, nothing, nothing, ccd, *_direction(header, name),
+                                    *_numbers(header, name)))
+    return tuple(amplifiers)
+
+
+def _read_amplifier(header: Header, name: str) -> Amplifier:
+    data, bias, pre, post, ccd = (_section_card(header, f'{kind}SEC{name}')
+                                  for kind in ('DATA', 'BIAS', 'PRE', 'POST', 'CCD'))
+    if _shape(data) != _shape(ccd):
+        raise BadData(f'DATASEC{name} {header[f"DATASEC{name}"]} and CCDSEC{name} {header[f"CCDSEC{name}"]} '
+                      'differ in size; the header is not that of a raw DECam CCD')
+    return Amplifier(name, data, bias, pre, post, ccd, *_direction(header, name), *_numbers(header, name))
+
+
+def _direction(header: Header, name: str) -> tuple[bool, bool]:
+    rows, columns = _section_card(header, f'AMPSEC{name}', may_reverse=True)
+    return rows.step == -1, columns.step == -1
+
+
+def _numbers(header: Header, name: str) -> tuple[float, float, float]:
+    return tuple(_number_card(header, f'{kind}{name}') for kind in ('GAIN', 'RDNOISE', 'SATURAT'))
+
+
+def _section_card(header: Header, keyword: str, may_reverse: bool = False) -> Section:
+    if keyword not in header:
+        raise BadData(f'header card {keyword} is missing; a raw DECam CCD header is needed')
+    try:
+        section = parse_section(header[keyword])
+    except BadData as error:
+        raise BadData(f'header card {keyword}: {error}') from error
+    if not may_reverse and any(part.step == -1 for part in section):
+        raise BadData(f'header card {keyword} = {header[keyword]} has zero width: it ends before it starts')
+    return section
+
+
+def _number_card(header: Header, keyword: str) -> float:
+    value = header.get(keyword)
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise BadData(f'header card {keyword} is {value!r}; a positive number is needed')
+    return float(value)
+
+
+def _as_slice(first: int, last: int) -> slice:
+    if first <= last:
+        return slice(first - 1, last)
+    return slice(first - 1, last - 2 if last > 1 else None, -1)
+
+
+def _shape(section: Section) -> tuple[int, int]:
+    return section[0].stop - section[0].start, section[1].stop - section[1].start

@@ -1,0 +1,1 @@
+"""From detections to candidates: cuts, stamps, features, score, association, forced photometry, fakes."""

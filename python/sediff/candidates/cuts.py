@@ -1,0 +1,219 @@
+"""filterObj: the cuts a detection must pass, each with a name (after Kessler et al. 2015, AJ 150, 172, section 3)."""
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sediff.candidates.texttable import table_text
+from sediff.detect.table import Flag
+from sediff.errors import BadUsage
+
+#: Parameters with defaults; see docs of `apply_cuts` for meaning and unit.
+DEFAULT_CUTS: dict[str, float] = {
+    'min_snr': 5.0,
+    'max_a': 1.5,
+    'min_a': 0.6,
+    'max_elongation': 3.0,
+    'spread_limit': 0.02,
+    'spread_sigma': 3.0,
+    'box': 35,
+    'max_below_2sigma': 200,
+    'max_below_4sigma': 20,
+    'max_below_6sigma': 2,
+    'ring_share': 0.1,
+    'max_masked_core': 0,
+    'max_masked_near': 0.3,
+    'veto_magnitude': 20.0,
+    'veto_scale': 1.0,
+    'reject_dipoles': 1,
+    'reject_edges': 1,
+    'positive_only': 1,
+}
+
+
+@dataclass(frozen=True)
+class CutContext:
+    """What the cuts look at besides the table's row."""
+
+    detections: np.ndarray
+    below: np.ndarray               # (n, 3) pixels below -2, -4, -6 sigma in the box
+    fwhm: float
+    vetoed: np.ndarray              # (n,) bool
+    cuts: Mapping[str, float]
+
+
+def _spread_excess(c: CutContext) -> np.ndarray:
+    limit = c.cuts['spread_limit'] + c.cuts['spread_sigma'] * c.detections['SPREADERR_MODEL']
+    return np.abs(c.detections['SPREAD_MODEL']) > limit
+
+
+def _near_fraction(c: CutContext) -> np.ndarray:
+    return c.detections['NMASK_NEAR'] / (np.pi * (2.0 * c.fwhm) ** 2)
+
+
+def _elongation(c: CutContext) -> np.ndarray:
+    d = c.detections
+    return d['A_IMAGE'] / np.maximum(d['B_IMAGE'], 1e-3)
+
+
+#: Name -> test that is True where the detection fails. The position is the bit; new cuts go to the end.
+CUTS: dict[str, Callable[[CutContext], np.ndarray]] = {
+    'negative': lambda c: (c.detections['SIGN'] < 0) & bool(c.cuts['positive_only']),
+    'low_snr': lambda c: c.detections['SNR'] < c.cuts['min_snr'],
+    'edge': lambda c: (c.detections['FLAGS'] & Flag.EDGE > 0) & bool(c.cuts['reject_edges']),
+    'masked_core': lambda c: c.detections['NMASK_CORE'] > c.cuts['max_masked_core'],
+    'masked_near': lambda c: _near_fraction(c) > c.cuts['max_masked_near'],
+    'below_2sigma': lambda c: c.below[:, 0] >= c.cuts['max_below_2sigma'],
+    'below_4sigma': lambda c: c.below[:, 1] >= c.cuts['max_below_4sigma'],
+    'below_6sigma': lambda c: c.below[:, 2] >= c.cuts['max_below_6sigma'],
+    'too_large': lambda c: c.detections['A_IMAGE'] > c.cuts['max_a'] * np.maximum(c.detections['APSF_IMAGE'], 0.1)
+    * (1.0 + 3.0 / np.maximum(c.detections['SNR'], 3.0)),
+    'too_sharp': lambda c: c.detections['A_IMAGE'] < c.cuts['min_a'] * c.detections['APSF_IMAGE'],
+    'elongated': lambda c: (_elongation(c) > c.cuts['max_elongation']) & (c.detections['SNR'] > 10.0),
+    'spread_model': _spread_excess,
+    'dipole': lambda c: (c.detections['FLAGS'] & Flag.DIPOLE > 0) & bool(c.cuts['reject_dipoles']),
+    'veto_star': lambda c: c.vetoed,
+}
+
+
+@dataclass(frozen=True)
+class CutResult:
+    """Outcome of the cuts.
+
+    Parameters
+    ----------
+    kept : ndarray, (n,) bool
+    reject : ndarray, (n,) int32
+        Sum of 2^k of the failed cuts, k the position in `CUTS`; 0 = kept.
+    below : ndarray, (n, 3) int32
+        Pixels below -2, -4 and -6 sigma in the box.
+    counts : dict
+        Cut name -> number of detections that fail it.
+    """
+
+    kept: np.ndarray
+    reject: np.ndarray
+    below: np.ndarray
+    counts: dict[str, int]
+
+
+def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray, bad: np.ndarray, fwhm: float,
+               veto: np.ndarray | None = None, cuts: Mapping[str, float] | None = None) -> CutResult:
+    """Which detections stay, and why the others go.
+
+    Parameters
+    ----------
+    detections : structured ndarray, (n,)
+        Of `sediff.detect.detect`.
+    difference, sigma : ndarray, (ny, nx) float32
+        Difference image and its noise per pixel (calibrated), same units.
+    bad : ndarray, (ny, nx) bool
+        Unusable pixels; not counted.
+    fwhm : float
+        FWHM of the noise-equivalent Gaussian of the PSF, px (`ScoreImage.fwhm`, which NMASK_NEAR used).
+    veto : structured ndarray, optional
+        Columns x, y (0-based px), mag, and optionally radius (px): stars around which nothing is believed.
+        Without a radius column it is 30 - 2 (mag - 15) px, as in the SNVETO lists.
+    cuts : mapping, optional
+        Overrides of DEFAULT_CUTS: min_snr; max_a, min_a (A_IMAGE over the PSF's; max_a loosened by 1 + 3/SNR);
+        max_elongation (A/B, above S/N 10); spread_limit + spread_sigma * error (|SPREAD_MODEL|); box (px) and
+        max_below_{2,4,6}sigma (pixels, this many reject), ring_share (a pixel only counts if it is also deeper than
+        this share of the source's peak: the matching rings a bright real source leaves do not reject it);
+        max_masked_core (pixels within 2 px), max_masked_near (share
+        within 2 FWHM); veto_magnitude (fainter stars do not veto), veto_scale (times the radius); switches
+        reject_dipoles, reject_edges, positive_only (0 or 1).
+
+    Raises
+    ------
+    BadUsage
+        An unknown cut.
+    """
+    values = merged_cuts(cuts)
+    below = count_below(detections, difference, sigma, bad, int(values['box']), values['ring_share'] * peak_of(
+        detections, fwhm))
+    vetoed = near_veto_star(detections, veto, values['veto_magnitude'], values['veto_scale'])
+    context = CutContext(detections, below, fwhm, vetoed, values)
+    reject = np.zeros(len(detections), np.int32)
+    counts = {}
+    for bit, (name, fails) in enumerate(CUTS.items()):
+        failed = np.asarray(fails(context), bool)
+        reject[failed] |= 1 << bit
+        counts[name] = int(failed.sum())
+    return CutResult(reject == 0, reject, below, counts)
+
+
+def merged_cuts(cuts: Mapping[str, float] | None) -> dict[str, float]:
+    """The defaults with these overrides; BadUsage names an unknown one."""
+    unknown = set(cuts or ()) - set(DEFAULT_CUTS)
+    if unknown:
+        raise BadUsage(f'unknown cut {", ".join(sorted(unknown))}; known are {", ".join(DEFAULT_CUTS)}')
+    return {**DEFAULT_CUTS, **(cuts or {})}
+
+
+def peak_of(detections: np.ndarray, fwhm: float) -> np.ndarray:
+    """Peak pixel of a Gaussian of this FWHM (px) and the PSF flux of each detection: (n,) float."""
+    return np.abs(detections['FLUX_PSF']) * 4.0 * np.log(2.0) / (np.pi * fwhm ** 2)
+
+
+def count_below(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray, bad: np.ndarray, box: int,
+                floor: np.ndarray) -> np.ndarray:
+    """Usable pixels below -2, -4 and -6 sigma and -floor in a box (px) around each detection: (n, 3) int32.
+
+    The sign of a negative detection is turned first. `floor` is (n,), in the units of the difference.
+    """
+    ny, nx = difference.shape
+    out = np.zeros((len(detections), 3), np.int32)
+    for row, detection in enumerate(detections):
+        i, j = round(float(detection['X_IMAGE'])) - 1, round(float(detection['Y_IMAGE'])) - 1
+        cut = (slice(max(j - box // 2, 0), min(j + box // 2 + 1, ny)), slice(max(i - box // 2, 0),
+                                                                           min(i + box // 2 + 1, nx)))
+        usable = ~bad[cut] & (sigma[cut] > 0) & np.isfinite(sigma[cut])
+        value = detection['SIGN'] * difference[cut][usable]
+        ratio = np.where(value < -floor[row], value / sigma[cut][usable], 0.0)
+        out[row] = [np.count_nonzero(ratio < -limit) for limit in (2.0, 4.0, 6.0)]
+    return out
+
+
+def near_veto_star(detections: np.ndarray, veto: np.ndarray | None, magnitude: float, scale: float) -> np.ndarray:
+    """True where a detection lies within the radius of a star brighter than `magnitude`: (n,) bool."""
+    vetoed = np.zeros(len(detections), bool)
+    if veto is None or len(veto) == 0 or len(detections) == 0:
+        return vetoed
+    stars = veto[veto['mag'] < magnitude]
+    radius = stars['radius'] if 'radius' in (stars.dtype.names or ()) else 30.0 - 2.0 * (stars['mag'] - 15.0)
+    tree = cKDTree(np.column_stack([detections['X_IMAGE'] - 1.0, detections['Y_IMAGE'] - 1.0]))
+    for star, reach in zip(stars, scale * np.maximum(radius, 0.0)):
+        vetoed[tree.query_ball_point((star['x'], star['y']), float(reach))] = True
+    return vetoed
+
+
+#: Bit of a reject code for a score below the limit; set after autoScan, not by `apply_cuts`.
+LOW_SCORE = 1 << 30
+
+
+def reject_names(reject: int) -> str:
+    """Names of the cuts in a reject code, joined by commas; 'ok' for 0."""
+    names = [name for bit, name in enumerate(CUTS) if reject >> bit & 1] + ['low_score'] * bool(reject & LOW_SCORE)
+    return ','.join(names) or 'ok'
+
+
+#: Columns of the filterObj table and how they are written.
+_FORMATS = {'X_IMAGE': '.3f', 'Y_IMAGE': '.3f', 'RA': '.7f', 'DEC': '.7f', 'FLUX_PSF': '.2f', 'FLUXERR_PSF': '.2f',
+            'SNR': '.2f', 'CHI2_PSF': '.3f', 'A_IMAGE': '.3f', 'B_IMAGE': '.3f', 'THETA_IMAGE': '.1f',
+            'SPREAD_MODEL': '.5f', 'SPREADERR_MODEL': '.5f', 'DIPOLE_RATIO': '.2f'}
+
+
+def filter_table_text(detections: np.ndarray, result: CutResult, comments: tuple[str, ...] = ()) -> str:
+    """The text of `..._filterObj.out`: every detection with its reject code and its reasons; zero rows are fine."""
+    sky = {} if 'ALPHAWIN_J2000' not in detections.dtype.names else {
+        'RA': detections['ALPHAWIN_J2000'], 'DEC': detections['DELTAWIN_J2000']}
+    names = ('X_IMAGE', 'Y_IMAGE', 'FLUX_PSF', 'FLUXERR_PSF', 'SNR', 'SIGN', 'CHI2_PSF', 'A_IMAGE', 'B_IMAGE',
+             'THETA_IMAGE', 'SPREAD_MODEL', 'SPREADERR_MODEL', 'DIPOLE_RATIO', 'NMASK_CORE', 'NMASK_NEAR', 'FLAGS',
+             'IMAFLAGS_ISO')
+    columns = {'OBJID': detections['NUMBER'], **sky, **{name: detections[name] for name in names},
+               'NPIX_M2': result.below[:, 0], 'NPIX_M4': result.below[:, 1], 'NPIX_M6': result.below[:, 2],
+               'REJECT': result.reject, 'REASON': [reject_names(int(code)) for code in result.reject]}
+    return table_text(columns, _FORMATS, comments)

@@ -1,0 +1,136 @@
+"""Numba kernels of the catalogue: image preparation, smoothing, sums over segments and ellipses."""
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+
+@njit(cache=True)
+def prepare(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, unusable: int, see_through: int, fill: float,
+            clean: np.ndarray, error: np.ndarray, inverse: np.ndarray, bad: np.ndarray) -> int:
+    """Split the pixels in good and bad ones; returns the number of good ones.
+
+    Parameters
+    ----------
+    unusable : int
+        Mask bits whose pixels have no weight, whatever `weight` says.
+    see_through : int
+        Mask bits whose pixels keep their value although they have no weight (error `fill`).
+    fill : float
+        Typical error.
+    clean, error, inverse : ndarray, (ny, nx) float32; bad : ndarray, (ny, nx) bool
+        Overwritten; bad pixels get value 0 and error `fill`; `inverse` is the weight, 0 for pixels without one.
+    """
+    good = 0
+    for j in range(image.shape[0]):
+        for i in range(image.shape[1]):
+            value = image[j, i]
+            known = weight[j, i] > 0.0 and np.isfinite(weight[j, i]) and (mask[j, i] & unusable) == 0
+            usable = np.isfinite(value) and (known or (mask[j, i] & see_through) != 0)
+            known = known and usable
+            bad[j, i] = not usable
+            clean[j, i] = value if usable else np.float32(0.0)
+            inverse[j, i] = weight[j, i] if known else np.float32(0.0)
+            error[j, i] = np.float32(1.0) / np.sqrt(weight[j, i]) if known else np.float32(fill)
+            good += usable
+    return good
+
+
+@njit(cache=True)
+def smooth(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
+    """Convolve with a separable symmetric kernel, zero outside the image.
+
+    Parameters
+    ----------
+    image : ndarray, (ny, nx) float32
+    taps : ndarray, (h + 1,) float32
+        Centre first.
+    """
+    ny, nx = image.shape
+    half = taps.size - 1
+    out = np.zeros_like(image)
+    row = np.zeros(nx, np.float32)
+    padded = np.zeros(nx + 2 * half, np.float32)
+    for j in range(ny):
+        for i in range(nx):
+            row[i] = taps[0] * image[j, i]
+        for k in range(1, half + 1):
+            tap = taps[k]
+            if j - k >= 0:
+                for i in range(nx):
+                    row[i] += tap * image[j - k, i]
+            if j + k < ny:
+                for i in range(nx):
+                    row[i] += tap * image[j + k, i]
+        padded[half:half + nx] = row
+        for i in range(nx):
+            row[i] = taps[0] * padded[half + i]
+        for k in range(1, half + 1):
+            tap = taps[k]
+            for i in range(nx):
+                row[i] += tap * (padded[half + i - k] + padded[half + i + k])
+        out[j] = row
+    return out
+
+
+@njit(cache=True)
+def segment_sums(segmentation: np.ndarray, image: np.ndarray, mask: np.ndarray, bad: np.ndarray, bits: np.ndarray,
+                 peak: np.ndarray) -> None:
+    """OR of the mask and largest pixel of each object; bad pixels that touch an object's pixel count for its bits.
+
+    Parameters
+    ----------
+    segmentation : ndarray, (ny, nx) int32
+        Object number from 1, 0 for none.
+    bits : ndarray, (n,) int32; peak : ndarray, (n,) float32
+        Updated in place.
+    """
+    ny, nx = segmentation.shape
+    for j in range(ny):
+        for i in range(nx):
+            owner = segmentation[j, i]
+            if owner > 0:
+                bits[owner - 1] |= mask[j, i]
+                peak[owner - 1] = max(peak[owner - 1], image[j, i])
+            elif bad[j, i]:
+                if j > 0 and segmentation[j - 1, i] > 0:
+                    bits[segmentation[j - 1, i] - 1] |= mask[j, i]
+                if j < ny - 1 and segmentation[j + 1, i] > 0:
+                    bits[segmentation[j + 1, i] - 1] |= mask[j, i]
+                if i > 0 and segmentation[j, i - 1] > 0:
+                    bits[segmentation[j, i - 1] - 1] |= mask[j, i]
+                if i < nx - 1 and segmentation[j, i + 1] > 0:
+                    bits[segmentation[j, i + 1] - 1] |= mask[j, i]
+
+
+@njit(cache=True)
+def foreign_fraction(segmentation: np.ndarray, bad: np.ndarray, number: np.ndarray, x: np.ndarray, y: np.ndarray,
+                     cxx: np.ndarray, cyy: np.ndarray, cxy: np.ndarray, scale: np.ndarray, reach: np.ndarray,
+                     fraction: np.ndarray, outside: np.ndarray) -> None:
+    """Part of an object's ellipse held by other objects or bad pixels, and whether it leaves the image.
+
+    Parameters
+    ----------
+    cxx, cyy, cxy, scale : ndarray, (n,) float64
+        Ellipse cxx dx^2 + cyy dy^2 + cxy dx dy <= scale^2.
+    reach : ndarray, (n,) float64
+        Half size of the box searched.
+    fraction : ndarray, (n,) float64; outside : ndarray, (n,) bool
+        Overwritten.
+    """
+    ny, nx = segmentation.shape
+    for star in range(x.size):
+        inside, foreign, lost = 0, 0, 0
+        for j in range(int(y[star] - reach[star]), int(y[star] + reach[star]) + 2):
+            dy = j - y[star]
+            for i in range(int(x[star] - reach[star]), int(x[star] + reach[star]) + 2):
+                dx = i - x[star]
+                if cxx[star] * dx * dx + cyy[star] * dy * dy + cxy[star] * dx * dy > scale[star] * scale[star]:
+                    continue
+                inside += 1
+                if j < 0 or i < 0 or j >= ny or i >= nx:
+                    lost += 1
+                elif bad[j, i] or (segmentation[j, i] > 0 and segmentation[j, i] != number[star]):
+                    foreign += 1
+        fraction[star] = foreign / max(inside, 1)
+        outside[star] = lost > 0

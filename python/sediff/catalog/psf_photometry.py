@@ -1,0 +1,163 @@
+"""PSF fluxes of all objects of an image, fitted together, and SPREAD_MODEL."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.spatial import cKDTree
+
+from sediff.catalog.psf_kernels import (
+    add_models,
+    fit_shifts,
+    flux_variances,
+    pair_correlations,
+    solve_fluxes,
+    spread_models,
+)
+from sediff.errors import BadData
+from sediff.psf.model import PsfModel
+from sediff.psf.shape import with_disc
+
+#: Scale length of SPREAD_MODEL's disc over the PSF's FWHM (Desai et al. 2012).
+DISC_SCALE = 1.0 / 16.0
+#: Sweeps of the joint fit at most.
+SWEEPS = 30
+#: Rounds of position fits for stars with neighbours, and the greatest total move in pixels.
+ROUNDS, REACH = 3, 1.5
+
+
+@dataclass
+class PsfPhotometry:
+    """PSF measurements of n objects.
+
+    Parameters
+    ----------
+    x, y : ndarray, (n,) float64, 0-based pixels
+        Where the PSF was placed.
+    flux, flux_error : ndarray, (n,) float64
+        Error 0 (and flux 0) where no usable pixel lies under the PSF.
+    spread, spread_error : ndarray, (n,) float64
+    residual : ndarray, (ny, nx) float32
+        The image less all models.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    flux: np.ndarray
+    flux_error: np.ndarray
+    spread: np.ndarray
+    spread_error: np.ndarray
+    residual: np.ndarray
+
+
+def psf_photometry(image: np.ndarray, weight: np.ndarray, psf: PsfModel, x: np.ndarray, y: np.ndarray, *,
+                   gain: float = 1.0, fit_blends: bool = True) -> PsfPhotometry:
+    """Fit PSFs of given positions to an image.
+
+    Parameters
+    ----------
+    image : ndarray, (ny, nx) float32
+        Sky-subtracted, every pixel finite.
+    weight : ndarray, (ny, nx) float32
+        Inverse variance of sky and read noise, 0 where unusable.
+    psf : PsfModel
+    x, y : ndarray, (n,) float64
+        0-based positions.
+    gain : float
+        Electrons per flux unit, for the objects' own noise.
+    fit_blends : bool
+        Also fit the positions of objects with a neighbour within 2.5 FWHM.
+
+    Returns
+    -------
+    result : PsfPhotometry
+
+    Raises
+    ------
+    BadData
+        Shapes differ, positions are not finite, or the PSF has no FWHM.
+
+    Notes
+    -----
+    Weights are those of the sky, so that flux is linear in the pixels and an imperfect PSF scales all stars alike; the
+    errors hold the objects' own noise too. The joint normal equations are solved by Gauss-Seidel sweeps. The error of
+    a star with neighbours grows by (1 - c^2)^-1/2, c being the correlation with the nearest one's PSF.
+    """
+    _check(image, weight, psf, x, y)
+    x, y = np.array(x, float), np.array(y, float)
+    stars = _Field(image, weight, psf, x, y)
+    crowd, pairs = _neighbours(x, y, 2.5 * psf.fwhm)
+    stars.solve()
+    for _ in range(ROUNDS if fit_blends and crowd.size else 0):
+        stars.move(crowd)
+        stars.solve()
+    variance, worst = np.zeros(x.size), np.zeros(x.size)
+    flux_variances(image, stars.residual, weight, stars.stamps, stars.near_x, stars.near_y, float(gain), variance)
+    pair_correlations(stars.stamps, stars.near_x, stars.near_y, pairs, worst)
+    error = np.sqrt(variance / (1.0 - np.minimum(worst, 0.95)))
+    spread, spread_error = _spread(image, weight, psf, stars, float(gain))
+    return PsfPhotometry(stars.x, stars.y, stars.flux, error, spread, spread_error, stars.residual)
+
+
+class _Field:
+    """Stars of one image under joint fit."""
+
+    def __init__(self, image: np.ndarray, weight: np.ndarray, psf: PsfModel, x: np.ndarray, y: np.ndarray) -> None:
+        self.weight, self.psf, self.x, self.y = weight, psf, x, y
+        self.start_x, self.start_y = x.copy(), y.copy()
+        self.residual = image.copy()
+        self.size = psf.default_size()
+        self.near_x, self.near_y = (np.floor(a + 0.5).astype(np.int64) for a in (x, y))
+        self.stamps = psf.images(x, y, self.size)
+        self.flux, self.norm = np.zeros(x.size), np.zeros(x.size)
+
+    def solve(self) -> None:
+        """Fluxes at the present positions, brightest first."""
+        rows = np.clip(self.near_y, 0, self.residual.shape[0] - 1)
+        columns = np.clip(self.near_x, 0, self.residual.shape[1] - 1)
+        order = np.argsort(-(self.flux if self.flux.any() else self.residual[rows, columns].astype(float)))
+        solve_fluxes(self.residual, self.weight, self.stamps, self.near_x, self.near_y, order, self.flux, self.norm,
+                     SWEEPS)
+
+    def move(self, rows: np.ndarray) -> None:
+        """One step of the positions of `rows`; stamps and residual follow."""
+        shift = np.zeros((rows.size, 2))
+        fit_shifts(self.residual, self.weight, self.stamps, self.near_x, self.near_y, rows, self.flux, shift)
+        shift = np.clip(shift, -0.5, 0.5)
+        self._add(rows, self.flux[rows])
+        self.x[rows] = np.clip(self.x[rows] + shift[:, 0], self.start_x[rows] - REACH, self.start_x[rows] + REACH)
+        self.y[rows] = np.clip(self.y[rows] + shift[:, 1], self.start_y[rows] - REACH, self.start_y[rows] + REACH)
+        self.near_x[rows] = np.floor(self.x[rows] + 0.5).astype(np.int64)
+        self.near_y[rows] = np.floor(self.y[rows] + 0.5).astype(np.int64)
+        self.stamps[rows] = self.psf.images(self.x[rows], self.y[rows], self.size)
+        self._add(rows, -self.flux[rows])
+
+    def _add(self, rows: np.ndarray, flux: np.ndarray) -> None:
+        add_models(self.residual, self.stamps[rows], self.near_x[rows], self.near_y[rows], flux)
+
+
+def _spread(image, weight, psf: PsfModel, stars: _Field, gain: float) -> tuple[np.ndarray, np.ndarray]:
+    spread, error = np.zeros(stars.x.size), np.zeros(stars.x.size)
+    discs = with_disc(psf, DISC_SCALE * psf.fwhm).images(stars.x, stars.y, stars.size)
+    spread_models(image, stars.residual, weight, stars.stamps, discs, stars.near_x, stars.near_y, stars.flux, gain,
+                  spread, error)
+    return spread, error
+
+
+def _neighbours(x: np.ndarray, y: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that have a neighbour within `radius`, and the pairs: (m, 2) int64."""
+    if x.size < 2:
+        return np.zeros(0, np.int64), np.zeros((0, 2), np.int64)
+    pairs = cKDTree(np.stack([x, y], axis=1)).query_pairs(radius, output_type='ndarray').astype(np.int64)
+    return np.unique(pairs), pairs.reshape(-1, 2)
+
+
+def _check(image, weight, psf: PsfModel, x, y) -> None:
+    if image.ndim != 2 or image.shape != weight.shape:
+        raise BadData(f'image {image.shape} and weight {weight.shape} differ in shape')
+    if image.dtype != np.float32 or weight.dtype != np.float32:
+        raise BadData(f'image and weight must be float32, got {image.dtype} and {weight.dtype}')
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise BadData('positions for PSF photometry must be finite')
+    if not psf.fwhm > 0:
+        raise BadData('the PSF model has no FWHM; fit it again')

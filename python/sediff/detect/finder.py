@@ -1,0 +1,87 @@
+"""Detection on a difference image: score, peaks, measurements."""
+from __future__ import annotations
+
+import numpy as np
+
+from sediff.detect.matched import PsfAt, ScoreImage, checked_psf, inverse_variance, score_image
+from sediff.detect.measure import Planes, measure
+from sediff.detect.peaks import find_peaks, psf_correlation
+from sediff.detect.table import DETECTION_DTYPE
+from sediff.errors import BadData
+
+
+def detect(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt, threshold: float = 5.0,
+           mask: np.ndarray | None = None, merge_radius: float = 1.0, dipole_radius: float = 1.4,
+           dipole_threshold: float = 4.0, coverage: float = 0.5, tile: int = 512,
+           max_detections: int = 20000) -> np.ndarray:
+    """Sources of both signs in a difference image.
+
+    Parameters
+    ----------
+    difference, variance : ndarray, (ny, nx) float32
+        Difference image and its variance (units squared); noise uncorrelated between pixels.
+    bad : ndarray, (ny, nx) bool
+        True where a pixel must not be used.
+    psf_at : callable
+        ``psf_at(x, y, size)`` gives the (size, size) unit-flux PSF at 0-based x, y.
+    threshold : float
+        Least significance, sigma.
+    mask : ndarray, (ny, nx) uint16, optional
+        Mask plane reported in IMAFLAGS_ISO.
+    merge_radius : float
+        Peaks of one sign closer than this are one source, FWHM.
+    dipole_radius : float
+        How far to look for an opposite peak, FWHM.
+    dipole_threshold : float
+        Least significance of such a peak, sigma.
+    coverage : float
+        Least share of the PSF's weight, sum(p^2), on usable pixels.
+    tile : int
+        Side of the squares in which the filter's PSF is constant, px.
+    max_detections : int
+        More peaks than this mean that the subtraction failed.
+
+    Returns
+    -------
+    detections : structured ndarray, (n,) of DETECTION_DTYPE
+        The most significant first.
+
+    Raises
+    ------
+    BadInput
+        Planes of different shape, or a PSF that is no stamp.
+    BadData
+        No usable pixel, or more than `max_detections` peaks.
+
+    Notes
+    -----
+    Errors are those of `variance` times the score's noise scale (see `sediff.detect.matched.score_image`). The flux is
+    taken at the fitted position, which favours it by about flux / SNR^2.
+    """
+    scored = score_image(difference, variance, bad, psf_at, tile=tile)
+    return detect_on_score(scored, difference, variance, bad, psf_at, threshold, mask, merge_radius, dipole_radius,
+                           dipole_threshold, coverage, max_detections)
+
+
+def detect_on_score(scored: ScoreImage, difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt,
+                    threshold: float = 5.0, mask: np.ndarray | None = None, merge_radius: float = 1.0,
+                    dipole_radius: float = 1.4, dipole_threshold: float = 4.0, coverage: float = 0.5,
+                    max_detections: int = 20000) -> np.ndarray:
+    """As `detect`, on a score image made before (so that its noise scale can be reported)."""
+    ny, nx = difference.shape
+    psf = checked_psf(psf_at, nx // 2, ny // 2, scored.size)
+    rows, columns = find_peaks(scored.score, threshold, merge_radius * scored.fwhm,
+                               psf_correlation(psf, scored.size // 2))
+    if len(rows) > max_detections:
+        raise BadData(f'{len(rows)} peaks above {threshold} sigma (at most {max_detections} allowed): the subtraction '
+                      'failed or its variance is wrong; look at the difference image')
+    weight = inverse_variance(difference, variance, bad) / np.float32(scored.noise_scale ** 2)
+    plane = np.zeros(difference.shape, np.uint16) if mask is None else mask.astype(np.uint16, copy=False)
+    clean = np.where(weight > 0, difference, 0).astype(np.float32)
+    planes = Planes(clean, weight, weight <= 0, plane, scored, psf_at)
+    table = np.zeros(len(rows), DETECTION_DTYPE)
+    kept = np.array([measure(planes, j, i, table[n], dipole_radius, dipole_threshold, coverage)
+                     for n, (j, i) in enumerate(zip(rows, columns))], bool)
+    table = table[kept]
+    table['NUMBER'] = np.arange(1, len(table) + 1)
+    return table

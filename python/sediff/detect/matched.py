@@ -1,0 +1,166 @@
+"""The score image: a matched filter of the difference in units of its own noise."""
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.fft import irfft2, next_fast_len, rfft2
+
+from sediff.errors import BadData, BadInput
+
+PsfAt = Callable[[float, float, int], np.ndarray]
+
+FWHM_OF_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
+
+
+@dataclass(frozen=True)
+class ScoreImage:
+    """A matched-filter significance map.
+
+    Parameters
+    ----------
+    score : ndarray, (ny, nx) float32
+        Significance of a point source at each pixel, signed; robust sigma 1 in empty sky; 0 where unusable.
+    noise_scale : float
+        Robust sigma of the score before calibration: how many times larger the noise is than `variance` says.
+    median : float
+        Median of the calibrated score: 0 when the sky of the difference is well subtracted.
+    fwhm : float
+        FWHM of a Gaussian with the noise-equivalent area of the PSF at the image's centre, px.
+    size : int
+        Side of the PSF stamps used, px.
+    """
+
+    score: np.ndarray
+    noise_scale: float
+    median: float
+    fwhm: float
+    size: int
+
+
+def inverse_variance(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray) -> np.ndarray:
+    """1/variance (float32), 0 where a pixel is bad, not finite, or has no positive variance."""
+    usable = ~bad & np.isfinite(difference) & np.isfinite(variance) & (variance > 0)
+    weight = np.zeros(difference.shape, np.float32)
+    np.divide(np.float32(1.0), variance, out=weight, where=usable)
+    return weight
+
+
+def psf_fwhm(psf: np.ndarray) -> float:
+    """FWHM (px) of the Gaussian with the same noise-equivalent area, 1/sum(p^2) = 4 pi sigma^2."""
+    return float(FWHM_OF_SIGMA * np.sqrt(1.0 / (4.0 * np.pi * np.sum(psf.astype(np.float64) ** 2))))
+
+
+def score_image(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt,
+                tile: int = 512, size: int | None = None) -> ScoreImage:
+    """Significance of a point source at every pixel.
+
+    Parameters
+    ----------
+    difference, variance : ndarray, (ny, nx) float32
+        Difference image and its variance per pixel (same units, squared); noise taken as uncorrelated.
+    bad : ndarray, (ny, nx) bool
+        True where a pixel must not be used.
+    psf_at : callable
+        ``psf_at(x, y, size)`` gives the (size, size) PSF of unit flux at 0-based x, y.
+    tile : int
+        Side of the squares in which the PSF is held constant, px.
+    size : int, optional
+        Odd side of the PSF stamps, px; default five times the FWHM.
+
+    Raises
+    ------
+    BadInput
+        The planes differ in shape or the PSF stamp is not usable.
+    BadData
+        Not one usable pixel.
+
+    Notes
+    -----
+    score = sum(d p / v) / sqrt(sum(p^2 / v)), the maximum-likelihood flux over its error (e.g. Zackay, Ofek &
+    Gal-Yam 2016, ApJ 830, 27), divided by its own robust sigma in the image. Sums run as FFT correlations in tiles.
+    """
+    check_planes(difference, variance, bad)
+    weight = inverse_variance(difference, variance, bad)
+    if not weight.any():
+        raise BadData('the difference image has no usable pixel (all masked or without variance); look at its mask')
+    ny, nx = difference.shape
+    fwhm = psf_fwhm(checked_psf(psf_at, nx / 2, ny / 2, 51))
+    size = size or 2 * min(25, max(7, int(np.ceil(2.5 * fwhm)))) + 1
+    weighted = np.where(weight > 0, difference, 0).astype(np.float32) * weight
+    score = np.zeros((ny, nx), np.float32)
+    for core, window in _tiles(ny, nx, tile, size // 2):
+        y, x = (0.5 * (s.start + s.stop - 1) for s in core)
+        psf = checked_psf(psf_at, round(x), round(y), size)
+        score[core] = _score_tile(_padded(weighted, window), _padded(weight, window), psf)
+    scale, median = _calibration(score)
+    score /= np.float32(scale)
+    return ScoreImage(score, scale, median / scale, fwhm, size)
+
+
+def check_planes(difference: np.ndarray, *others: np.ndarray) -> None:
+    """Raise BadInput unless all planes are two-dimensional and of one shape."""
+    shapes = {plane.shape for plane in (difference, *others)}
+    if len(shapes) != 1 or difference.ndim != 2:
+        raise BadInput(f'difference, variance and mask must be images of one shape; they are {sorted(shapes)}')
+
+
+def checked_psf(psf_at: PsfAt, x: float, y: float, size: int) -> np.ndarray:
+    """The PSF at a position as float32, or BadInput when it is not a positive finite stamp of that size."""
+    psf = np.asarray(psf_at(x, y, size), np.float32)
+    if psf.shape != (size, size) or not np.isfinite(psf).all() or not psf.sum() > 0:
+        raise BadInput(f'the PSF at x={x:.1f} y={y:.1f} is not a finite ({size}, {size}) image of positive flux; '
+                       'look at the PSF model of this CCD')
+    return psf
+
+
+def _tiles(ny: int, nx: int, tile: int, halo: int) -> Iterator[tuple[tuple[slice, slice], tuple[int, int, int, int]]]:
+    for y0 in range(0, ny, tile):
+        for x0 in range(0, nx, tile):
+            y1, x1 = min(y0 + tile, ny), min(x0 + tile, nx)
+            yield (slice(y0, y1), slice(x0, x1)), (y0 - halo, y1 + halo, x0 - halo, x1 + halo)
+
+
+def _padded(image: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
+    """The window of an image, zero outside it."""
+    y0, y1, x0, x1 = window
+    out = np.zeros((y1 - y0, x1 - x0), image.dtype)
+    ys, xs = slice(max(y0, 0), min(y1, image.shape[0])), slice(max(x0, 0), min(x1, image.shape[1]))
+    out[ys.start - y0:ys.stop - y0, xs.start - x0:xs.stop - x0] = image[ys, xs]
+    return out
+
+
+def _score_tile(weighted: np.ndarray, weight: np.ndarray, psf: np.ndarray) -> np.ndarray:
+    shape = tuple(next_fast_len(n, real=True) for n in weighted.shape)
+    halo = psf.shape[0] // 2
+    keep = tuple(slice(2 * halo, n) for n in weighted.shape)
+    flipped = psf[::-1, ::-1]
+    numerator = irfft2(rfft2(weighted, shape) * rfft2(flipped, shape), shape)[keep]
+    squared = irfft2(rfft2(weight, shape) * rfft2(flipped ** 2, shape), shape)[keep]
+    floor = np.float32(1e-5 * weight.max() * np.sum(psf ** 2))
+    score = np.zeros_like(numerator)
+    np.divide(numerator, np.sqrt(np.maximum(squared, floor)), out=score, where=squared > max(floor, 0))
+    return score
+
+
+def _calibration(score: np.ndarray) -> tuple[float, float]:
+    """Robust sigma and median of the score on a third of the rows and columns.
+
+    From the quartiles, twice more without what lies beyond 2.5 sigma (sources); the quartiles of a normal law cut
+    there are at 0.66482 sigma instead of 0.67449.
+    """
+    sample = score[::3, ::3]
+    sample = sample[sample != 0]
+    if sample.size < 16:
+        sample = score[score != 0]
+    low, median, high = np.percentile(sample, (25, 50, 75)) if sample.size else (0.0, 0.0, 0.0)
+    sigma = (high - low) / (2 * 0.67449)
+    for _ in range(2):
+        inner = sample[np.abs(sample - median) < 2.5 * sigma]
+        if inner.size:
+            low, median, high = np.percentile(inner, (25, 50, 75))
+            sigma = (high - low) / (2 * 0.66482)
+    if not sigma > 0:
+        raise BadData('the difference image has no noise (its score is constant); look at the subtraction')
+    return float(sigma), float(median)

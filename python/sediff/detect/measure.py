@@ -1,0 +1,144 @@
+"""Measure one detection: position, PSF flux, aperture flux, shape, dipole, mask."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from sediff.detect.kernels import (
+    aperture_sums,
+    chi_square,
+    mask_counts,
+    opposite_peak,
+    psf_flux_sums,
+    psf_normal_equations,
+)
+from sediff.detect.matched import FWHM_OF_SIGMA, PsfAt, ScoreImage, checked_psf
+from sediff.detect.shape import ellipse, spread_model
+from sediff.detect.table import Flag
+
+APERTURE = 5.0          # px, radius of FLUX_APER
+CORE = 2.0              # px, radius of NMASK_CORE
+
+
+@dataclass(frozen=True)
+class Planes:
+    """What the measurements read: all (ny, nx)."""
+
+    difference: np.ndarray      # float32
+    weight: np.ndarray          # float32, inverse variance after noise calibration, 0 = unusable
+    bad: np.ndarray             # bool, unusable (weight 0)
+    mask: np.ndarray            # uint16, bits to report
+    scored: ScoreImage
+    psf_at: PsfAt
+
+
+def measure(planes: Planes, j: int, i: int, row: np.void, dipole_radius: float, dipole_threshold: float,
+            coverage: float) -> bool:
+    """Fill the row of the peak at 0-based pixel (j, i); False when too little of its PSF is on usable pixels.
+
+    Parameters
+    ----------
+    row : numpy.void
+        One row of `sediff.detect.table.DETECTION_DTYPE`, filled in place.
+    dipole_radius : float
+        How far to look for an opposite peak, FWHM.
+    dipole_threshold : float
+        Least |score| of such a peak, sigma.
+    coverage : float
+        Least share of sum(p^2) on usable pixels.
+    """
+    score = planes.scored.score
+    x, y, error_x, error_y, converged = _centroid(planes, j, i)
+    if not _fill_fluxes(planes, row, x, y, coverage):
+        return False
+    row['X_IMAGE'], row['Y_IMAGE'], row['ERRX_IMAGE'], row['ERRY_IMAGE'] = x + 1.0, y + 1.0, error_x, error_y
+    row['XPEAK_IMAGE'], row['YPEAK_IMAGE'], row['SCORE'] = i + 1, j + 1, score[j, i]
+    if not converged:
+        row['FLAGS'] |= Flag.CENTROID
+    worst, distance = opposite_peak(score, j, i, dipole_radius * planes.scored.fwhm)
+    row['DIPOLE_SEP'] = -1.0
+    if worst >= dipole_threshold:
+        row['DIPOLE_SEP'], row['DIPOLE_RATIO'] = distance, worst / abs(score[j, i])
+        if row['DIPOLE_RATIO'] > 0.25:
+            row['FLAGS'] |= Flag.DIPOLE
+    core, near, bits = mask_counts(planes.bad, planes.mask, x, y, CORE, 2.0 * planes.scored.fwhm, planes.scored.fwhm)
+    row['NMASK_CORE'], row['NMASK_NEAR'], row['IMAFLAGS_ISO'] = core, near, bits
+    half, (ny, nx) = planes.scored.size // 2, score.shape
+    row['FLAGS'] |= Flag.MASKED_CORE * (core > 0) | Flag.EDGE * (min(i, j, nx - 1 - i, ny - 1 - j) < half)
+    return True
+
+
+def stamp_at(image: np.ndarray, x: float, y: float, size: int) -> np.ndarray:
+    """The (size, size) stamp centred on the pixel nearest to 0-based x, y; zero outside the image."""
+    half, j, i = size // 2, int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
+    ny, nx = image.shape
+    j0, j1, i0, i1 = j - half, j + half + 1, i - half, i + half + 1
+    if j0 >= 0 and i0 >= 0 and j1 <= ny and i1 <= nx:
+        return np.ascontiguousarray(image[j0:j1, i0:i1])
+    out = np.zeros((size, size), image.dtype)
+    ys, xs = slice(max(j0, 0), max(min(j1, ny), 0)), slice(max(i0, 0), max(min(i1, nx), 0))
+    part = image[ys, xs]
+    if part.size:
+        out[ys.start - j0:ys.start - j0 + part.shape[0], xs.start - i0:xs.start - i0 + part.shape[1]] = part
+    return out
+
+
+def _centroid(planes: Planes, j: int, i: int) -> tuple[float, float, float, float, bool]:
+    """PSF-fit position by Gauss-Newton steps from the peak; the peak itself when the steps run away."""
+    x, y, size = float(i), float(j), planes.scored.size
+    limit = 0.5 * planes.scored.fwhm
+    step = np.array([np.inf, np.inf])
+    matrix = np.eye(3)
+    for _ in range(4):
+        pixels, weight = stamp_at(planes.difference, x, y, size), stamp_at(planes.weight, x, y, size)
+        psf = checked_psf(planes.psf_at, x, y, size)
+        cross, norm, *_ = psf_flux_sums(pixels, weight, psf)
+        if not norm > 0:
+            return float(i), float(j), limit, limit, False
+        matrix, vector = psf_normal_equations(pixels, weight, psf, cross / norm)
+        try:
+            step = np.clip(np.linalg.solve(matrix, vector)[1:], -1.0, 1.0)
+        except np.linalg.LinAlgError:
+            return float(i), float(j), limit, limit, False
+        x, y = x + step[0], y + step[1]
+        if np.hypot(x - i, y - j) > limit:
+            return float(i), float(j), limit, limit, False
+        if np.hypot(*step) < 0.01:
+            break
+    covariance = np.linalg.inv(matrix)
+    error_x, error_y = np.sqrt(np.diag(covariance)[1:])
+    return x, y, float(error_x), float(error_y), bool(np.hypot(*step) < 0.1)
+
+
+def _fill_fluxes(planes: Planes, row: np.void, x: float, y: float, coverage: float) -> bool:
+    size, fwhm = planes.scored.size, planes.scored.fwhm
+    pixels, weight = stamp_at(planes.difference, x, y, size), stamp_at(planes.weight, x, y, size)
+    psf = checked_psf(planes.psf_at, x, y, size)
+    cross, norm, used, total, _ = psf_flux_sums(pixels, weight, psf)
+    if not norm > 0 or used < coverage * total:
+        return False
+    flux, error = cross / norm, 1.0 / np.sqrt(norm)
+    sign = 1 if flux > 0 else -1
+    chi2, count = chi_square(pixels, weight, psf, flux, 1.5 * fwhm)
+    row['FLUX_PSF'], row['FLUXERR_PSF'], row['SNR'], row['SIGN'] = flux, error, abs(flux) / error, sign
+    row['CHI2_PSF'] = chi2 / max(count - 3, 1)
+    x_in, y_in = x - np.floor(x + 0.5) + size // 2, y - np.floor(y + 0.5) + size // 2
+    aperture, variance = aperture_sums(pixels, weight, x_in, y_in, APERTURE)
+    row['FLUX_APER'], row['FLUXERR_APER'] = aperture, np.sqrt(variance)
+    _fill_shape(row, sign * pixels, weight, psf, x_in, y_in, fwhm)
+    return True
+
+
+def _fill_shape(row: np.void, stamp: np.ndarray, weight: np.ndarray, psf: np.ndarray, x: float, y: float,
+                fwhm: float) -> None:
+    sigma = fwhm / FWHM_OF_SIGMA
+    point = ellipse(psf, weight, x, y, sigma) or (sigma, sigma, 0.0)
+    shape = ellipse(stamp, weight, x, y, sigma)
+    if shape is None:
+        row['FLAGS'] |= Flag.SHAPE
+        shape = point
+    row['A_IMAGE'], row['B_IMAGE'], row['THETA_IMAGE'] = shape
+    row['FWHM_IMAGE'] = FWHM_OF_SIGMA * np.sqrt(shape[0] * shape[1])
+    row['APSF_IMAGE'] = point[0]
+    row['SPREAD_MODEL'], row['SPREADERR_MODEL'] = spread_model(stamp, weight, psf, fwhm)

@@ -1,0 +1,153 @@
+"""SE01 to SE11: a raw CCD to the science image, its PSF and its catalogue."""
+from __future__ import annotations
+
+import numpy as np
+
+from sediff.astrometry.fit import AstrometryOptions, solve
+from sediff.astrometry.head import head_text, parse_head
+from sediff.camera.ccds import dead_amplifiers
+from sediff.camera.wcs import copy_wcs, out_corners, pixel_to_sky, read_wcs
+from sediff.catalog.detect import estimate_fwhm
+from sediff.catalog.measure import measure, measure_bright
+from sediff.ccdimage import CcdImage
+from sediff.context import Context
+from sediff.errors import BadInput
+from sediff.flow.stars import psf_of
+from sediff.io.corners import out_line
+from sediff.io.crosstalk import read_crosstalk
+from sediff.io.fits import read_image
+from sediff.io.raw import read_raw_ccd
+from sediff.io.refcat import reference_stars
+from sediff.isr import detrend
+from sediff.isr.crosstalk import needed_sources
+from sediff.psf.stars import select_stars
+
+
+def crosstalk(context: Context) -> None:
+    """Overscan, trim, crosstalk; sources that the raw file lacks are named in the header."""
+    exposure, path = context.exposure, context.file('raw')
+    raw, header = read_raw_ccd(path, exposure.ccd)
+    table = read_crosstalk(context.file('crosstalk')) if context.parameter('CROSSTALK') else {}
+    sources = {}
+    for ccd in needed_sources(exposure.ccd, table) - {exposure.ccd}:
+        try:
+            sources[ccd] = read_raw_ccd(path, ccd)
+        except BadInput:
+            context.log(f'crosstalk source CCD {ccd} is not in {path.name}')
+    dead = {ccd: dead_amplifiers(ccd, exposure.nite) for ccd in (exposure.ccd, *sources)}
+    context.save('xtalk', detrend.crosstalk_stage(raw, header, sources, table, context.file('crosstalk').name, dead))
+
+
+def pixcorrect(context: Context) -> None:
+    """Bias, saturation, gain, flat, bad pixels, weight."""
+    files = {name: context.file(name) for name in ('bias', 'flat', 'bpm')}
+    bias, flat, bad = (read_image(path)[0] for path in files.values())
+    names = {name: path.name for name, path in files.items()}
+    context.log(', '.join(f'{name} {path}' for name, path in files.items()))
+    context.save('detrend', detrend.pixcorrect(context.load('xtalk'), bias, flat, bad, names))
+
+
+def bleedmask(context: Context) -> None:
+    """Bleed trails."""
+    context.save('bleedmasked', detrend.mask_bleeds(context.load('detrend'), context.parameter('BLEED_MIN_LENGTH')))
+
+
+def skysub(context: Context) -> None:
+    """Sky."""
+    image = detrend.subtract_sky(context.load('bleedmasked'), context.parameter('SKY_BLOCK'))
+    context.log(f'sky {image.header["SKYBRITE"]:.1f} e-, noise {image.header["SKYSIGMA"]:.2f} e-')
+    context.save('skysub', image)
+
+
+def cosmicray(context: Context) -> None:
+    """Cosmic rays and streaks, with the seeing of this image."""
+    image = context.load('skysub')
+    fwhm = estimate_fwhm(image.image, image.weight, image.mask)
+    result = detrend.mask_cosmic_rays(image, fwhm, context.parameter('CR_THRESHOLD'))
+    result.header['FWHM'] = (float(fwhm), '[px] seeing')
+    context.log(f'FWHM {fwhm:.2f} px, {result.header["NCRAY"]} pixels of cosmic rays')
+    context.save('crmasked', result)
+
+
+def sextractor(context: Context) -> None:
+    """Bright detections."""
+    image = context.load('crmasked')
+    catalogue = measure_bright(image, context.parameter('BRIGHT_THRESHOLD'))
+    context.log(f'{len(catalogue)} detections')
+    context.save('sextractor', (catalogue, image.header))
+
+
+def scamp(context: Context) -> None:
+    """World coordinates from reference stars; refuses what it does not believe."""
+    image, catalogue = context.load('crmasked'), context.load('sextractor')
+    options = AstrometryOptions(context.parameter('POSITION_MAXERR'), context.parameter('ROTATION_MAXERR'),
+                                min_matched=context.parameter('ASTROM_MIN_STARS'),
+                                max_rms=context.parameter('ASTROM_MAX_RMS'))
+    margin = 1.5 * options.search_radius / 3600.0
+    stars, missing = reference_stars(context.file('refcat'), read_wcs(image.header), image.shape, image.header['MJD-OBS'],
+                                     margin)
+    if missing:
+        context.log(f'{len(missing)} shards are not there: {missing}')
+    clean = catalogue[catalogue['FLAGS'] < 4]
+    result = solve(clean['XWIN_IMAGE'] - 1.0, clean['YWIN_IMAGE'] - 1.0, clean['FLUX_AUTO'], clean['ERRAWIN_IMAGE'],
+                   image.header, stars['ra'], stars['dec'], stars['phot_g_mean_mag'],
+                   np.hypot(stars['ra_error'], stars['dec_error']) / np.sqrt(2.0), options)
+    figures = {'matched': result.n_matched, 'rms_ra_mas': result.rms_ra, 'rms_dec_mas': result.rms_dec, 'chi2': result.chi2,
+               'offset_arcsec': result.offset_arcsec, 'rotation_deg': result.rotation_deg, 'contrast': result.contrast}
+    context.log(', '.join(f'{name} {value:.4g}' for name, value in figures.items()))
+    context.save('head', head_text(result))
+    context.save('astrometry', figures)
+
+
+def immask(context: Context) -> None:
+    """The science product with its solved header."""
+    image, figures = context.load('crmasked'), context.load('astrometry')
+    header = image.header.copy()
+    copy_wcs(parse_head(context.load('head')), header)
+    header['SCAMPFLG'] = (0, 'astrometry accepted')
+    header['SCAMPCHI'] = (figures['chi2'], 'chi2 per degree of freedom')
+    header['SCAMPNUM'] = (figures['matched'], 'reference stars matched')
+    header['ASTRMS'] = (np.hypot(figures['rms_ra_mas'], figures['rms_dec_mas']) / np.sqrt(2), '[mas] rms along an axis')
+    header['CAMSYM'] = 'D'
+    header['ELLIPTIC'] = (_ellipticity(context.load('sextractor')), 'median ellipticity of the stars')
+    _add_corners(header, image.shape)
+    context.save('immask', CcdImage(image.image, image.mask, image.weight, header))
+
+
+def _ellipticity(catalogue: np.ndarray) -> float:
+    stars = catalogue[select_stars(catalogue)]
+    return float(np.median(1.0 - stars['B_IMAGE'] / stars['A_IMAGE'])) if len(stars) else 0.0
+
+
+def _add_corners(header, shape: tuple[int, int]) -> None:
+    ny, nx = shape
+    wcs = read_wcs(header)
+    places = {'_CENT': ((nx - 1) / 2, (ny - 1) / 2), 'C1': (0, 0), 'C2': (nx - 1, 0), 'C3': (nx - 1, ny - 1),
+              'C4': (0, ny - 1)}
+    for name, (x, y) in places.items():
+        ra, dec = pixel_to_sky(wcs, x, y)
+        first, second = ('RA_CENT', 'DEC_CENT') if name == '_CENT' else (f'RA{name}', f'DEC{name}')
+        header[first], header[second] = (float(ra), '[deg]'), (float(dec), '[deg]')
+
+
+def psfex(context: Context) -> None:
+    """PSF model."""
+    model = psf_of(context.load('immask'), context.load('sextractor'), context.parameter('PSF_DEGREE'),
+                   context.parameter('PSF_SIZE'))
+    context.log(f'{model.n_accepted} of {model.n_loaded} stars, degree {model.degree}, FWHM {model.fwhm:.2f} px, '
+                f'chi2 {model.chi2:.2f}')
+    context.save('psf', model)
+
+
+def fullcat(context: Context) -> None:
+    """Catalogue with PSF fluxes."""
+    image = context.load('immask')
+    catalogue = measure(image, context.load('psf'), context.parameter('DETECT_THRESH'))
+    context.log(f'{len(catalogue)} objects')
+    context.save('fullcat', (catalogue, image.header))
+
+
+def getcorners(context: Context) -> None:
+    """The CCD's line of the `.out` file."""
+    exposure, header = context.exposure, context.load('immask').header
+    context.save('out', out_line(exposure.expnum, exposure.band, exposure.ccd, out_corners(read_wcs(header))))

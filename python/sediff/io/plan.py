@@ -1,0 +1,55 @@
+"""A plan on disk."""
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Protocol
+
+from sediff.io.atomic import write_text
+from sediff.names import Exposure
+
+#: Files that a plan may have left in its folder.
+_OURS = re.compile(r'WS_diff\.list|KH_diff\.list[12]|dummyjob\.sh|'
+                   r'(copy_pairs_for|choices|desgw_pipeline)_\d+\.(sh|list|dag)')
+
+
+class PlanFiles(Protocol):
+    """The part of a plan that is written."""
+
+    search: Exposure
+    files: Mapping[str, str]
+    exposure_files: Mapping[str, str]
+
+
+def write_plan(plan: PlanFiles, folder: str | os.PathLike, clean: bool = False) -> Path:
+    """Write a plan's files into `folder`, and the lists the drivers read into the search exposure's EXPDIR.
+
+    Parameters
+    ----------
+    clean : bool
+        Remove first what an earlier plan left in `folder`; files of other names stay.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    BadInput
+        A folder cannot be made or written.
+    """
+    folder = Path(folder)
+    if clean and folder.is_dir():
+        for path in sorted(folder.iterdir()):
+            if _OURS.fullmatch(path.name):
+                path.unlink()
+    for name, text in plan.files.items():
+        write_text(folder / name, text)
+        if name.endswith('.sh'):
+            (folder / name).chmod(0o755)
+    for name, text in plan.exposure_files.items():
+        write_text(plan.search.folder / name, text)
+    return folder

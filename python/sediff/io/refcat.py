@@ -1,0 +1,196 @@
+"""Reference-star shards and the small tables that go with them, from and to disk."""
+from __future__ import annotations
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import fitsio
+import numpy as np
+from astropy.wcs import WCS
+
+from sediff.camera.wcs import pixel_to_sky
+from sediff.errors import BadData, BadInput
+from sediff.io.atomic import atomic_path
+from sediff.io.fits import open_fits
+from sediff.refcat.motion import at_epoch
+from sediff.refcat.regions import from_vectors, inside_cone, pixels_of, separation, shards_for_region, unit_vectors
+from sediff.refcat.stars import REQUIRED, SHARD_NSIDE, STAR_DTYPE, empty_stars, shard_name
+
+HOW_TO_BUILD = ('build them once from a Gaia download with sediff.io.refcat.write_shards (HEALPix nside 32, RING, '
+                'one FITS table a pixel)')
+
+
+def read_shards(folder: str | os.PathLike, pixels: np.ndarray) -> tuple[np.ndarray, list[int]]:
+    """Stars of some shards.
+
+    Parameters
+    ----------
+    folder : path
+        Where `GAIA_%05d.fits` lie.
+    pixels : array of int
+        RING pixels (nside 32).
+
+    Returns
+    -------
+    stars : ndarray of STAR_DTYPE
+        All their stars; columns that a file lacks are NaN.
+    missing : list of int
+        Pixels without a file.
+
+    Raises
+    ------
+    BadInput
+        No such folder, none of the shards there, a file that is no star table.
+    BadData
+        The shards exist and hold no star.
+    """
+    folder, pixels = Path(folder), [int(pixel) for pixel in pixels]
+    if not folder.is_dir():
+        raise BadInput(f'no folder of reference stars at {folder}; {HOW_TO_BUILD}, or set its path')
+    found = [pixel for pixel in pixels if (folder / shard_name(pixel)).is_file()]
+    missing = [pixel for pixel in pixels if pixel not in set(found)]
+    if not found:
+        raise BadInput(f'no reference stars: none of {_named(pixels)} is in {folder}; {HOW_TO_BUILD}')
+    stars = np.concatenate([_read_table(folder / shard_name(pixel)) for pixel in found])
+    if stars.size == 0:
+        raise BadData(f'no reference stars: {_named(found)} in {folder} hold no rows; {HOW_TO_BUILD}')
+    return stars, missing
+
+
+def write_shards(folder: str | os.PathLike, stars: np.ndarray, nside: int = SHARD_NSIDE) -> list[Path]:
+    """Write stars as one FITS table a HEALPix pixel; a shard already there is replaced.
+
+    Parameters
+    ----------
+    folder : path
+        Made if absent.
+    stars : structured array
+        Columns of STAR_DTYPE; those missing become NaN.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    BadData
+        No stars, or a required column missing.
+    """
+    stars = as_stars(stars, 'the given table')
+    if stars.size == 0:
+        raise BadData('no stars to write as shards')
+    pixels, paths = pixels_of(stars['ra'], stars['dec'], nside), []
+    for pixel in np.unique(pixels):
+        path = Path(folder) / shard_name(pixel)
+        with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
+            handle.write(stars[pixels == pixel], extname='STARS')
+        paths.append(path)
+    return paths
+
+
+def reference_stars(folder: str | os.PathLike, wcs: WCS, shape: tuple[int, int], mjd: float,
+                    margin_deg: float = 0.03) -> tuple[np.ndarray, list[int]]:
+    """Reference stars around a CCD, at the epoch of its exposure.
+
+    Parameters
+    ----------
+    folder : path
+        Where the shards lie.
+    wcs : WCS
+        Of the CCD; may be off by less than the margin.
+    shape : tuple
+        (ny, nx), pixels.
+    mjd : float
+        Time of the exposure, MJD (UTC).
+    margin_deg : float
+        Sky beyond the CCD's corners, deg; at least the largest pointing error.
+
+    Returns
+    -------
+    stars : ndarray of STAR_DTYPE
+        Within the cone that holds the CCD and the margin, moved to `mjd`.
+    missing : list of int
+        Shards of that cone which are not in the folder.
+
+    Raises
+    ------
+    BadInput, BadData
+        See `read_shards`; or the shards hold no star in the cone.
+    """
+    ra, dec, radius = enclosing_cone(wcs, shape)
+    radius += margin_deg
+    pixels = shards_for_region(ra, dec, radius)
+    stars, missing = read_shards(folder, pixels)
+    near = stars[inside_cone(stars['ra'], stars['dec'], ra, dec, radius + 0.02)]
+    moved = at_epoch(near, mjd)
+    inside = moved[inside_cone(moved['ra'], moved['dec'], ra, dec, radius)]
+    if inside.size == 0:
+        raise BadData(f'no reference star within {radius:.3f} deg of RA {ra:.5f} Dec {dec:+.5f}; looked in {folder}, '
+                      f'{_named(pixels)} ({len(missing)} of them missing); {HOW_TO_BUILD}')
+    return inside, missing
+
+
+def enclosing_cone(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, float]:
+    """RA, Dec and radius (deg) of a cone that holds an image of shape (ny, nx)."""
+    ny, nx = shape
+    x, y = np.array([-0.5, nx - 0.5, -0.5, nx - 0.5]), np.array([-0.5, -0.5, ny - 0.5, ny - 0.5])
+    ra, dec = pixel_to_sky(wcs, x, y)
+    center_ra, center_dec = (float(value) for value in from_vectors(unit_vectors(ra, dec).sum(axis=0)))
+    return center_ra, center_dec, float(separation(ra, dec, center_ra, center_dec).max())
+
+
+def as_stars(table: np.ndarray, where: str) -> np.ndarray:
+    """A structured array as STAR_DTYPE; BadData where a required column is missing."""
+    names = {name.lower(): name for name in table.dtype.names or ()}
+    absent = [name for name in REQUIRED if name not in names]
+    if absent:
+        raise BadData(f'{where} is no table of reference stars: it lacks {", ".join(absent)}')
+    stars = empty_stars(table.size)
+    for name in STAR_DTYPE.names:
+        if name in names:
+            stars[name] = table[names[name]]
+    return stars
+
+
+def read_colour_terms(path: str | os.PathLike) -> dict:
+    """The colour-term table (`catalogs/colour_terms.json`); BadInput if it is missing or no such table."""
+    try:
+        terms = json.loads(Path(path).read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise BadInput(f'colour terms cannot be read from {path}: {error}') from error
+    bands = {name: term for name, term in terms.items() if isinstance(term, dict)}
+    if not bands or not all({'base', 'c'} <= set(term) for term in bands.values()):
+        raise BadInput(f'{path} is no table of colour terms: each band needs "base" and "c"')
+    return terms
+
+
+def read_quality_table(path: str | os.PathLike) -> dict[str, dict[str, float]]:
+    """Reference conditions a band (`catalogs/teff.csv`): {band: {column: value}}, empty cells left out."""
+    try:
+        lines = Path(path).read_text(encoding='utf-8').splitlines()
+    except OSError as error:
+        raise BadInput(f'reference conditions cannot be read from {path}: {error}') from error
+    rows = list(csv.DictReader(line for line in lines if line.strip() and not line.startswith('#')))
+    try:
+        return {row.pop('band'): {name: float(value) for name, value in row.items() if value} for row in rows}
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadInput(f'{path} is no table of reference conditions (column or number wrong: {error})') from error
+
+
+def _read_table(path: Path) -> np.ndarray:
+    with open_fits(path) as handle:
+        tables = [hdu for hdu in handle if hdu.get_exttype() == 'BINARY_TBL']
+        if not tables:
+            raise BadInput(f'{path} holds no table; {HOW_TO_BUILD}')
+        try:
+            return as_stars(np.atleast_1d(tables[0].read()), str(path))
+        except (OSError, ValueError) as error:
+            raise BadInput(f'{path} cannot be read ({error}); it may be truncated: make it again') from error
+
+
+def _named(pixels) -> str:
+    names = [shard_name(pixel) for pixel in pixels]
+    return ', '.join(names) if len(names) <= 12 else f'{", ".join(names[:10])} ... {names[-1]} ({len(names)} shards)'

@@ -1,0 +1,200 @@
+"""Calibration images from many frames: mean bias, dome flat, bad-pixel mask."""
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+from numba import njit
+from scipy import ndimage
+from scipy.stats import chi2
+
+from sediff.camera.maskbits import Bit
+from sediff.errors import BadData
+
+#: Fewest frames from which a calibration image is made.
+FEWEST = 3
+
+
+def combine_bias(frames: Iterable[np.ndarray], sigma: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
+    """Clipped mean of bias frames, and the scatter between them.
+
+    Parameters
+    ----------
+    frames : iterable of ndarray, (ny, nx) float32, ADU
+        Overscan-subtracted. All are held at once: 34 MB each for a DECam CCD.
+    sigma : float
+        A value this many standard deviations from the pixel's median is left out.
+
+    Returns
+    -------
+    mean : ndarray, (ny, nx) float32, ADU
+    rms : ndarray, (ny, nx) float32, ADU
+        Standard deviation of the values that were kept.
+
+    Raises
+    ------
+    BadData
+        Fewer than three frames, or frames of different shape or with values that are not finite.
+    """
+    stack = _stack(frames, 'bias')
+    return _combine(stack, sigma)
+
+
+def combine_flat(frames: Iterable[np.ndarray], bias: np.ndarray, gain: np.ndarray | float = 1.0,
+                 full: np.ndarray | float = np.inf, sigma: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
+    """Normalised flat: clipped mean of dome flats, each divided by its median; then median 1 over the CCD.
+
+    Parameters
+    ----------
+    frames : iterable of ndarray, (ny, nx) float32, ADU
+        Overscan-subtracted, all of one band.
+    bias : ndarray, (ny, nx) float32, ADU
+    gain : float or ndarray, (ny, nx) float32, electrons per ADU
+        The flat divides images in electrons, so the ratio of the amplifiers' gains must not be in it.
+    full : float or ndarray, (ny, nx) float32, ADU
+        Saturation.
+
+    Returns
+    -------
+    flat : ndarray, (ny, nx) float32
+        NaN nowhere; 0 where the response is not positive.
+    rms : ndarray, (ny, nx) float32
+        Scatter between the normalised frames.
+
+    Raises
+    ------
+    BadData
+        As `combine_bias`; or a frame's median is above 80 % of saturation, or below 100 ADU (lamp off).
+    """
+    full_level = float(np.median(full))
+    stack = _stack((_normalised(frame, bias, gain, full_level, k) for k, frame in enumerate(frames)), 'flat')
+    flat, rms = _combine(stack, sigma)
+    middle = np.float32(np.median(flat))
+    return np.maximum(flat / middle, np.float32(0)), rms / middle
+
+
+def bad_pixels(flat: np.ndarray, bias: np.ndarray, bias_rms: np.ndarray, frames: int, low: float = 0.5,
+               high: float = 1.5, hot: float = 10.0, noisy: float = 2.0, column_fraction: float = 0.2) -> np.ndarray:
+    """Static bad pixels: BPM where a pixel responds or reads differently from its neighbourhood.
+
+    Parameters
+    ----------
+    flat : ndarray, (ny, nx) float32
+    bias, bias_rms : ndarray, (ny, nx) float32, ADU
+    frames : int
+        Number of zeros behind `bias_rms`.
+    low, high : float
+        Bad where flat / (15 x 15 median of the flat) is outside.
+    hot : float
+        Bad where |bias| stands this many robust standard deviations out of the CCD's bias, and at least 5 ADU.
+    noisy : float
+        Bad where the noise of a pixel is surely more than this times the CCD's: chance gives its rms to fewer than
+        one pixel in 10 million of a pixel with that noise.
+    column_fraction : float
+        A column of which more than this fraction is bad is bad from its first to its last bad pixel.
+
+    Returns
+    -------
+    ndarray, (ny, nx) uint16
+
+    Raises
+    ------
+    BadData
+        The shapes differ.
+    """
+    if not flat.shape == bias.shape == bias_rms.shape:
+        raise BadData(f'flat {flat.shape}, bias {bias.shape} and its rms {bias_rms.shape} differ in shape')
+    smooth = np.maximum(_smooth(flat), np.float32(1e-3))
+    response = flat / smooth
+    spread = 1.4826 * float(np.median(np.abs(bias - np.median(bias))))
+    bad = ~((response > low) & (response < high))
+    bad |= np.abs(bias - np.median(bias)) > max(hot * spread, 5.0)
+    dof = frames - 1
+    chance = np.sqrt(chi2.isf(1e-7, dof) / chi2.median(dof))
+    bad |= bias_rms > noisy * chance * max(float(np.median(bias_rms)), 1e-6)
+    for x in np.flatnonzero(bad.mean(axis=0) > column_fraction):
+        rows = np.flatnonzero(bad[:, x])
+        bad[rows[0]:rows[-1] + 1, x] = True
+    return np.where(bad, int(Bit.BPM), 0).astype(np.uint16)
+
+
+def warm() -> None:
+    """Compile the kernels."""
+    _combine(np.zeros((3, 4, 4), np.float32), 4.0)
+
+
+def _smooth(flat: np.ndarray) -> np.ndarray:
+    """15 x 15 median of the flat, taken on 5 x 5 block medians: (ny, nx) float32."""
+    ny, nx = flat.shape
+    padded = np.pad(flat, ((0, -ny % 5), (0, -nx % 5)), mode='edge')
+    blocks = padded.reshape(padded.shape[0] // 5, 5, padded.shape[1] // 5, 5).transpose(0, 2, 1, 3)
+    medians = np.median(blocks.reshape(*blocks.shape[:2], 25), axis=2)
+    return ndimage.median_filter(medians, size=3).repeat(5, axis=0).repeat(5, axis=1)[:ny, :nx].astype(np.float32)
+
+
+def _normalised(frame: np.ndarray, bias: np.ndarray, gain: np.ndarray | float, full: float, number: int) -> np.ndarray:
+    if frame.shape != bias.shape:
+        raise BadData(f'flat frame {number + 1} has shape {frame.shape}, the bias {bias.shape}')
+    level = float(np.median(frame[::4, ::4]))
+    if level > 0.8 * full:
+        raise BadData(f'flat frame {number + 1} is saturated: median {level:.0f} ADU of {full:.0f}; leave it out')
+    if level < 100.0:
+        raise BadData(f'flat frame {number + 1} has a median of {level:.0f} ADU: no light; leave it out')
+    electrons = (frame - bias) * np.asarray(gain, np.float32)
+    return (electrons / np.float32(np.median(electrons))).astype(np.float32)
+
+
+def _stack(frames: Iterable[np.ndarray], kind: str) -> np.ndarray:
+    planes = [np.ascontiguousarray(frame, np.float32) for frame in frames]
+    if len(planes) < FEWEST:
+        raise BadData(f'{len(planes)} {kind} frames; at least {FEWEST} are needed')
+    if len({plane.shape for plane in planes}) > 1:
+        raise BadData(f'{kind} frames differ in shape: {sorted({plane.shape for plane in planes})}')
+    for number, plane in enumerate(planes, 1):
+        if not np.isfinite(plane).all():
+            raise BadData(f'{kind} frame {number} has values that are not finite')
+    return planes
+
+
+@njit(cache=True)
+def _clipped(values, count, sigma, floor):
+    """Mean and standard deviation of the values within `sigma` robust deviations of their median."""
+    for i in range(1, count):
+        value = values[i]
+        j = i - 1
+        while j >= 0 and values[j] > value:
+            values[j + 1] = values[j]
+            j -= 1
+        values[j + 1] = value
+    middle = values[count // 2] if count % 2 else 0.5 * (values[count // 2 - 1] + values[count // 2])
+    spread = max(0.7413 * (values[(3 * count) // 4] - values[count // 4]), floor)
+    total, square, kept = 0.0, 0.0, 0
+    for i in range(count):
+        if abs(values[i] - middle) <= sigma * spread:
+            total += values[i] - middle
+            square += (values[i] - middle) ** 2
+            kept += 1
+    mean = total / kept
+    variance = (square - kept * mean * mean) / (kept - 1) if kept > 1 else 0.0
+    return middle + mean, np.sqrt(max(variance, 0.0))
+
+
+@njit(cache=True)
+def _combine_rows(rows, sigma, floor, mean, rms):
+    count, columns = rows.shape
+    values = np.empty(count, np.float32)
+    for x in range(columns):
+        for k in range(count):
+            values[k] = rows[k, x]
+        mean[x], rms[x] = _clipped(values, count, sigma, floor)
+
+
+def _combine(stack: list[np.ndarray] | np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
+    """Combine row by row; the spread of a pixel is taken to be at least that of a typical one."""
+    shape = stack[0].shape
+    mean, rms = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    sample = np.stack([plane[::max(shape[0] // 64, 1), ::max(shape[1] // 64, 1)] for plane in stack])
+    floor = float(1.4826 * np.median(np.abs(sample - np.median(sample, axis=0))) * np.sqrt(len(stack) / (len(stack) - 1)))
+    for y in range(shape[0]):
+        _combine_rows(np.stack([plane[y] for plane in stack]), float(sigma), floor, mean[y], rms[y])
+    return mean, rms

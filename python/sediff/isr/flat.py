@@ -1,0 +1,50 @@
+"""Flat field: the response of each pixel."""
+from __future__ import annotations
+
+import numpy as np
+
+from sediff.camera.maskbits import Bit
+from sediff.errors import BadData
+
+#: Below this response a pixel tells nothing.
+LOWEST_RESPONSE = 0.1
+
+
+def divide_flat(image: np.ndarray, mask: np.ndarray, flat: np.ndarray,
+                lowest: float = LOWEST_RESPONSE) -> tuple[np.ndarray, np.ndarray]:
+    """Divide by the flat; pixels without response become 0 and BPM.
+
+    Parameters
+    ----------
+    image : ndarray, (ny, nx) float32, electrons
+    mask : ndarray, (ny, nx) uint16
+    flat : ndarray, (ny, nx) float32
+        Response, median 1 over the CCD.
+    lowest : float
+        Response at or below which (or NaN) a pixel is bad.
+
+    Returns
+    -------
+    image : ndarray, (ny, nx) float32, electrons
+    mask : ndarray, (ny, nx) uint16
+
+    Raises
+    ------
+    BadData
+        The shapes differ, or more than half of the flat has no response.
+    """
+    if image.shape != flat.shape:
+        raise BadData(f'the flat has shape {flat.shape}, the image {image.shape}; it belongs to another CCD or camera')
+    good = has_response(flat, lowest)
+    if 2 * np.count_nonzero(good) < good.size:
+        raise BadData(f'{np.count_nonzero(~good)} of {good.size} pixels of the flat are at or below {lowest} or NaN; '
+                      'the flat must have median 1')
+    flattened = np.zeros(image.shape, np.float32)
+    np.divide(image, flat, out=flattened, where=good, dtype=np.float32)
+    return flattened, mask | np.where(good, 0, int(Bit.BPM)).astype(np.uint16)
+
+
+def has_response(flat: np.ndarray, lowest: float = LOWEST_RESPONSE) -> np.ndarray:
+    """True where the flat is finite and above `lowest`: (ny, nx) bool."""
+    with np.errstate(invalid='ignore'):
+        return (flat > lowest) & np.isfinite(flat)

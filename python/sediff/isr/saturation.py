@@ -1,0 +1,39 @@
+"""Saturation: pixels at or above the level where an amplifier stops counting."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sediff.camera.amplifiers import Amplifier
+from sediff.camera.maskbits import Bit
+
+
+def mark_saturation(image: np.ndarray, mask: np.ndarray, amplifiers: Sequence[Amplifier],
+                    growth: int = 1) -> np.ndarray:
+    """Mask with SATURATE at pixels at or above their amplifier's saturation, and around them.
+
+    Parameters
+    ----------
+    image : ndarray, (ny, nx) float32, ADU
+        Overscan-subtracted image, before the gain.
+    mask : ndarray, (ny, nx) uint16
+    amplifiers : sequence of Amplifier
+        `saturate` in ADU.
+    growth : int
+        Pixels by which the saturated areas grow in all eight directions.
+
+    Returns
+    -------
+    ndarray, (ny, nx) uint16
+    """
+    saturated = np.zeros(image.shape, bool)
+    for amplifier in amplifiers:
+        saturated[amplifier.ccd] = image[amplifier.ccd] >= amplifier.saturate
+    marked = mask.copy()
+    rows, columns = np.nonzero(saturated)
+    for y in range(-growth, growth + 1):
+        for x in range(-growth, growth + 1):
+            near = np.clip(rows + y, 0, mask.shape[0] - 1), np.clip(columns + x, 0, mask.shape[1] - 1)
+            marked[near] |= np.uint16(Bit.SATURATE)
+    return marked

@@ -1,0 +1,71 @@
+"""Sky: its smooth brightness under the stars."""
+from __future__ import annotations
+
+import numpy as np
+import sep
+from scipy import ndimage
+
+from sediff.camera.maskbits import UNUSABLE
+from sediff.errors import BadData
+
+#: Size (px) of the blocks on which objects are looked for.
+BIN = 4
+
+
+def fit_sky(image: np.ndarray, mask: np.ndarray, block: int = 128, object_sigma: float = 1.5,
+            passes: int = 2) -> tuple[np.ndarray, float, float]:
+    """Sky map by clipped modes of blocks, with objects masked, joined by bicubic splines.
+
+    Each pass masks blocks of 4 x 4 pixels whose mean stands `object_sigma` noises (of a single pixel) above the sky
+    of the pass before, and 8 pixels around them, then measures the blocks again (SExtractor's mode, 2.5 median - 1.5
+    mean of the clipped pixels) and takes the median of 3 x 3 blocks.
+
+    Parameters
+    ----------
+    image : ndarray, (ny, nx) float32, electrons
+    mask : ndarray, (ny, nx) uint16
+        Unusable pixels are left out.
+    block : int
+        Size (px) of the blocks.
+    object_sigma : float
+        Threshold of the object mask in units of the pixel noise.
+    passes : int
+        How often objects are masked.
+
+    Returns
+    -------
+    background : ndarray, (ny, nx) float32, electrons
+    sky_brightness : float, electrons
+        Median of the map.
+    sky_sigma : float, electrons
+        Robust standard deviation of the pixels about the map.
+
+    Raises
+    ------
+    BadData
+        Less than 2 % of the pixels are usable, or the image has values that are not finite where it should be usable.
+    """
+    unusable = (mask & np.uint16(UNUSABLE)) != 0
+    if np.count_nonzero(~unusable) < 0.02 * mask.size:
+        raise BadData(f'{np.count_nonzero(~unusable)} of {mask.size} pixels are usable; the sky cannot be measured')
+    image = np.ascontiguousarray(image, np.float32)
+    if not np.isfinite(image[::7, ::5][~unusable[::7, ::5]]).all():
+        raise BadData('usable pixels of the image are not finite; correct the pixels again')
+    background = sep.Background(image, mask=unusable, bw=block, bh=block, fw=3, fh=3)
+    for _ in range(passes):
+        objects = _object_mask(image, background, unusable, object_sigma)
+        background = sep.Background(image, mask=objects, bw=block, bh=block, fw=3, fh=3)
+    sky = background.back(dtype=np.float32)
+    return sky, float(np.median(sky[::8, ::8])), float(background.globalrms)
+
+
+def _object_mask(image: np.ndarray, background: sep.Background, unusable: np.ndarray, sigma: float) -> np.ndarray:
+    """Unusable pixels and objects, found on means of 4 x 4 pixels."""
+    residual = image - background.back(dtype=np.float32)
+    residual[unusable] = 0
+    ny, nx = residual.shape
+    padded = np.pad(residual, ((0, -ny % BIN), (0, -nx % BIN)))
+    rows, columns = padded.shape[0] // BIN, padded.shape[1] // BIN
+    means = padded.reshape(rows, BIN, columns, BIN).mean(axis=(1, 3))
+    objects = ndimage.maximum_filter(means > sigma * background.globalrms, size=5, mode='constant')
+    return objects.repeat(BIN, axis=0).repeat(BIN, axis=1)[:ny, :nx] | unusable

@@ -1,0 +1,44 @@
+"""Weights: inverse variance of the sky and the read noise, as DES has it (the sources' own noise is not in it)."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sediff.camera.amplifiers import Amplifier
+from sediff.camera.maskbits import UNUSABLE
+from sediff.isr.flat import has_response
+
+
+def inverse_variance(sky: np.ndarray | float, amplifiers: Sequence[Amplifier], flat: np.ndarray) -> np.ndarray:
+    """Inverse variance of a flat-fielded image.
+
+    A pixel of response f that sees a flat-fielded sky S collected S f electrons, so after the division by f its
+    variance is S / f + read_noise^2 / f^2.
+
+    Parameters
+    ----------
+    sky : float or ndarray, (ny, nx) float32, electrons
+        Flat-fielded sky, not below 0.
+    amplifiers : sequence of Amplifier
+        `read_noise` in electrons.
+    flat : ndarray, (ny, nx) float32
+        Response.
+
+    Returns
+    -------
+    ndarray, (ny, nx) float32, electrons^-2
+        0 where the flat has no response.
+    """
+    level = np.broadcast_to(np.maximum(np.asarray(sky, np.float32), 0), flat.shape)
+    weight = np.zeros(flat.shape, np.float32)
+    for amplifier in amplifiers:
+        response = flat[amplifier.ccd]
+        variance = level[amplifier.ccd] * response + np.float32(amplifier.read_noise ** 2)
+        np.divide(response * response, variance, out=weight[amplifier.ccd], where=has_response(response))
+    return weight
+
+
+def null_weight(weight: np.ndarray, mask: np.ndarray, bits: int = UNUSABLE) -> np.ndarray:
+    """Weight, set to 0 where the mask has any of `bits`: (ny, nx) float32."""
+    return np.where(mask & np.uint16(bits), np.float32(0), weight)

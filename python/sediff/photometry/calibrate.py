@@ -1,0 +1,124 @@
+"""Photometric calibration of one CCD: catalogue and reference stars in, zero point and tables out."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from astropy.io.fits import Header
+
+from sediff.errors import BadData
+from sediff.photometry.colour_terms import bp_rp, decam_errors, decam_magnitudes
+from sediff.photometry.match import match_sky
+from sediff.photometry.tables import (
+    CATALOGUE_ZERO_POINT,
+    calibrated_table,
+    match_table,
+    object_table,
+    standard_table,
+    zero_table,
+)
+from sediff.photometry.zeropoint import ClipOptions, StarCuts, ZeroPoint, fit_zero_point, select_objects, select_references
+
+
+@dataclass(frozen=True)
+class CcdCalibration:
+    """Zero point of a CCD and its tables.
+
+    Parameters
+    ----------
+    zero_point : ZeroPoint or None
+        None where too few stars matched.
+    reason : str
+        Why there is none; '' otherwise.
+    tables : dict of DataFrame
+        'std', 'obj', 'match', 'zero', and with a zero point 'zp' (the whole catalogue, calibrated).
+    """
+
+    zero_point: ZeroPoint | None
+    reason: str
+    tables: dict[str, pd.DataFrame]
+
+
+def calibrate_ccd(fullcat: np.ndarray, header: Header, reference_stars: np.ndarray, band: str, terms: Mapping,
+                  filename: str, cuts: StarCuts | None = None, clip: ClipOptions | None = None,
+                  flux_name: str = 'FLUX_PSF') -> CcdCalibration:
+    """Zero point and calibration tables of one CCD.
+
+    Parameters
+    ----------
+    fullcat : structured ndarray, (n,)
+        Its catalogue; fluxes in electrons of the whole exposure.
+    header : Header
+        EXPNUM and CCDNUM.
+    reference_stars : structured ndarray, (m,)
+        Gaia stars around the CCD at the exposure's epoch.
+    band : str
+        u, g, r, i, z or Y.
+    terms : mapping
+        Colour terms (`sediff.io.refcat.read_colour_terms`).
+    filename : str
+        Name of the catalogue's file, an entry of the tables.
+    cuts : StarCuts, optional
+    clip : ClipOptions, optional
+    flux_name : str
+        'FLUX_PSF' or 'FLUX_AUTO'.
+
+    Returns
+    -------
+    CcdCalibration
+        Too few stars is an outcome, told by `reason`: the exposure's other CCDs may lend their zero point
+        (`exposure.exposure_zero_points`).
+
+    Raises
+    ------
+    BadData
+        The band cannot be calibrated with Gaia, or the catalogue or header lacks something.
+    """
+    cuts, clip = cuts or StarCuts(), clip or ClipOptions()
+    expnum, ccdnum = _identity(header)
+    _check_columns(fullcat, flux_name)
+    magnitude = decam_magnitudes(reference_stars, band, terms)
+    usable = select_references(magnitude, bp_rp(reference_stars), cuts)
+    chosen = fullcat[select_objects(fullcat, cuts, flux_name)]
+    objects = object_table(chosen, band, flux_name)
+    first, second = _pairs(objects, reference_stars, usable, cuts.match_radius)
+    row_of = np.cumsum(np.isfinite(magnitude)) - 1      # row of each star in the table of standards
+    standards = standard_table(reference_stars, magnitude)
+    tables = {'std': standards.sort_values('RA', kind='stable', ignore_index=True), 'obj': objects,
+              'match': match_table(standards, objects, first, row_of[second])}
+    kind = 'mag_' + flux_name[5:].lower()
+    try:
+        zero_point = fit_zero_point(objects['MAG'].to_numpy()[first] - CATALOGUE_ZERO_POINT,
+                                    objects['MAGERR'].to_numpy()[first], magnitude[second],
+                                    decam_errors(reference_stars)[second], clip)
+    except BadData as error:
+        reason = (f'exposure {expnum} CCD {ccdnum}: {error} ({len(fullcat)} objects, {len(chosen)} of them star-like and '
+                  f'bright; {len(reference_stars)} reference stars, {usable.sum()} of usable magnitude and colour)')
+        return CcdCalibration(None, reason, tables | {'zero': zero_table(filename, None, len(first), kind)})
+    tables['zero'] = zero_table(filename, zero_point, magnitude_type=kind)
+    tables['zp'] = calibrated_table(fullcat, expnum, ccdnum, zero_point.zero_point, zero_point.rms, 0)
+    return CcdCalibration(zero_point, '', tables)
+
+
+def _pairs(objects: pd.DataFrame, stars: np.ndarray, usable: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of objects and stars that belong together, the star usable; matched against all stars, so that no object
+    goes to a usable star when another is nearer."""
+    first, second, _ = match_sky(objects['RA'], objects['DEC'], stars['ra'], stars['dec'], radius)
+    keep = usable[second]
+    return first[keep], second[keep]
+
+
+def _identity(header: Header) -> tuple[int, int]:
+    missing = [keyword for keyword in ('EXPNUM', 'CCDNUM') if keyword not in header]
+    if missing:
+        raise BadData(f'the header lacks {", ".join(missing)}; make the image again')
+    return int(header['EXPNUM']), int(header['CCDNUM'])
+
+
+def _check_columns(fullcat: np.ndarray, flux_name: str) -> None:
+    names = ('NUMBER', 'ALPHAWIN_J2000', 'DELTAWIN_J2000', 'FLAGS', flux_name, flux_name.replace('FLUX_', 'FLUXERR_'))
+    missing = [name for name in names if name not in (fullcat.dtype.names or ())]
+    if missing:
+        raise BadData(f'the catalogue lacks {", ".join(missing)}; extract it again')

@@ -1,0 +1,74 @@
+"""DECam magnitudes of Gaia stars from published colour terms."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from sediff.errors import BadData
+
+_BASES = {'G': 'phot_g_mean_mag', 'BP': 'phot_bp_mean_mag', 'RP': 'phot_rp_mean_mag'}
+
+
+def decam_magnitudes(stars: np.ndarray, band: str, terms: Mapping) -> np.ndarray:
+    """AB magnitudes in a DECam band.
+
+    Parameters
+    ----------
+    stars : structured ndarray, (n,)
+        phot_g_mean_mag, phot_bp_mean_mag, phot_rp_mean_mag (Vega, Gaia DR2 or later).
+    band : str
+        u, g, r, i, z or Y.
+    terms : mapping
+        The colour-term table (`sediff.io.refcat.read_colour_terms`).
+
+    Returns
+    -------
+    ndarray, (n,) float64
+        NaN for stars without a colour, or outside the range in which a relation holds (Y): no default colour is put
+        in their place, they must not decide a zero point.
+
+    Raises
+    ------
+    BadData
+        Gaia cannot calibrate this band.
+
+    Notes
+    -----
+    m = base + sum c_i colour^i, Horner's scheme. Gaia colours are clipped to the table's `clip`. Y is reached in two
+    steps, Gaia to i and z, then z and i-z to Y, and is good to a few hundredths of a magnitude at best.
+    """
+    term = terms.get(band)
+    if not isinstance(term, Mapping):
+        known = ', '.join(name for name, value in terms.items() if isinstance(value, Mapping))
+        raise BadData(f'Gaia cannot calibrate {band}: no colour term for it (there are {known}); '
+                      'give a zero point or another reference catalogue')
+    if term['base'] in _BASES:
+        colour = _gaia_colour(stars, terms)
+        base = _magnitude(stars, _BASES[term['base']])
+    else:
+        base = decam_magnitudes(stars, term['base'], terms)
+        colour = decam_magnitudes(stars, 'i', terms) - base
+    low, high = term.get('range', (-np.inf, np.inf))
+    colour = np.where((colour >= low) & (colour <= high), colour, np.nan)
+    return base + np.polynomial.polynomial.polyval(colour, np.asarray(term['c'], float))
+
+
+def bp_rp(stars: np.ndarray) -> np.ndarray:
+    """Gaia colour BP-RP (mag), NaN where either is missing."""
+    return _magnitude(stars, 'phot_bp_mean_mag') - _magnitude(stars, 'phot_rp_mean_mag')
+
+
+def decam_errors(stars: np.ndarray, floor: float = 0.0) -> np.ndarray:
+    """Errors of the reference magnitudes: Gaia's G error (missing: zero) with a floor in quadrature, mag."""
+    return np.hypot(np.nan_to_num(np.asarray(stars['phot_g_mean_mag_error'], float)), floor)
+
+
+def _gaia_colour(stars: np.ndarray, terms: Mapping) -> np.ndarray:
+    return np.clip(bp_rp(stars), *terms.get('clip', (-np.inf, np.inf)))
+
+
+def _magnitude(stars: np.ndarray, name: str) -> np.ndarray:
+    """A magnitude column with zero and NaN, both of which stand for missing, as NaN."""
+    values = np.asarray(stars[name], float)
+    return np.where(np.isfinite(values) & (values > 0.0), values, np.nan)

@@ -1,0 +1,127 @@
+"""Quality of an exposure: effective exposure time and depth."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from sediff.errors import BadData
+
+#: Electrons per ADU by which sky in electrons is divided to compare with the reference sky.
+GAIN = 4.0
+
+
+@dataclass(frozen=True)
+class EffectiveTime:
+    """t_eff and its factors.
+
+    Parameters
+    ----------
+    t_eff : float
+        f * b * c.
+    f, b, c : float
+        Seeing, sky brightness and transparency factors.
+    cloud : float
+        Extinction beyond the clear sky's, mag; 0 where it is not known.
+    cloud_known : bool
+        False: no zero point, or no reference one for the band; c is then 1.
+    """
+
+    t_eff: float
+    f: float
+    b: float
+    c: float
+    cloud: float
+    cloud_known: bool
+
+
+def effective_time(band: str, fwhm_arcsec: float, sky: float, exptime: float, airmass: float, zero_point: float | None,
+                   reference: Mapping[str, Mapping[str, float]]) -> EffectiveTime:
+    """Fraction of the exposure time that an exposure under reference conditions would have needed.
+
+    Parameters
+    ----------
+    band : str
+        u, g, r, i, z, Y or VR.
+    fwhm_arcsec : float
+        Of the PSF, arcsec.
+    sky : float
+        Sky level of the exposure, electrons per pixel.
+    exptime, airmass : float
+        s; 1 at the zenith.
+    zero_point : float or None
+        mag = -2.5 log10(electrons of the whole exposure) + zero_point; None: not known.
+    reference : mapping
+        `sediff.io.refcat.read_quality_table`.
+
+    Returns
+    -------
+    EffectiveTime
+
+    Raises
+    ------
+    BadData
+        The band is not in the table, or a value is not positive.
+
+    Notes
+    -----
+    t_eff = F B C (Neilsen et al. 2016, FERMILAB-TM-2610-AE-CD), with F = (k / fwhm)^2, B = good sky / sky rate and
+    C = 1 for less than 0.2 mag of cloud, 10^(-0.8 (cloud - 0.2)) beyond, as DES-GW's QC has it.
+    """
+    if band not in reference:
+        raise BadData(f'no reference conditions for band {band}; there are {", ".join(reference)}')
+    values = {'FWHM': fwhm_arcsec, 'sky': sky, 'EXPTIME': exptime, 'AIRMASS': airmass}
+    wrong = [f'{name} {value}' for name, value in values.items() if not (np.isfinite(value) and value > 0.0)]
+    if wrong:
+        raise BadData(f't_eff cannot be told: {", ".join(wrong)} must be positive')
+    row = reference[band]
+    f = (row['fwhm'] / fwhm_arcsec) ** 2
+    b = row['sky'] / (sky / GAIN / exptime)
+    known = zero_point is not None and np.isfinite(zero_point) and 'zero_point' in row
+    cloud = extinction_by_cloud(zero_point, exptime, airmass, row) if known else 0.0
+    c = 1.0 if cloud < 0.2 else float(10.0 ** (-0.8 * (cloud - 0.2)))
+    return EffectiveTime(float(f * b * c), float(f), float(b), c, float(cloud), bool(known))
+
+
+def extinction_by_cloud(zero_point: float, exptime: float, airmass: float, row: Mapping[str, float]) -> float:
+    """How much fainter (mag) than under a clear sky; `row` has zero_point (1 e-/s, airmass 1) and extinction."""
+    clear = row['zero_point'] - row['extinction'] * (airmass - 1.0)
+    return clear - (zero_point - 2.5 * np.log10(exptime))
+
+
+def effective_pixels(psf: np.ndarray) -> float:
+    """Noise-equivalent area (pixels) of a PSF image: (sum p)^2 / sum p^2 (King 1983, PASP 95, 163)."""
+    total = float(np.sum(psf))
+    if not (np.isfinite(total) and total > 0.0):
+        raise BadData('the PSF image has no positive finite sum')
+    return total ** 2 / float(np.sum(np.asarray(psf, float) ** 2))
+
+
+def depth(zero_point: float, noise: float, area: float, snr: float = 5.0) -> float:
+    """Magnitude at which a point source on empty sky has a given signal-to-noise in PSF photometry.
+
+    Parameters
+    ----------
+    zero_point : float
+        mag of one electron of the whole exposure.
+    noise : float
+        Standard deviation of the sky, electrons per pixel.
+    area : float
+        `effective_pixels`, or 4 pi (fwhm/2.355)^2 for a Gaussian.
+    snr : float
+        Signal over noise.
+
+    Raises
+    ------
+    BadData
+        Noise, area or signal-to-noise not positive.
+    """
+    if not (noise > 0.0 and area > 0.0 and snr > 0.0):
+        raise BadData(f'no depth from noise {noise} e-/pixel, area {area} pixels, S/N {snr}')
+    return float(zero_point - 2.5 * np.log10(snr * noise * np.sqrt(area)))
+
+
+def gaussian_area(fwhm: float) -> float:
+    """Noise-equivalent area (pixels) of a Gaussian PSF of a FWHM in pixels: 4 pi sigma^2."""
+    return float(4.0 * np.pi * fwhm ** 2 / (8.0 * np.log(2.0)))

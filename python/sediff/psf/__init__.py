@@ -1,0 +1,13 @@
+"""The point-spread function: model, drawing, star selection, fit."""
+
+
+def warm() -> None:
+    """Compile (or load from the cache) the room's numba kernels on tiny inputs of the types used in earnest."""
+    import numpy as np
+
+    from sediff.psf.model import PsfModel
+    from sediff.psf.render import centre_stamps
+
+    model = PsfModel(np.ones((1, 3, 3), np.float32), 0, (1.0, 1.0), (1.0, 1.0))
+    model.image(0.0, 0.0)
+    centre_stamps(np.ones((1, 5, 5)), np.full(1, 2.2), np.full(1, 2.0), 1.0, np.empty((1, 3, 3)))

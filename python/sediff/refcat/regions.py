@@ -1,0 +1,104 @@
+"""Regions of the sky: HEALPix shards, cones and boxes, right across RA 0 and at the poles."""
+from __future__ import annotations
+
+import healpy
+import numpy as np
+
+from sediff.errors import BadUsage
+from sediff.refcat.stars import SHARD_NSIDE
+
+
+def unit_vectors(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    """Unit vectors, (..., 3), of positions in degrees."""
+    ra, dec = np.radians(np.asarray(ra, float)), np.radians(np.asarray(dec, float))
+    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+
+
+def from_vectors(vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """RA in [0, 360) and Dec (deg) of vectors (..., 3) of any length."""
+    x, y, z = np.moveaxis(np.asarray(vectors, float), -1, 0)
+    return np.mod(np.degrees(np.arctan2(y, x)), 360.0), np.degrees(np.arctan2(z, np.hypot(x, y)))
+
+
+def separation(ra1, dec1, ra2, dec2) -> np.ndarray:
+    """Angular distance (deg), accurate at all distances (from the chord)."""
+    chord = np.linalg.norm(unit_vectors(ra1, dec1) - unit_vectors(ra2, dec2), axis=-1)
+    return np.degrees(2.0 * np.arcsin(np.clip(chord / 2.0, 0.0, 1.0)))
+
+
+def shards_for_region(ra: float, dec: float, radius_deg: float, nside: int = SHARD_NSIDE) -> np.ndarray:
+    """RING pixels that any part of a disc touches.
+
+    Parameters
+    ----------
+    ra, dec : float
+        Centre of the disc, deg ICRS.
+    radius_deg : float
+        Radius of the disc, deg.
+    nside : int
+        HEALPix resolution.
+
+    Returns
+    -------
+    ndarray, (n,) int64
+        Pixel numbers, ascending; the list may hold a pixel that the disc just misses, never lack one it touches.
+
+    Raises
+    ------
+    BadUsage
+        A position off the sphere, a radius not positive, or an nside that HEALPix does not know.
+    """
+    if not (np.isfinite(ra) and np.isfinite(dec) and abs(dec) <= 90.0):
+        raise BadUsage(f'no such position: RA {ra}, Dec {dec} deg')
+    if not radius_deg > 0.0:
+        raise BadUsage(f'the radius must be positive, not {radius_deg} deg')
+    if not healpy.isnsideok(nside, nest=True):
+        raise BadUsage(f'nside must be a power of two, not {nside}')
+    pixels = healpy.query_disc(nside, unit_vectors(ra, dec), np.radians(min(radius_deg, 180.0)), inclusive=True, fact=16)
+    return np.sort(pixels).astype(np.int64)
+
+
+def pixels_of(ra: np.ndarray, dec: np.ndarray, nside: int = SHARD_NSIDE) -> np.ndarray:
+    """RING pixel of each position (deg)."""
+    return healpy.ang2pix(nside, np.asarray(ra, float), np.asarray(dec, float), lonlat=True)
+
+
+def inside_cone(ra, dec, ra_center: float, dec_center: float, radius_deg: float) -> np.ndarray:
+    """Which positions lie within `radius_deg` of a centre (all deg): bool array."""
+    return separation(ra, dec, ra_center, dec_center) <= radius_deg
+
+
+def inside_box(ra, dec, box: tuple[float, float, float, float]) -> np.ndarray:
+    """Which positions lie in a box (ra_west, ra_east, dec_south, dec_north), deg.
+
+    The box runs east from ra_west to ra_east, across RA 0 where ra_east < ra_west; a span of 360 or more is every RA.
+    """
+    west, east, south, north = box
+    dec = np.asarray(dec, float)
+    span = 360.0 if east - west >= 360.0 else np.mod(east - west, 360.0)
+    in_ra = np.mod(np.asarray(ra, float) - west, 360.0) <= span
+    return in_ra & (dec >= south) & (dec <= north)
+
+
+def enclosing_box(ra, dec) -> tuple[float, float, float, float]:
+    """Smallest (ra_west, ra_east, dec_south, dec_north) that holds all positions (deg).
+
+    The RA interval is the complement of the widest gap between neighbours. Positions without a gap of 180 deg
+    go round a pole; their box is all RA up to that pole.
+
+    Raises
+    ------
+    BadUsage
+        No positions, or one that is not finite.
+    """
+    ra, dec = np.mod(np.ravel(np.asarray(ra, float)), 360.0), np.ravel(np.asarray(dec, float))
+    if ra.size == 0 or not (np.isfinite(ra).all() and np.isfinite(dec).all()):
+        raise BadUsage('a box needs at least one position, all of them finite')
+    ordered = np.sort(ra)
+    gaps = np.diff(np.append(ordered, ordered[0] + 360.0))
+    widest = int(np.argmax(gaps))
+    if gaps[widest] <= 180.0:
+        south, north = (-90.0, dec.max()) if dec.mean() < 0.0 else (dec.min(), 90.0)
+        return 0.0, 360.0, float(south), float(north)
+    west = ordered[(widest + 1) % ordered.size]
+    return float(west), float(ordered[widest]), float(dec.min()), float(dec.max())

@@ -1,0 +1,1 @@
+"""Pages, tables and drawings for people: candidates of an exposure, found fakes, the data flow."""

@@ -1,0 +1,10 @@
+"""A simulated DECam night in the raw format, with its truth."""
+
+
+def warm() -> None:
+    """Compile the kernels."""
+    import numpy as np
+
+    from sediff.sim import bleed, render
+    render.warm()
+    bleed.bleed(np.zeros((4, 2), np.float32), np.ones(2, np.float32))

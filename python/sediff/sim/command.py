@@ -1,0 +1,65 @@
+"""`python -m sediff sim NIGHT_DIR`: a simulated night on the command line."""
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from sediff.camera.ccds import parse_ccd_list
+from sediff.errors import BadUsage
+from sediff.sim.night import simulate_night
+from sediff.sim.options import BANDS, NightOptions
+
+#: option, type, meaning with unit; defaults are those of NightOptions
+OPTIONS = (
+    ('seed', int, 'seed of all random numbers'),
+    ('exptime', float, 'exposure time, s'),
+    ('nite', str, 'night of the search exposure, YYYYMMDD'),
+    ('ra', float, 'boresight right ascension, deg'),
+    ('dec', float, 'boresight declination, deg'),
+    ('expnum', int, 'number of the search exposure'),
+    ('templates', int, 'template exposures, 20 to 60 nights earlier'),
+    ('zeros', int, 'bias exposures'),
+    ('flats', int, 'dome-flat exposures'),
+    ('seeing', float, 'FWHM of the search exposure, arcsec'),
+    ('stars', int, 'stars per CCD, to G = 24.2'),
+    ('galaxies', int, 'galaxies per CCD, to r = 24'),
+    ('transients', int, 'transients per CCD in the search exposure'),
+    ('cosmics', int, 'cosmic rays per CCD in 90 s'),
+    ('dither', float, 'largest offset of the templates, pixels'),
+    ('pointing_error', float, 'largest pointing error of the headers, arcsec'),
+    ('rotation_error', float, 'largest rotation error of the headers, deg'),
+    ('kilonova_distance', float, 'distance of the kilonova, Mpc; 0: none'),
+    ('kilonova_days', float, 'days from merger to search exposure'),
+)
+#: What --small changes.
+SMALL = {'stars': 400, 'galaxies': 150, 'transients': 8}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of the command."""
+    parser.add_argument('night_dir', type=Path, metavar='NIGHT_DIR', help='top of the work tree to write')
+    parser.add_argument('--ccds', default='33,34', help='CCDs, such as 33,34 or 25-28 or all (default 33,34)')
+    parser.add_argument('--band', default=NightOptions.band, choices=tuple(BANDS), help='band (default r)')
+    for name, kind, meaning in OPTIONS:
+        parser.add_argument('--' + name.replace('_', '-'), type=kind, default=None,
+                            help=f'{meaning} (default {getattr(NightOptions, name)})')
+    parser.add_argument('--no-streak', action='store_true', help='no satellite in the search exposure')
+    parser.add_argument('--small', action='store_true',
+                        help='fewer sources: ' + ', '.join(f'{value} {name}' for name, value in SMALL.items()))
+    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes (default: one a core)')
+
+
+def run(args: argparse.Namespace) -> int:
+    """Simulate; returns the exit code."""
+    given = {name: getattr(args, name) for name, _, _ in OPTIONS if getattr(args, name) is not None}
+    values = {**(SMALL if args.small else {}), **given}
+    options = NightOptions(ccds=tuple(parse_ccd_list(args.ccds, given.get('nite'))), band=args.band,
+                           streak=not args.no_streak, **values)
+    if args.workers < 1:
+        raise BadUsage(f'--workers {args.workers}: at least 1 is needed')
+    if args.night_dir.exists() and not args.night_dir.is_dir():
+        raise BadUsage(f'NIGHT_DIR {args.night_dir} is a file; name a folder')
+    args.night_dir.mkdir(parents=True, exist_ok=True)
+    simulate_night(args.night_dir, options, args.workers, lambda line: print(line, flush=True))
+    return 0

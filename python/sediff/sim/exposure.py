@@ -1,0 +1,128 @@
+"""One CCD of one exposure: photons to ADU, with the truth about what is in it."""
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.io.fits import Header
+
+from sediff.camera.amplifiers import read_amplifiers
+from sediff.camera.wcs import read_wcs
+from sediff.sim.bleed import BLED, SATURATED, bleed
+from sediff.sim.cards import wcs_header
+from sediff.sim.cosmics import add_cosmics
+from sediff.sim.detector import Detector
+from sediff.sim.light import SOURCE_TRUTH, Streak, add_light, measure_snr, sky_gradient
+from sediff.sim.optics import PsfField, draw_psf
+from sediff.sim.options import CCD_SHAPE, LIGHT, OPTICS, generator
+from sediff.sim.plan import SimExposure
+from sediff.sim.readout import full_well, to_adu
+from sediff.sim.scene import View
+
+#: Codes of the truth's pixel tables.
+COSMIC, BAD = 4, 8
+PIXEL_DTYPE = np.dtype([('x', 'i2'), ('y', 'i2'), ('kind', 'u1')])
+
+
+@dataclass(frozen=True)
+class CcdTask:
+    """All that is needed to simulate one CCD of one exposure.
+
+    Parameters
+    ----------
+    header : Header
+        Raw extension header (sections, gains ...; its WCS is the telescope's, not the truth).
+    tpv : mapping
+        The CCD's world coordinates.
+    cosmics : float
+        Mean number of cosmic rays in 90 s.
+    """
+
+    seed: int
+    exposure: SimExposure
+    ccdnum: int
+    header: Header
+    tpv: Mapping
+    view: View | None
+    cosmics: float
+
+
+@dataclass(frozen=True)
+class CcdTruth:
+    """What is where on one CCD of one exposure; positions are 0-based pixels of the trimmed frame."""
+
+    expnum: int
+    ccdnum: int
+    stars: np.ndarray
+    transients: np.ndarray
+    pixels: np.ndarray
+    streak: Streak | None
+    psf: PsfField | None
+
+
+def simulate_ccd(task: CcdTask, detector: Detector) -> tuple[np.ndarray, CcdTruth]:
+    """Counts of one CCD before crosstalk, bias and read noise.
+
+    Returns
+    -------
+    counts : ndarray, (4096, 2048) float32
+        ADU.
+    truth : CcdTruth
+    """
+    exposure = task.exposure
+    amplifiers = read_amplifiers(task.header)
+    rng = generator(task.seed, LIGHT, exposure.expnum, task.ccdnum)
+    stars, transients, streak, psf = np.zeros(0, SOURCE_TRUTH), np.zeros(0, SOURCE_TRUTH), None, None
+    image = np.full(CCD_SHAPE, exposure.sky, np.float32)
+    if exposure.on_sky:
+        psf = draw_psf(generator(task.seed, OPTICS, exposure.expnum, task.ccdnum), exposure.seeing, CCD_SHAPE)
+        image *= sky_gradient(rng)
+        wcs = read_wcs(wcs_header(task.tpv, exposure.true))
+        stars, transients, streak = add_light(image, task.view, wcs, exposure, task.ccdnum, psf)
+    image *= detector.flat
+    if psf is not None:
+        measure_snr(transients, image, detector.flat, psf, max(amplifier.read_noise for amplifier in amplifiers))
+    _add_shot_noise(rng, image)
+    cosmic, _ = add_cosmics(rng, image, task.cosmics * (exposure.exptime + 20.0) / 110.0)
+    kind = bleed(image, full_well(amplifiers, CCD_SHAPE[1]))
+    _flag_saturated(stars, kind)
+    pixels = np.concatenate([_pixel_table(kind == SATURATED, SATURATED), _pixel_table(kind == BLED, BLED),
+                             _cosmic_table(cosmic)])
+    truth = CcdTruth(exposure.expnum, task.ccdnum, stars, transients, pixels, streak, psf)
+    return to_adu(image, amplifiers), truth
+
+
+def bad_pixel_table(detector: Detector) -> np.ndarray:
+    """PIXEL_DTYPE rows of the permanently bad pixels."""
+    return _pixel_table(detector.bad, BAD)
+
+
+def _add_shot_noise(rng: np.random.Generator, image: np.ndarray) -> None:
+    """Poisson noise in place; a normal deviate of the same variance above 50 electrons."""
+    faint = image < 50.0
+    if faint.all():
+        if image.any():
+            image[...] = rng.poisson(image)
+        return
+    low = rng.poisson(np.clip(image[faint], 0.0, None)).astype(np.float32)
+    image += np.sqrt(np.clip(image, 0.0, None)) * rng.standard_normal(image.shape, dtype=np.float32)
+    image[faint] = low
+
+
+def _flag_saturated(stars: np.ndarray, kind: np.ndarray) -> None:
+    rows, columns = np.rint(stars['y']).astype(int), np.rint(stars['x']).astype(int)
+    stars['saturated'] = kind[rows, columns] > 0
+
+
+def _pixel_table(chosen: np.ndarray, code: int) -> np.ndarray:
+    rows, columns = np.nonzero(chosen)
+    table = np.zeros(rows.size, PIXEL_DTYPE)
+    table['x'], table['y'], table['kind'] = columns, rows, code
+    return table
+
+
+def _cosmic_table(pixels: np.ndarray) -> np.ndarray:
+    table = np.zeros(len(pixels), PIXEL_DTYPE)
+    table['x'], table['y'], table['kind'] = pixels[:, 0], pixels[:, 1], COSMIC
+    return table

@@ -1,0 +1,145 @@
+"""What a simulated night can be asked for, and the facts of the camera's bands it starts from."""
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from sediff.errors import BadUsage
+
+#: Rows and columns of a trimmed CCD.
+CCD_SHAPE = (4096, 2048)
+#: Rows and columns of a raw CCD, prescan, overscan and postscan included.
+RAW_SHAPE = (4146, 2160)
+#: arcsec per pixel near the middle of the focal plane.
+PIXEL_SCALE = 0.2637
+#: Area of a CCD, square degrees.
+CCD_AREA = CCD_SHAPE[0] * CCD_SHAPE[1] * (PIXEL_SCALE / 3600.0) ** 2
+
+
+@dataclass(frozen=True)
+class BandFacts:
+    """Nominal values of a band.
+
+    Parameters
+    ----------
+    filter_card : str
+        FILTER card of a raw header.
+    zero_point : float
+        AB magnitude that gives one electron a second at zenith.
+    sky : float
+        Dark-sky brightness, AB mag arcsec^-2.
+    extinction : float
+        mag per airmass.
+    """
+
+    filter_card: str
+    zero_point: float
+    sky: float
+    extinction: float
+
+
+#: Zero points, sky and extinction as the Legacy Surveys publish them for DECam (legacyzpts nominal values; i sky: CTIO).
+BANDS = {
+    'g': BandFacts('g DECam SDSS c0001 4720.0 1520.0', 26.610, 22.04, 0.173),
+    'r': BandFacts('r DECam SDSS c0002 6415.0 1480.0', 26.818, 20.91, 0.090),
+    'i': BandFacts('i DECam SDSS c0003 7835.0 1470.0', 26.758, 19.90, 0.054),
+    'z': BandFacts('z DECam SDSS c0004 9260.0 1520.0', 26.484, 18.46, 0.060),
+}
+
+
+@dataclass(frozen=True)
+class NightOptions:
+    """Everything that determines a simulated night; with the same values the files are the same, byte for byte.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of all random numbers.
+    ccds : tuple of int
+        CCD numbers to simulate.
+    band : str
+        One of `BANDS`.
+    exptime : float
+        Seconds, of the sky exposures.
+    nite : str
+        Night of the search exposure, YYYYMMDD (UTC date minus 12 h).
+    ra, dec : float
+        Boresight the telescope is sent to, deg (ICRS).
+    expnum : int
+        Exposure number of the search exposure; the others count down from it.
+    templates, zeros, flats : int
+        Number of template, bias and dome-flat exposures.
+    seeing : float
+        FWHM of the search exposure, arcsec.
+    stars, galaxies, transients, cosmics : int
+        Mean number per CCD: stars to G = 24.2, galaxies to r = 24, transients in the search exposure, cosmic rays in 90 s.
+    dither : float
+        Largest offset of a template from the search exposure, pixels.
+    pointing_error : float
+        Largest error of the pointing in the headers, arcsec.
+    rotation_error : float
+        Largest error of the rotation in the headers, deg.
+    kilonova_distance : float
+        Mpc; 0 leaves the kilonova out.
+    kilonova_days : float
+        Days from the merger to the search exposure.
+    streak : bool
+        Whether a satellite crosses the search exposure.
+    """
+
+    seed: int = 1
+    ccds: tuple[int, ...] = (33, 34)
+    band: str = 'r'
+    exptime: float = 90.0
+    nite: str = '20231115'
+    ra: float = 52.5
+    dec: float = -28.0
+    expnum: int = 1250100
+    templates: int = 3
+    zeros: int = 3
+    flats: int = 3
+    seeing: float = 1.10
+    stars: int = 2000
+    galaxies: int = 1500
+    transients: int = 20
+    cosmics: int = 70
+    dither: float = 100.0
+    pointing_error: float = 30.0
+    rotation_error: float = 0.05
+    kilonova_distance: float = 150.0
+    kilonova_days: float = 1.5
+    streak: bool = True
+    facts: BandFacts = field(init=False)
+
+    def __post_init__(self) -> None:
+        _check(self)
+        object.__setattr__(self, 'facts', BANDS[self.band])
+
+
+def _check(options: NightOptions) -> None:
+    if options.band not in BANDS:
+        raise BadUsage(f'--band {options.band}: the simulator knows {", ".join(BANDS)}')
+    if not options.ccds or 61 in options.ccds:
+        raise BadUsage('--ccds: give at least one CCD; CCD 61 (N30) is dead and cannot be simulated')
+    if not (len(options.nite) == 8 and options.nite.isdigit()):
+        raise BadUsage(f'--nite {options.nite}: write a night as YYYYMMDD')
+    if not (0.0 <= options.ra < 360.0 and -90.0 < options.dec < 90.0):
+        raise BadUsage(f'--ra {options.ra} --dec {options.dec}: RA must be within [0, 360), Dec within (-90, 90) deg')
+    for name in ('exptime', 'seeing'):
+        if not getattr(options, name) > 0:
+            raise BadUsage(f'--{name} {getattr(options, name)}: must be positive')
+    counts = ('seed', 'templates', 'zeros', 'flats', 'stars', 'galaxies', 'transients', 'cosmics', 'dither',
+              'pointing_error', 'rotation_error', 'kilonova_distance')
+    for name in counts:
+        if not getattr(options, name) >= 0:
+            raise BadUsage(f'--{name.replace("_", "-")} {getattr(options, name)}: must not be negative')
+
+
+def generator(seed: int, *stream: int) -> np.random.Generator:
+    """Random numbers of one purpose (sky, a CCD, the noise of an exposure ...), independent of the others."""
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *stream])))
+
+
+#: First number of each random stream.
+PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT = range(6)

@@ -1,0 +1,181 @@
+"""The exposures of a night: when, where, through what sky."""
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sediff.errors import BadUsage
+from sediff.sim.options import PIXEL_SCALE, PLAN, NightOptions, generator
+
+LONGITUDE, LATITUDE = -70.81489, -30.16606      # deg, the Blanco telescope
+PROPOSAL = '2023B-0001'
+GOOD_SEEING = 0.9       # arcsec; t_eff is 1 at this seeing, transparency 1 and dark sky (Neilsen et al. 2016)
+
+
+@dataclass(frozen=True)
+class Pointing:
+    """Where the camera looks: boresight (deg, ICRS), rotation (deg, from north through east), pixel scale / nominal."""
+
+    ra: float
+    dec: float
+    rotation: float = 0.0
+    scale: float = 1.0
+
+
+@dataclass(frozen=True)
+class SimExposure:
+    """One exposure of the plan.
+
+    Parameters
+    ----------
+    role : str
+        'search', 'template', 'zero' or 'dome flat'.
+    mjd : float
+        Start, UTC.
+    commanded, true : Pointing
+        What the header says and what is the case.
+    seeing : float
+        arcsec, in the middle of the field.
+    sky : float
+        Electrons per pixel.
+    zero_point : float
+        AB magnitude of one electron in the whole exposure.
+    transparency : float
+        Fraction of the light that a clear sky lets through.
+    hour_angle, airmass : float
+        deg; 1 at zenith.
+    effective_time : float
+        t_eff of DES, fraction of exptime.
+    """
+
+    expnum: int
+    nite: str
+    mjd: float
+    band: str
+    exptime: float
+    role: str
+    object_name: str
+    commanded: Pointing
+    true: Pointing
+    seeing: float = 0.0
+    sky: float = 0.0
+    zero_point: float = 0.0
+    transparency: float = 1.0
+    hour_angle: float = 0.0
+    airmass: float = 1.0
+    effective_time: float = 0.0
+
+    @property
+    def on_sky(self) -> bool:
+        """Whether it sees stars."""
+        return self.role in ('search', 'template')
+
+    @property
+    def obstype(self) -> str:
+        """OBSTYPE card."""
+        return 'object' if self.on_sky else self.role
+
+
+def make_plan(options: NightOptions) -> list[SimExposure]:
+    """All exposures, in the order of their numbers: templates of earlier nights, zeros, dome flats, the search exposure.
+
+    Raises
+    ------
+    BadUsage
+        The field is not up at night on one of the nights.
+    """
+    rng = generator(options.seed, PLAN)
+    nights_before = np.sort(rng.choice(np.arange(20, 61), options.templates, replace=False))[::-1] if options.templates \
+        else []
+    sharp, rest = rng.uniform(0.90, 0.99, min(2, options.templates)), rng.uniform(0.95, 1.2, max(0, options.templates - 2))
+    scale = options.seeing / 1.10
+    seeings = rng.permutation(np.concatenate([sharp, rest])) * scale
+    first = options.expnum - options.flats - options.zeros - 10 * options.templates
+    exposures = [_sky_exposure(rng, options, first + 10 * k, int(days), float(seeing), 'template')
+                 for k, (days, seeing) in enumerate(zip(nights_before, seeings))]
+    exposures += [_calibration(options, k) for k in range(options.zeros + options.flats)]
+    exposures.append(_sky_exposure(rng, options, options.expnum, 0, options.seeing, 'search'))
+    return exposures
+
+
+def _sky_exposure(rng, options: NightOptions, expnum: int, days_before: int, seeing: float, role: str) -> SimExposure:
+    nite = shift_nite(options.nite, -days_before)
+    mjd, hour_angle = transit_time(nite, options.ra, float(rng.uniform(-20.0, 20.0)))
+    airmass = airmass_of(options.dec, hour_angle)
+    if not 1.0 <= airmass < 3.0:
+        raise BadUsage(f'RA {options.ra} Dec {options.dec} is not up in the night {nite} (airmass {airmass:.1f}); '
+                       'choose another --nite or field')
+    dither = rng.uniform(-1.0, 1.0, 2) * options.dither * (role == 'template')
+    commanded = _offset(Pointing(options.ra, options.dec), *(dither * PIXEL_SCALE))
+    radius, angle = options.pointing_error * np.sqrt(rng.uniform(0.1, 1.0)), rng.uniform(0.0, 2.0 * np.pi)
+    true = replace(_offset(commanded, radius * np.cos(angle), radius * np.sin(angle)),
+                   rotation=options.rotation_error * float(rng.uniform(-1.0, 1.0)),
+                   scale=1.0 + 1e-4 * float(rng.uniform(-1.0, 1.0)))
+    facts, transparency = options.facts, float(rng.uniform(0.85, 1.0))
+    zero_point = facts.zero_point + 2.5 * np.log10(options.exptime * transparency) - facts.extinction * (airmass - 1.0)
+    brightness = float(rng.uniform(0.9, 1.4))
+    sky = brightness * options.exptime * PIXEL_SCALE ** 2 * 10 ** (0.4 * (facts.zero_point - facts.sky))
+    effective = transparency ** 2 * (GOOD_SEEING / seeing) ** 2 / brightness
+    return SimExposure(expnum, nite, mjd, options.band, options.exptime, role, field_name(options.ra, options.dec),
+                       commanded, true, seeing, sky, float(zero_point), transparency, hour_angle, airmass, effective)
+
+
+def _calibration(options: NightOptions, index: int) -> SimExposure:
+    is_zero = index < options.zeros
+    expnum = options.expnum - options.zeros - options.flats + index
+    mjd = nite_mjd(options.nite) + 0.85 + index * 1.5e-3
+    park = Pointing(0.0, LATITUDE)
+    if is_zero:
+        return SimExposure(expnum, options.nite, mjd, options.band, 0.0, 'zero', 'bias', park, park)
+    # a lamp that gives about 20000 ADU
+    return SimExposure(expnum, options.nite, mjd, options.band, 10.0, 'dome flat', f'{options.band} dome flat', park, park,
+                       sky=80000.0)
+
+
+def field_name(ra: float, dec: float) -> str:
+    """Name of a pointing: `field 0330-2800` (hours and minutes, degrees and minutes)."""
+    hours, degrees = divmod(round(ra * 4.0) % 1440, 60), divmod(round(abs(dec) * 60.0), 60)
+    return f'field {hours[0]:02d}{hours[1]:02d}{"-" if dec < 0 else "+"}{degrees[0]:02d}{degrees[1]:02d}'
+
+
+def nite_mjd(nite: str) -> float:
+    """MJD of 0 h UTC on the date of a night's name."""
+    try:
+        day = datetime.datetime.strptime(nite, '%Y%m%d').date()
+    except ValueError as error:
+        raise BadUsage(f'{nite} is no date; write YYYYMMDD') from error
+    return float((day - datetime.date(1858, 11, 17)).days)
+
+
+def shift_nite(nite: str, days: int) -> str:
+    """The night that many days later."""
+    return (datetime.date(1858, 11, 17) + datetime.timedelta(days=int(nite_mjd(nite)) + days)).strftime('%Y%m%d')
+
+
+def sidereal_time(mjd: float) -> float:
+    """Mean sidereal time at the telescope, deg (IAU 1982, linear term)."""
+    return (280.46061837 + 360.98564736629 * (mjd - 51544.5) + LONGITUDE) % 360.0
+
+
+def transit_time(nite: str, ra: float, hour_angle: float) -> tuple[float, float]:
+    """MJD and hour angle (deg) in the dark hours (0 to 9 h UTC) of a night, as near to the wanted hour angle as possible."""
+    start = nite_mjd(nite) + 1.0
+    wait = ((ra + hour_angle - sidereal_time(start)) % 360.0) / 360.98564736629
+    wait = wait if wait <= 0.375 else (0.375 if wait < 0.69 else 0.0)
+    mjd = start + wait
+    return mjd, (sidereal_time(mjd) - ra + 180.0) % 360.0 - 180.0
+
+
+def airmass_of(dec: float, hour_angle: float) -> float:
+    """Secant of the zenith distance; infinite below the horizon."""
+    latitude, declination = np.radians(LATITUDE), np.radians(dec)
+    height = np.sin(latitude) * np.sin(declination) + np.cos(latitude) * np.cos(declination) * np.cos(np.radians(hour_angle))
+    return float(1.0 / height) if height > 0 else np.inf
+
+
+def _offset(pointing: Pointing, east: float, north: float) -> Pointing:
+    """Move a pointing by arcsec on the sky."""
+    ra = (pointing.ra + east / 3600.0 / np.cos(np.radians(pointing.dec))) % 360.0
+    return replace(pointing, ra=float(ra), dec=float(pointing.dec + north / 3600.0))

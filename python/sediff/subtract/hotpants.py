@@ -1,0 +1,70 @@
+"""HOTPANTS' flags for the subtraction, so that its users' command lines go on working."""
+from __future__ import annotations
+
+from sediff.errors import BadUsage
+from sediff.subtract.command import Request
+from sediff.warp.inputs import ImageSource
+
+#: Flag -> type of its value. Defaults below are HOTPANTS' own (version 5.1.11).
+TEXT = ('-inim', '-tmplim', '-outim', '-oni', '-omi', '-ini', '-tni', '-imi', '-tmi')
+NUMBERS = ('-iu', '-il', '-ig', '-ir', '-tu', '-tl', '-tg', '-tr')
+COUNTS = ('-r', '-rss', '-nsx', '-nsy', '-ko', '-bgo', '-nrx', '-nry', '-v')
+CHOICES = {'-c': {'t': 'template', 'i': 'science'}, '-n': {'t': 'template', 'i': 'science'}}
+DEFAULTS = {'-iu': 25000.0, '-il': 0.0, '-ig': 1.0, '-ir': 0.0, '-tu': 25000.0, '-tl': 0.0, '-tg': 1.0, '-tr': 0.0}
+REQUIRED = ('-inim', '-tmplim', '-outim')
+#: Fewest stars asked for however few stamps are named.
+LEAST_STAR_COUNT = 50
+
+
+def is_hotpants(argv: list[str]) -> bool:
+    """True when the command line is HOTPANTS'."""
+    return '-inim' in argv
+
+
+def parse(argv: list[str]) -> Request:
+    """Translate a HOTPANTS command line.
+
+    -nrx and -nry are accepted, but one fit with smooth spatial terms serves all regions; -v is accepted and
+    ignored. -nsx and -nsy bound the number of stars (their product times the regions). Without -ko the order
+    follows the number of stars, and without -bgo the residual sky is a mesh.
+
+    Raises
+    ------
+    BadUsage
+        Unknown flag, missing or wrong value, or a required flag left out.
+    """
+    values = dict(DEFAULTS)
+    words = iter(argv)
+    for flag in words:
+        values[flag] = _value(flag, next(words, None))
+    missing = [flag for flag in REQUIRED if flag not in values]
+    if missing:
+        raise BadUsage(f'{missing[0]} is required')
+    science = ImageSource(values['-inim'], None, values.get('-ini'), values.get('-imi'), values['-ig'], values['-ir'],
+                          values['-iu'], values['-il'])
+    template = ImageSource(values['-tmplim'], None, values.get('-tni'), values.get('-tmi'), values['-tg'],
+                           values['-tr'], values['-tu'], values['-tl'])
+    options = {'convolve': values.get('-c', 'auto'), 'order': values.get('-ko'), 'half_width': values.get('-r'),
+               'background_order': values.get('-bgo'), 'stamp_radius': values.get('-rss')}
+    if '-nsx' in values or '-nsy' in values:
+        regions = values.get('-nrx', 1) * values.get('-nry', 1)
+        options['star_count'] = max(LEAST_STAR_COUNT, values.get('-nsx', 10) * values.get('-nsy', 10) * regions)
+    return Request(science, template, values['-outim'], values.get('-oni'), values.get('-omi'), False,
+                   values.get('-n', 'template'), options)
+
+
+def _value(flag: str, text: str | None):
+    if flag not in (*TEXT, *NUMBERS, *COUNTS, *CHOICES):
+        raise BadUsage(f'unknown flag {flag}; known: ' + ' '.join((*TEXT, *NUMBERS, *COUNTS, *CHOICES)))
+    if text is None:
+        raise BadUsage(f'{flag} needs a value')
+    if flag in TEXT:
+        return text
+    if flag in CHOICES:
+        if text not in CHOICES[flag]:
+            raise BadUsage(f'{flag} must be t or i, got {text!r}')
+        return CHOICES[flag][text]
+    try:
+        return float(text) if flag in NUMBERS else int(text)
+    except ValueError as error:
+        raise BadUsage(f'{flag} needs a number, got {text!r}') from error

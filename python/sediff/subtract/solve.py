@@ -1,0 +1,208 @@
+"""Solution of the kernel fit: spatial polynomials, outlier stars, and how much freedom the stars support."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.polynomial.legendre import legvander
+from scipy.linalg import cho_factor, cho_solve
+
+from sediff.errors import BadData
+from sediff.subtract.basis import KernelBasis
+from sediff.subtract.normal import StarEquations
+
+FOLDS = 4
+#: Added to the unit diagonal of the scaled normal matrix.
+RIDGE = 1e-7
+CLIP_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class Freedom:
+    """What a fit may vary.
+
+    Parameters
+    ----------
+    functions : tuple of int
+        Basis functions in use; 0 (the photometric scale, constant over the image) is always one.
+    order : int
+        Degree of the spatial polynomial of the kernel's shape.
+    shift_order : int
+        Degree of the polynomial of the two first-derivative functions, which register the images.
+    """
+
+    functions: tuple[int, ...]
+    order: int
+    shift_order: int
+
+
+@dataclass(frozen=True)
+class Solution:
+    """Coefficients of the zero-sum functions: (m, terms) float64, 0 where not fitted, and how the stars did."""
+
+    coefficients: np.ndarray
+    freedom: Freedom
+    used: np.ndarray
+    reduced_chi2: np.ndarray
+    left_out_chi2: float
+
+
+def term_count(order: int) -> int:
+    """Polynomial terms in x and y up to a total degree."""
+    return (order + 1) * (order + 2) // 2
+
+
+def term_degrees(order: int) -> list[tuple[int, int]]:
+    """Degrees in x and y of each term, lower total degrees first."""
+    return [(total - j, j) for total in range(order + 1) for j in range(total + 1)]
+
+
+def spatial_terms(x: np.ndarray, y: np.ndarray, shape: tuple[int, int], order: int) -> np.ndarray:
+    """Products of Legendre polynomials over the image, lower total degrees first: (n, terms) float64."""
+    across = legvander(2.0 * np.asarray(x, float) / max(shape[1] - 1, 1) - 1.0, order)
+    along = legvander(2.0 * np.asarray(y, float) / max(shape[0] - 1, 1) - 1.0, order)
+    return np.stack([across[:, i] * along[:, j] for i, j in term_degrees(order)], axis=1)
+
+
+def candidate_freedoms(basis: KernelBasis, n_stars: int, order: int | None) -> list[Freedom]:
+    """Fits to compare, the simplest first; a fixed order leaves the choice of functions.
+
+    Raises
+    ------
+    BadData
+        Fewer stars than the fixed order has terms.
+    """
+    family, i, j = basis.members.T
+    everything = tuple(range(basis.size))
+    narrow = tuple(np.nonzero((i + j <= 2) & (family < len(basis.profiles) - 1) | ((family > 0) & (i + j == 0)))[0])
+    if order is not None:
+        if n_stars < term_count(order):
+            raise BadData(f'order {order} needs {term_count(order)} stars, {n_stars} are common; ask for a lower order')
+        return [Freedom(narrow, order, order), Freedom(everything, order, order)]
+    found = [Freedom(narrow, 0, 0), Freedom(everything, 0, 0)]
+    if n_stars >= 15:
+        found += [Freedom(narrow, 0, 1), Freedom(narrow, 1, 1), Freedom(everything, 1, 1)]
+    if n_stars >= 60:
+        found += [Freedom(everything, 2, 2), Freedom(everything, 2, 4)]
+    if n_stars >= 150:
+        found += [Freedom(everything, 2, k) for k in (6, 8, 10)]
+    return found
+
+
+def solve(basis: KernelBasis, equations: StarEquations, x: np.ndarray, y: np.ndarray, shape: tuple[int, int],
+          order: int | None = None) -> Solution:
+    """Fit the kernel, outlying stars clipped, with the freedom that predicts left-out stars best.
+
+    Parameters
+    ----------
+    x, y : ndarray, (n,)
+        Star positions, 0-based pixels.
+    order : int, optional
+        Spatial order to use; default: chosen by cross-validation among those the number of stars allows.
+    """
+    freedoms = candidate_freedoms(basis, len(x), order)
+    terms = spatial_terms(x, y, shape, max(max(f.order, f.shift_order) for f in freedoms))
+    used = _clip(basis, equations, terms, freedoms[-1], np.ones(len(x), bool), 8.0)[0]
+    best, score = freedoms[0], np.nan
+    if len(freedoms) > 1:
+        best, score = _compare(basis, equations.take(used), terms[used], freedoms)
+    used, coefficients, chi2 = _clip(basis, equations, terms, best, used, 5.0)
+    return Solution(coefficients, best, used, chi2, score)
+
+
+def _compare(basis, equations, terms, freedoms) -> tuple[Freedom, float]:
+    """The simplest fit that no freer one beats by more than the error of the comparison, and its left-out chi^2."""
+    best, best_chi2 = freedoms[0], left_out_chi2(basis, equations, terms, freedoms[0])
+    for freedom in freedoms[1:]:
+        chi2 = left_out_chi2(basis, equations, terms, freedom)
+        gain = best_chi2 - chi2
+        gain = np.clip(gain, *np.percentile(gain, (2, 98)))
+        if gain.mean() > gain.std() / np.sqrt(len(gain)):
+            best, best_chi2 = freedom, chi2
+    return best, float(np.median(best_chi2 / equations.pixels))
+
+
+def left_out_chi2(basis: KernelBasis, equations: StarEquations, terms: np.ndarray, freedom: Freedom) -> np.ndarray:
+    """chi^2 of each star predicted from a fit without it (in one of four parts): (n,) float64."""
+    fold = np.arange(len(terms)) % min(FOLDS, len(terms))
+    folds = range(fold.max() + 1)
+    chi2 = np.empty(len(terms))
+    parts = [_assemble(basis, equations.take(fold == k), terms[fold == k], freedom) for k in folds]
+    for k in folds:
+        matrix = sum(part[0] for i, part in enumerate(parts) if i != k)
+        right = sum(part[1] for i, part in enumerate(parts) if i != k)
+        coefficients = _unpack(basis, _solve_scaled(matrix, right), freedom, terms.shape[1])
+        left_out = equations.take(fold == k)
+        chi2[fold == k] = reduced_chi2(left_out, terms[fold == k], coefficients) * left_out.pixels
+    return chi2
+
+
+def reduced_chi2(equations: StarEquations, terms: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+    """chi^2 a pixel of each star under a solution: (n,) float64."""
+    local = terms @ coefficients.T
+    fit = np.einsum('nk,nkl,nl->n', local, equations.matrix, local) - 2 * np.einsum('nk,nk->n', local, equations.right)
+    return np.maximum(equations.total + fit, 0.0) / np.maximum(equations.pixels, 1)
+
+
+def _clip(basis, equations, terms, freedom, used, threshold):
+    """Solve, drop stars whose chi^2 stands out, and repeat."""
+    for _ in range(CLIP_ROUNDS):
+        matrix, right = _assemble(basis, equations.take(used), terms[used], freedom)
+        coefficients = _unpack(basis, _solve_scaled(matrix, right), freedom, terms.shape[1])
+        chi2 = reduced_chi2(equations, terms, coefficients)
+        middle = np.median(chi2[used])
+        spread = 1.4826 * np.median(np.abs(chi2[used] - middle))
+        kept = used & (chi2 <= middle + threshold * max(spread, 0.1 * middle))
+        if kept.sum() == used.sum() or kept.sum() < max(3, 0.5 * len(used)):
+            break
+        used = kept
+    return used, coefficients, chi2
+
+
+def _groups(basis: KernelBasis, freedom: Freedom) -> list[tuple[np.ndarray, int]]:
+    """(functions, terms) of the photometric scale, the registration functions, and the shape."""
+    family, i, j = basis.members.T
+    chosen = np.array(freedom.functions)
+    shift = ((family == 0) & (i + j == 1))[chosen]
+    groups = [(chosen[chosen == 0], 1), (chosen[shift], term_count(freedom.shift_order)),
+              (chosen[~shift & (chosen != 0)], term_count(freedom.order))]
+    return [group for group in groups if len(group[0])]
+
+
+def _assemble(basis, equations, terms, freedom) -> tuple[np.ndarray, np.ndarray]:
+    """Global normal matrix and right side: sum over stars of (terms terms^T) x (star matrix), group by group."""
+    n = len(terms)
+    groups = _groups(basis, freedom)
+    rows, rights = [], []
+    for functions, count in groups:
+        right = equations.right[:, functions].T @ terms[:, :count]
+        rights.append(right.ravel())
+        row = []
+        for others, other_count in groups:
+            products = (terms[:, :count, None] * terms[:, None, :other_count]).reshape(n, -1)
+            block = equations.matrix[:, functions[:, None], others].reshape(n, -1).T @ products
+            block = block.reshape(len(functions), len(others), count, other_count).transpose(0, 2, 1, 3)
+            row.append(block.reshape(len(functions) * count, -1))
+        rows.append(np.hstack(row))
+    return np.vstack(rows), np.concatenate(rights)
+
+
+def _solve_scaled(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    scale = 1.0 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
+    scaled = matrix * scale[:, None] * scale
+    ridge = RIDGE
+    while True:
+        try:
+            return scale * cho_solve(cho_factor(scaled + ridge * np.eye(len(scale))), scale * right)
+        except np.linalg.LinAlgError:
+            ridge *= 10.0
+
+
+def _unpack(basis, vector, freedom, n_terms) -> np.ndarray:
+    coefficients = np.zeros((basis.size, n_terms))
+    start = 0
+    for functions, count in _groups(basis, freedom):
+        size = len(functions) * count
+        coefficients[functions, :count] = vector[start:start + size].reshape(len(functions), count)
+        start += size
+    return coefficients

@@ -1,0 +1,1 @@
+"""Resampling of an image, its weight and its mask onto the pixel grid of another header."""

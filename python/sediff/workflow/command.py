@@ -1,0 +1,143 @@
+"""The `plan` stage behind DAGMaker.sh."""
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+import sediff
+from sediff.camera.ccds import parse_ccd_list
+from sediff.errors import BadData, BadInput, BadUsage, SediffError
+from sediff.io.exposures import read_blacklist, read_exposures
+from sediff.io.inventory import take_inventory
+from sediff.io.plan import write_plan
+from sediff.names import Exposure
+from sediff.workflow.choose import check_search, choose_templates, cuts_for
+from sediff.workflow.field import field_name
+from sediff.workflow.files import with_files
+from sediff.workflow.jobs import job_options
+from sediff.workflow.overlap_step import Overlaps, find_overlaps
+from sediff.workflow.plan import Plan, Rules, make_plan
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Exposures, --rcfile and --ccds; --rc and -P are the caller's."""
+    parser.add_argument('exposures', nargs='+', metavar='EXPNUM',
+                        help='search exposure; further ones of the same sequence')
+    parser.add_argument('--rcfile', type=Path, metavar='FILE', help='use this dagmaker.rc')
+    parser.add_argument('--ccds', default='all',
+                        help='33 | 1,3,5-12 | all (-c), default %(default)s')
+
+
+def run(args: argparse.Namespace, parameters: Mapping) -> int:
+    """Plan each exposure of the command line; those that cannot be planned are reported together at the end.
+
+    Raises
+    ------
+    BadUsage, BadInput, BadData
+        As `plan_exposure`; of several failures, the first one's kind with all messages.
+    """
+    numbers = [_number(text) for text in args.exposures]
+    root = _root(parameters)
+    exposures = read_exposures(_beside(root, parameters['EXPOSURES_LIST']))
+    blacklist = parameters['BLACKLIST']
+    banned = read_blacklist(_beside(root, blacklist)) if blacklist else frozenset()
+    failures: list[SediffError] = []
+    for expnum in dict.fromkeys(numbers):
+        try:
+            plan = plan_exposure(expnum, numbers, exposures, banned, args, parameters, root)
+            folder = write_plan(plan, Path.cwd() / f'mytemp_{expnum}', clean=parameters['RM_MYTEMP'])
+            _report(plan, folder)
+            _refuse_without_templates(plan, folder)
+        except SediffError as error:
+            failures.append(error)
+    if failures:
+        raise type(failures[0])('\n'.join(str(error) for error in failures))
+    return 0
+
+
+def plan_exposure(expnum: int, others: list[int], exposures: pd.DataFrame, blacklist: frozenset[int],
+                  args: argparse.Namespace, parameters: Mapping, root: Path) -> Plan:
+    """The plan of one search exposure, with its texts.
+
+    Raises
+    ------
+    BadInput
+        It is not in the list of exposures, or has no raw file.
+    BadData
+        It is too short or blacklisted.
+    BadUsage
+        A bad list of CCDs or parameter.
+    """
+    overlaps = find_overlaps(exposures, expnum, others, blacklist, parameters['OVERLAP_RADIUS'],
+                             parameters['TEMPLATE_MIN_DAYS'], parameters['JUNK_WORDS'])
+    cuts = cuts_for(parameters, overlaps.search.band, blacklist)
+    check_search(overlaps.search, cuts)
+    search = _search_exposure(overlaps, parameters, root)
+    choices = choose_templates(overlaps.exposures, cuts)
+    wanted = tuple(parse_ccd_list(args.ccds, search.nite))
+    inventories = {expnum: take_inventory(search, wanted)}
+    for choice in choices:
+        if choice.kept:
+            template = Exposure(root, choice.expnum, choice.nite, search.band, search.rnum, search.pnum, search.season,
+                                search.cache, search.schema)
+            inventories[choice.expnum] = take_inventory(template, wanted)
+    options = job_options(parameters, Path(sediff.__file__).resolve().parents[2] / 'scripts', _pass_on(args))
+    rules = Rules('-C' in options.search_flags, parameters['SKIP_INCOMPLETE_SE'], parameters['IGNORECALIB'],
+                  parameters['TEMPLATE_MIN_CCD_FRACTION'])
+    return with_files(make_plan(search, overlaps, choices, inventories, wanted, rules), options)
+
+
+def _search_exposure(overlaps: Overlaps, parameters: Mapping, root: Path) -> Exposure:
+    row = overlaps.search
+    season = str(parameters['SEASON']).removeprefix('dp')
+    return Exposure(root, int(row.expnum), row.nite, row.band, str(parameters['RNUM']), str(parameters['PNUM']),
+                    f'dp{season}', parameters['DESTCACHE'], parameters['SCHEMA'],
+                    field=field_name(row.radeg, row.decdeg))
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise BadUsage(f'EXPNUM must be an integer, not {text!r}')
+    return int(text)
+
+
+def _root(parameters: Mapping) -> Path:
+    root = Path(parameters['ROOT']).expanduser().absolute()
+    if not root.is_dir():
+        raise BadInput(f'ROOT={root} is no folder; set it in rc/site/local.rc or the environment')
+    return root
+
+
+def _beside(root: Path, name: str) -> Path:
+    """A file relative to ROOT; where ROOT has none, one of the current folder, as DES-GW kept it."""
+    path = root / Path(name).expanduser()
+    return path if path.exists() or not Path(name).exists() else Path(name)
+
+
+def _pass_on(args: argparse.Namespace) -> tuple[str, ...]:
+    """-R and -P of this command line, for the jobs."""
+    words: list[str] = []
+    if getattr(args, 'rc', None):
+        words += ['-R', str(Path(args.rc).absolute())]
+    for override in getattr(args, 'overrides', None) or ():
+        words += ['-P', override]
+    return tuple(words)
+
+
+def _report(plan: Plan, folder: Path) -> None:
+    search, queued = plan.search, sum(job.template for job in plan.jobs)
+    print(f'{search.expnum} {search.band} {search.nite} {search.field}: {len(plan.templates)} templates of '
+          f'{len(plan.choices)} overlapping exposures, {queued} still to process; reasons in '
+          f'{folder / f"choices_{search.expnum}.list"}')
+    script = folder / f'desgw_pipeline_{search.expnum}.sh'
+    print(f'run: nohup bash {script} > {script.with_suffix(".log")} 2>&1 &')
+
+
+def _refuse_without_templates(plan: Plan, folder: Path) -> None:
+    if not plan.templates:
+        raise BadData(f'{plan.search.expnum}: no template among {len(plan.choices)} overlapping exposures, see '
+                      f'{folder / f"choices_{plan.search.expnum}.list"}; the plan stops after single epoch. '
+                      'Loosen the cuts of rc/dagmaker.rc to get a difference')

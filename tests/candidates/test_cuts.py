@@ -1,0 +1,96 @@
+"""filterObj's cuts, each against a scene that only it should reject."""
+import numpy as np
+import pytest
+
+from sediff.candidates.cuts import CUTS, apply_cuts, filter_table_text, reject_names
+from sediff.candidates.scenes import add_stamp, moffat_psf, noise_flux
+from sediff.candidates.texttable import parse_table
+from sediff.detect import detect
+from sediff.errors import BadUsage
+
+PSF = moffat_psf(4.2)
+SKY = 400.0
+UNIT = noise_flux(SKY, PSF(0, 0, 27))
+
+
+@pytest.fixture
+def scene():
+    """A clean image with one source of S/N 30 at (100, 100)."""
+    image = np.random.default_rng(1).normal(0, np.sqrt(SKY), (200, 200))
+    add_stamp(image, 30 * UNIT * PSF(100, 100, 51), 100, 100)
+    return image.astype(np.float32), np.full(image.shape, SKY, np.float32), np.zeros(image.shape, bool)
+
+
+def judge(image, variance, bad, x=100, y=100, **options):
+    detections = detect(image, variance, bad, PSF)
+    near = np.hypot(detections['X_IMAGE'] - 1 - x, detections['Y_IMAGE'] - 1 - y) < 6
+    result = apply_cuts(detections, image, np.sqrt(variance), bad, 4.2, **options)
+    return detections, result, set(reject_names(int(result.reject[near][0])).split(','))
+
+
+def test_a_clean_source_is_kept_and_counts_are_those_of_noise(scene):
+    _, result, names = judge(*scene)
+    assert names == {'ok'} and result.kept.all()
+    below = result.below[0]
+    assert 10 < below[0] < 55 and below[1] <= 2 and below[2] == 0
+
+
+def test_negative_sources_only_fail_for_being_negative(scene):
+    image, variance, bad = scene
+    assert judge(-image, variance, bad)[2] == {'negative'}
+    assert judge(-image, variance, bad, cuts={'positive_only': 0})[2] == {'ok'}
+
+
+def test_negative_pixels_in_the_box(scene):
+    image, variance, bad = scene
+    image[112:115, 84:88] -= 10 * 20
+    _, result, names = judge(image, variance, bad)
+    assert 'below_6sigma' in names and result.below[0, 2] >= 10
+    bad[112:115, 84:88] = True
+    assert judge(image, variance, bad)[2] == {'ok'}
+
+
+def test_masked_pixels(scene):
+    image, variance, bad = scene
+    bad[101, 100] = True
+    assert judge(image, variance, bad)[2] == {'masked_core'}
+    assert judge(image, variance, bad, cuts={'max_masked_core': 1})[2] == {'ok'}
+    bad[101, 100] = False
+    bad[80:97, 80:120] = True
+    assert 'masked_near' in judge(image, variance, bad)[2]
+
+
+def test_veto_star_radius_and_magnitude(scene):
+    veto = np.array([(100.0, 115.0, 19.0)], [('x', 'f8'), ('y', 'f8'), ('mag', 'f8')])
+    assert judge(*scene, veto=veto)[2] == {'veto_star'}
+    assert judge(*scene, veto=veto, cuts={'veto_scale': 0.5})[2] == {'ok'}
+    assert judge(*scene, veto=veto, cuts={'veto_magnitude': 18.0})[2] == {'ok'}
+
+
+def test_edge_shape_and_dipole(scene):
+    image, variance, bad = scene
+    add_stamp(image, 30 * UNIT * PSF(100, 4, 51), 100, 4)
+    assert 'edge' in judge(image, variance, bad, 100, 4)[2]
+    image[40, 40] += 400 * 20
+    assert {'too_sharp', 'spread_model'} <= judge(image, variance, bad, 40, 40)[2]
+    add_stamp(image, 90 * UNIT * moffat_psf(9.0)(150, 150, 51), 150, 150)
+    assert 'too_large' in judge(image, variance, bad, 150, 150)[2]
+    add_stamp(image, 30 * UNIT * PSF(60, 150, 51), 60, 150)
+    add_stamp(image, -30 * UNIT * PSF(64.5, 150, 51), 64.5, 150)
+    assert 'dipole' in judge(image, variance, bad, 60, 150)[2]
+
+
+def test_table_names_the_reasons_and_survives_zero_rows(scene):
+    image, variance, bad = scene
+    detections, result, _ = judge(-image, variance, bad)
+    table = parse_table(filter_table_text(detections, result))
+    assert table['REASON'][0] == 'negative' and int(table['REJECT'][0]) == 1 << list(CUTS).index('negative')
+    none = detect(image, variance, bad, PSF, threshold=500.0)
+    empty = apply_cuts(none, image, np.sqrt(variance), bad, 4.2)
+    assert len(parse_table(filter_table_text(none, empty))['OBJID']) == 0
+    assert set(empty.counts) == set(CUTS)
+
+
+def test_unknown_cut_is_named(scene):
+    with pytest.raises(BadUsage, match='MAXA'):
+        judge(*scene, cuts={'MAXA': 2.0})

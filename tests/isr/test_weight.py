@@ -1,0 +1,36 @@
+"""Weights against the scatter of simulated pixels."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from isr_scenes import raw_header
+
+from sediff.camera.amplifiers import read_amplifiers
+from sediff.camera.maskbits import Bit
+from sediff.isr.weight import inverse_variance, null_weight
+
+
+@pytest.mark.parametrize('response', [0.5, 1.0, 1.2])
+def test_weight_is_the_inverse_variance_of_flat_fielded_pixels(response):
+    rng = np.random.default_rng(4)
+    amplifiers = read_amplifiers(raw_header('N'))
+    flat = np.full((4096, 2048), response, np.float32)
+    weight = inverse_variance(300.0, amplifiers, flat)
+    for amplifier in amplifiers:
+        count = 200_000
+        pixels = (rng.poisson(300.0 * response, count) + rng.normal(0, amplifier.read_noise, count)) / response
+        expected = weight[amplifier.ccd][0, 0]
+        assert expected * pixels.var() == pytest.approx(1.0, abs=5 * np.sqrt(2 / count))
+
+
+def test_no_response_no_weight():
+    amplifiers = read_amplifiers(raw_header('N'))
+    flat = np.ones((4096, 2048), np.float32)
+    flat[5, 5], flat[6, 6] = np.nan, 0.0
+    weight = inverse_variance(np.full(flat.shape, -3, np.float32), amplifiers, flat)
+    assert weight[5, 5] == weight[6, 6] == 0 and weight[7, 7] == pytest.approx(1 / 5.75 ** 2) and weight.dtype == np.float32
+
+
+def test_masked_pixels_weigh_nothing():
+    mask = np.array([[0, Bit.BPM, Bit.NEAREDGE, Bit.CRAY | Bit.NEAREDGE, Bit.INTERP, Bit.STAR]], np.uint16)
+    np.testing.assert_array_equal(null_weight(np.ones((1, 6), np.float32), mask), [[1, 0, 1, 0, 1, 1]])

@@ -1,0 +1,58 @@
+import numpy as np
+import pytest
+from made_up_stars import gaia_stars
+
+from sediff.errors import BadData
+from sediff.io.refcat import read_colour_terms
+from sediff.photometry.colour_terms import bp_rp, decam_errors, decam_magnitudes
+
+
+@pytest.fixture
+def terms(repository):
+    return read_colour_terms(repository / 'catalogs/colour_terms.json')
+
+
+def test_the_polynomial_is_evaluated_in_its_colour(terms):
+    stars = gaia_stars(50)
+    colour = bp_rp(stars)
+    for band in 'griz':
+        expected = stars['phot_g_mean_mag'] + sum(c * colour ** i for i, c in enumerate(terms[band]['c']))
+        assert decam_magnitudes(stars, band, terms) == pytest.approx(expected, abs=1e-9)
+    expected = stars['phot_bp_mean_mag'] + sum(c * colour ** i for i, c in enumerate(terms['u']['c']))
+    assert decam_magnitudes(stars, 'u', terms) == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_sunlike_star_has_a_sunlike_spectrum(terms):
+    """The Sun: BP-RP 0.82; AB colours g-r 0.44, r-i 0.11, i-z 0.03 in SDSS (Willmer 2018), in DECam within 0.05 of that."""
+    stars = gaia_stars(1)
+    stars['phot_g_mean_mag'], stars['phot_bp_mean_mag'], stars['phot_rp_mean_mag'] = 15.0, 15.33, 14.51
+    g, r, i, z, y = (decam_magnitudes(stars, band, terms)[0] for band in ('g', 'r', 'i', 'z', 'Y'))
+    assert g - r == pytest.approx(0.44, abs=0.06)
+    assert r - i == pytest.approx(0.11, abs=0.05)
+    assert i - z == pytest.approx(0.03, abs=0.05)
+    assert z - y == pytest.approx(0.0, abs=0.05)
+
+
+def test_stars_without_a_colour_get_no_magnitude(terms):
+    stars = gaia_stars(3)
+    stars['phot_bp_mean_mag'][0], stars['phot_rp_mean_mag'][1] = np.nan, 0.0
+    assert np.isnan(decam_magnitudes(stars, 'r', terms)).tolist() == [True, True, False]
+
+
+def test_y_holds_only_in_its_range(terms):
+    stars = gaia_stars(1)
+    stars['phot_bp_mean_mag'], stars['phot_rp_mean_mag'] = 18.5, 15.0
+    assert np.isnan(decam_magnitudes(stars, 'Y', terms)).all()
+
+
+def test_vr_is_refused(terms):
+    with pytest.raises(BadData, match='VR'):
+        decam_magnitudes(gaia_stars(3), 'VR', terms)
+    with pytest.raises(BadData, match='source'):
+        decam_magnitudes(gaia_stars(3), 'source', terms)
+
+
+def test_errors_have_a_floor():
+    stars = gaia_stars(2)
+    stars['phot_g_mean_mag_error'][1] = np.nan
+    assert decam_errors(stars, 0.004) == pytest.approx([0.005, 0.004])

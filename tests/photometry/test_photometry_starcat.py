@@ -1,0 +1,68 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from sediff.errors import BadData
+from sediff.photometry.starcat import StarListOptions, build_star_lists, merge_stars
+
+HEADER = '# ASSOC format for Sextractor input.\n# Star Source: SNSTAR table, CATALOG= r4p7\n'
+CORNERS = np.array([[[359.9, -30.1], [359.9, -29.9], [0.1, -30.1], [0.1, -29.9]]])
+
+
+def table(ra, dec, mag=17.0, error=0.004, **changes):
+    columns = {'ALPHAWIN_J2000': ra, 'DELTAWIN_J2000': dec, 'MAG_PSF': mag, 'MAGERR_PSF': error, 'SPREAD_MODEL': 0.0,
+               'FLAGS': 0, 'IMAFLAGS_ISO': 0}
+    return pd.DataFrame(columns | changes, index=range(len(np.atleast_1d(ra))))
+
+
+def test_exact_text():
+    tables = [table([0.05, 359.95], [-30.0, -30.05], mag=[17.0, 20.0]), table([0.05], [-30.0], mag=[17.2], error=0.003),
+              table([0.05], [-30.0], mag=[17.1], error=0.0)]
+    snstar, snveto = build_star_lists(tables, CORNERS, 'i', 4, 7)
+    assert snstar == (HEADER + '# NVAR: 5\n# VARNAMES:\tOBJID\tRA\tDEC\tmag_i\tmagerr_i\n'
+                      '1\t0.050000\t-30.000000\t17.1000\t0.0025\n2\t359.950000\t-30.050000\t20.0000\t0.0040\n')
+    assert snveto == (HEADER + '# NVAR: 7\n# VARNAMES:\tOBJID\tRA\tDEC\tmag_i\tmagerr_i\tradius\tvtype\n'
+                      '1\t0.050000\t-30.000000\t17.1000\t0.0025\t25.800000\t6\n'
+                      '2\t359.950000\t-30.050000\t20.0000\t0.0040\t20.000000\t6\n')
+
+
+def test_empty_input_gives_the_headers():
+    for tables in ([], [table([180.0], [0.0])], [table([], [])]):
+        snstar, snveto = build_star_lists(tables, CORNERS, 'r', '4', '7')
+        assert snstar.count('\n') == snveto.count('\n') == 4
+
+
+@pytest.mark.parametrize('change', [{'mag': 11.9}, {'mag': 21.6}, {'mag': np.nan}, {'error': 0.012}, {'SPREAD_MODEL': 0.004},
+                                    {'FLAGS': 1}, {'IMAFLAGS_ISO': 1}, {'dec': -30.2}, {'ra': 0.2}])
+def test_each_cut(change):
+    arguments = {'ra': [0.05], 'dec': [-30.0]} | change
+    assert build_star_lists([table(**arguments)], CORNERS, 'i', 4, 7)[0].count('\n') == 4
+    assert build_star_lists([table([0.05], [-30.0])], CORNERS, 'i', 4, 7)[0].count('\n') == 5
+
+
+def test_the_veto_radius_can_be_set():
+    options = StarListOptions(radius_zero=40.0, radius_slope=3.0, radius_magnitude=16.0)
+    veto = build_star_lists([table([0.05], [-30.0])], CORNERS, 'i', 4, 7, options)[1]
+    assert veto.splitlines()[-1].split('\t')[5] == '37.000000'
+
+
+def test_a_missing_column_is_named():
+    with pytest.raises(BadData, match='MAG_PSF'):
+        build_star_lists([table([0.05], [-30.0]).drop(columns='MAG_PSF')], CORNERS, 'i', 4, 7)
+
+
+def test_many_stars_merge_rightly():
+    rng = np.random.default_rng(1)
+    n, epochs = 40000, 3
+    side = int(np.sqrt(n))
+    grid = np.stack(np.meshgrid(np.arange(side), np.arange(side)), -1).reshape(-1, 2) * 10.0 / 3600
+    ra, dec = np.mod(grid[:, 0] - 0.2, 360), grid[:, 1] - 0.3
+    mags = rng.uniform(13, 21, len(ra)) + rng.normal(0, 0.01, (epochs, len(ra)))
+    noise = rng.normal(0, 0.05, (epochs, 2, len(ra))) / 3600
+    places = [(np.mod(ra + east, 360), dec + north) for east, north in noise]
+    out = merge_stars(np.concatenate([p[0] for p in places]), np.concatenate([p[1] for p in places]), mags.ravel(),
+                      np.full(mags.size, 0.006), 1.0)
+    assert len(out[0]) == len(ra)
+    assert (np.diff(out[0]) >= 0).all()
+    assert out[3] == pytest.approx(np.full(len(ra), 0.006 / np.sqrt(3)))
+    assert np.sort(out[2]) == pytest.approx(np.sort(np.median(mags, axis=0)))
