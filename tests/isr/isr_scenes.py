@@ -41,14 +41,12 @@ def raw_frame(half: str, electrons: np.ndarray, seed: int = 1) -> tuple[np.ndarr
     """Raw pixels (4146, 2160) uint16 of a trimmed image in electrons (noise of the photons not added here)."""
     rng = np.random.default_rng(seed)
     header = raw_header(half)
-    frame = rng.normal(0.0, 1.0, (4146, 2160))
-    frame += 2000.0 + 20.0 * np.sin(np.arange(4146) / 200.0)[:, None]
+    frame = np.repeat((2000.0 + 20.0 * np.sin(np.arange(4146) / 200.0))[:, None], 2160, axis=1).astype(np.float32)
     for name in 'AB':
         gain, noise = header[f'GAIN{name}'], header[f'RDNOISE{name}']
         for kind in ('DATA', 'BIAS', 'PRE', 'POST'):
             section = corners(header[f'{kind}SEC{name}'])
-            frame[section] = 2000.0 + 20.0 * np.sin(np.arange(4146) / 200.0)[section[0], None] + rng.normal(
-                0.0, noise / gain, frame[section].shape)
+            frame[section] += noise / gain * rng.standard_normal(frame[section].shape, dtype=np.float32)
         frame[corners(header[f'DATASEC{name}'])] += electrons[corners(header[f'CCDSEC{name}'])] / gain
     return np.clip(np.rint(frame), 0, 65535).astype(np.uint16), header
 

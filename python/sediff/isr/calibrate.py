@@ -157,8 +157,8 @@ def _stack(frames: Iterable[np.ndarray], kind: str) -> np.ndarray:
 
 
 @njit(cache=True)
-def _clipped(values, count, sigma, floor):
-    """Mean and standard deviation of the values within `sigma` robust deviations of their median."""
+def _median(values, count):
+    """Median of the first `count` values, which it sorts."""
     for i in range(1, count):
         value = values[i]
         j = i - 1
@@ -166,8 +166,16 @@ def _clipped(values, count, sigma, floor):
             values[j + 1] = values[j]
             j -= 1
         values[j + 1] = value
-    middle = values[count // 2] if count % 2 else 0.5 * (values[count // 2 - 1] + values[count // 2])
-    spread = max(0.7413 * (values[(3 * count) // 4] - values[count // 4]), floor)
+    return values[count // 2] if count % 2 else np.float32(0.5) * (values[count // 2 - 1] + values[count // 2])
+
+
+@njit(cache=True)
+def _clipped(values, deviations, count, sigma, floor):
+    """Mean and standard deviation of the values within `sigma` robust deviations of their median."""
+    middle = _median(values, count)
+    for i in range(count):
+        deviations[i] = abs(values[i] - middle)
+    spread = max(1.4826 * _median(deviations, count), floor)
     total, square, kept = 0.0, 0.0, 0
     for i in range(count):
         if abs(values[i] - middle) <= sigma * spread:
@@ -182,19 +190,19 @@ def _clipped(values, count, sigma, floor):
 @njit(cache=True)
 def _combine_rows(rows, sigma, floor, mean, rms):
     count, columns = rows.shape
-    values = np.empty(count, np.float32)
+    values, deviations = np.empty(count, np.float32), np.empty(count, np.float32)
     for x in range(columns):
         for k in range(count):
             values[k] = rows[k, x]
-        mean[x], rms[x] = _clipped(values, count, sigma, floor)
+        mean[x], rms[x] = _clipped(values, deviations, count, sigma, floor)
 
 
 def _combine(stack: list[np.ndarray] | np.ndarray, sigma: float) -> tuple[np.ndarray, np.ndarray]:
-    """Combine row by row; the spread of a pixel is taken to be at least that of a typical one."""
+    """Combine row by row; the spread of a pixel is taken to be at least that between frames elsewhere."""
     shape = stack[0].shape
     mean, rms = np.empty(shape, np.float32), np.empty(shape, np.float32)
     sample = np.stack([plane[::max(shape[0] // 64, 1), ::max(shape[1] // 64, 1)] for plane in stack])
-    floor = float(1.4826 * np.median(np.abs(sample - np.median(sample, axis=0))) * np.sqrt(len(stack) / (len(stack) - 1)))
+    floor = float(1.4826 * np.median(np.abs(np.diff(sample, axis=0))) / np.sqrt(2.0))
     for y in range(shape[0]):
         _combine_rows(np.stack([plane[y] for plane in stack]), float(sigma), floor, mean[y], rms[y])
     return mean, rms

@@ -150,8 +150,8 @@ def _cells(values: np.ndarray, usable: np.ndarray, across: np.ndarray, number: n
     return (total / np.maximum(count, 1)).reshape(shape)
 
 
-def _tilt(cells: np.ndarray, number: np.ndarray, most: int = 16, beyond: int = 12) -> np.ndarray:
-    """How far the streak's middle lies from the line at each pixel, by trying all shifts at both ends of the line.
+def _tilt(cells: np.ndarray, number: np.ndarray, most: int = 12) -> np.ndarray:
+    """How far the streak's middle lies from the line at each pixel, by trying all shifts up to `most` at both ends.
 
     The best pair of shifts gathers most light in a band of 5 pixels; a cell counts at most as much as the median
     segment's brightest, so that stars do not decide.
@@ -160,12 +160,10 @@ def _tilt(cells: np.ndarray, number: np.ndarray, most: int = 16, beyond: int = 1
     middle = width // 2
     window = cells[:, middle - most:middle + most + 1]
     smooth = ndimage.uniform_filter1d(np.minimum(cells, np.median(window.max(axis=1))), 5, axis=1, mode='nearest')
-    shifts = np.arange(-most, most + 1, 0.5)
+    shifts = np.arange(-most, most + 0.5, 0.5)
     place = np.arange(segments) / max(segments - 1, 1)
     tracks = (shifts[:, None, None] * (1 - place) + shifts[None, :, None] * place)
     score = smooth[np.arange(segments), np.rint(tracks + middle).astype(int)].sum(axis=2)
-    near = np.abs(shifts) <= beyond
-    score[~near], score[:, ~near] = -np.inf, -np.inf
     best = score >= score.max() - 0.02 * abs(score.max())
     first, last = (float(np.mean(shifts[axis])) for axis in np.nonzero(best))
     return first + (last - first) * place[np.clip(number, 0, segments - 1)]
