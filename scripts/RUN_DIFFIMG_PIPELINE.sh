@@ -13,6 +13,7 @@
 #   -d CACHE   persistent or scratch. Default persistent
 #   -m SCHEMA  gw or wsdiff. Default wsdiff (SEdiff.sh: gw)
 #   -F         keep all intermediate images
+#   -O         redo all steps
 #   -s         single-threaded: one CCD after the other in one process
 #   -w N       number of worker processes. Default: all cores
 #   -P K=V     set a parameter, over the rc files; repeatable
@@ -27,7 +28,7 @@ scripts=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 source "$scripts/lib/options.sh"
 
 usage_or_continue $#
-parse_options E:n:b:r:p:c:v:d:m:Fsw:P:R:h "$@"
+parse_options E:n:b:r:p:c:v:d:m:FOsw:P:R:h "$@"
 require E:EXPNUM n:NITE b:BAND r:rNpM p:dpNN c:LIST
 default v gwdevel13
 default d persistent
@@ -39,6 +40,6 @@ check_season -p "${given[p]}"
 value E --expnum n --nite b --band r --rpnum p --season c --ccds d --cache m --schema v --diffimg-version
 switch s --serial
 value w --workers
-switch F --full-copy
+switch F --full-copy O --overwrite
 rc_folder
 run_stage diffimg

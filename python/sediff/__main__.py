@@ -23,6 +23,7 @@ STAGES = {
     'corners': ('sediff.workflow.corners_command', 'corner files of images (getcorners.sh)'),
     'subtract': ('sediff.subtract.command', 'PSF-matched difference of two aligned images; knows HOTPANTS flags'),
     'warp': ('sediff.warp.command', 'resample an image onto the pixels of another'),
+    'status': ('sediff.flow.status', 'which steps of an exposure are done or failed (RUNMON.sh)'),
     'check': ('sediff.flow.check', 'compare the candidates of a simulated night with its truth'),
     'page': ('sediff.flow.page', 'HTML page of the candidates of an exposure'),
     'config': ('sediff.flow.config', 'every parameter: value, unit, meaning, origin'),

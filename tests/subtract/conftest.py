@@ -45,17 +45,16 @@ class Pair:
         return free
 
 
-def make_pair(fwhm_science=4.6, fwhm_template=3.8, seed=1, scale=1.3, shape=(512, 512), n=120):
+def build_pair(fwhm_science=4.6, fwhm_template=3.8, seed=1, scale=1.3, shape=(512, 512), n=70):
     """Stars of S/N 20-1000 and ten sources only the science image has; sky 1000 and 300 at gain 4."""
     rng = np.random.default_rng(seed)
     stars = np.c_[rng.uniform(5, shape[1] - 5, n), rng.uniform(5, shape[0] - 5, n), 10 ** rng.uniform(2.8, 5.2, n)]
     sources = []
-    while len(sources) < 10:
-        x, y = rng.uniform(40, shape[1] - 40), rng.uniform(40, shape[0] - 40)
+    for x, y in rng.uniform((40, 40), (shape[1] - 40, shape[0] - 40), (3000, 2)):
         others = np.vstack([stars, np.array(sources).reshape(-1, 3)])
-        if np.hypot(others[:, 0] - x, others[:, 1] - y).min() > 32:
+        if len(sources) < 10 and np.hypot(others[:, 0] - x, others[:, 1] - y).min() > 28:
             sources.append((x, y, 6000.0))
-    sources = np.array(sources)
+    sources = np.array(sources).reshape(-1, 3)
     slope = np.linspace(0, 20, shape[1])
     planes = []
     for fwhm, sky, factor, objects in ((fwhm_science, 1000 + slope, scale, np.vstack([stars, sources / [1, 1, scale]])),
@@ -67,7 +66,7 @@ def make_pair(fwhm_science=4.6, fwhm_template=3.8, seed=1, scale=1.3, shape=(512
     return Pair(planes[0], planes[2], planes[1], planes[3], *bad, stars, sources, (fwhm_science, fwhm_template))
 
 
-def psf_fluxes(image, variance, mask, positions, fwhm):
+def weigh_fluxes(image, variance, mask, positions, fwhm):
     """PSF-weighted fluxes and errors at known positions."""
     fluxes = []
     for x, y in positions[:, :2]:
@@ -80,12 +79,24 @@ def psf_fluxes(image, variance, mask, positions, fwhm):
 
 
 @pytest.fixture(scope='session')
+def make_pair():
+    """Function that builds a `Pair`."""
+    return build_pair
+
+
+@pytest.fixture(scope='session')
+def psf_fluxes():
+    """Function that measures fluxes at known positions."""
+    return weigh_fluxes
+
+
+@pytest.fixture(scope='session')
 def pair():
     """The usual case: the science image has the broader PSF."""
-    return make_pair()
+    return build_pair()
 
 
 @pytest.fixture(scope='session')
 def sharp_pair():
     """The science image has the sharper PSF."""
-    return make_pair(3.6, 4.8, seed=2)
+    return build_pair(3.6, 4.8, seed=2)

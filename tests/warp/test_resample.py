@@ -13,22 +13,10 @@ from sediff.warp.resample import warm, warp
 SHAPE = (200, 180)
 
 
-def header(crpix=(90.0, 100.0), scale=0.263, angle=0.0):
-    """A TAN header: scale in arcsec/px, angle in degrees."""
-    c, s, d = np.cos(np.radians(angle)), np.sin(np.radians(angle)), scale / 3600
-    return Header({'CTYPE1': 'RA---TAN', 'CTYPE2': 'DEC--TAN', 'CRPIX1': crpix[0], 'CRPIX2': crpix[1], 'CRVAL1': 40.0,
-                   'CRVAL2': -30.0, 'CD1_1': -d * c, 'CD1_2': d * s, 'CD2_1': d * s, 'CD2_2': d * c})
-
-
-def ccd(image, mask=None, weight=1.0, head=None):
+def ccd(image, head, mask=None, weight=1.0):
     shape = image.shape
     return CcdImage(image.astype(np.float32), np.zeros(shape, np.uint16) if mask is None else mask,
-                    np.full(shape, weight, np.float32), header() if head is None else head)
-
-
-def star(x, y, flux=1e4, sigma=2.0, shape=SHAPE):
-    v, u = np.mgrid[:shape[0], :shape[1]]
-    return flux / (2 * np.pi * sigma**2) * np.exp(-0.5 * ((u - x)**2 + (v - y)**2) / sigma**2)
+                    np.full(shape, weight, np.float32), head)
 
 
 def moments(image, x, y, radius=12):
@@ -38,9 +26,9 @@ def moments(image, x, y, radius=12):
 
 
 @pytest.mark.parametrize('scale,angle', [(0.263, 0.0), (0.263, 30.0), (0.30, 5.0)])
-def test_flux_and_position_are_kept(scale, angle):
+def test_flux_and_position_are_kept(header, star, scale, angle):
     """A star keeps its electrons and its sky position under shift, rotation and a change of scale."""
-    source = ccd(star(80.3, 110.7))
+    source = ccd(star(80.3, 110.7), header())
     target = header((85.37, 95.81), scale, angle)
     out = warp(source, target, SHAPE)
     expected = sky_to_pixel(read_wcs(target), *pixel_to_sky(read_wcs(source.header), 80.3, 110.7))
@@ -49,20 +37,20 @@ def test_flux_and_position_are_kept(scale, angle):
     assert np.hypot(x - expected[0], y - expected[1]) < 0.005
 
 
-def test_same_grid_is_identity():
+def test_same_grid_is_identity(header):
     image = np.random.default_rng(1).normal(100, 10, SHAPE)
-    out = warp(ccd(image, weight=0.01), header(), SHAPE, flux_scale=2.0)
+    out = warp(ccd(image, header(), weight=0.01), header(), SHAPE, flux_scale=2.0)
     inner = (slice(5, -5), slice(5, -5))
     np.testing.assert_allclose(out.image[inner], 2 * image[inner], rtol=1e-3)
     np.testing.assert_allclose(out.weight[inner], 0.01 / 4, rtol=1e-3)
 
 
-def test_noise_of_single_pixels_and_of_sums():
+def test_noise_of_single_pixels_and_of_sums(header):
     """'pixel' weights predict single pixels, 'white' weights predict sums over many."""
     image = np.random.default_rng(2).normal(0, 5, (600, 600))
     target = header((90.45, 100.3))
-    pixel = warp(ccd(image, weight=1 / 25), target, image.shape, noise='pixel')
-    white = warp(ccd(image, weight=1 / 25), target, image.shape)
+    pixel = warp(ccd(image, header(), weight=1 / 25), target, image.shape, noise='pixel')
+    white = warp(ccd(image, header(), weight=1 / 25), target, image.shape)
     inner = (slice(8, 592), slice(8, 592))
     assert np.std(pixel.image[inner] * np.sqrt(pixel.weight[inner])) == pytest.approx(1.0, abs=0.02)
     blocks = white.image[8:588, 8:588].reshape(29, 20, 29, 20).sum(axis=(1, 3))
@@ -70,12 +58,12 @@ def test_noise_of_single_pixels_and_of_sums():
     assert blocks.std() == pytest.approx(expected, rel=4 / np.sqrt(2 * 841))
 
 
-def test_bad_pixels_are_left_out_and_masks_stay_small():
+def test_bad_pixels_are_left_out_and_masks_stay_small(header):
     image = np.full(SHAPE, 50.0)
     mask = np.zeros(SHAPE, np.uint16)
     image[100, 90], mask[100, 90] = 1e6, Bit.CRAY
     image[:, 40], mask[:, 40] = np.nan, Bit.BPM
-    out = warp(ccd(image, mask), header((90.5, 100.5)), SHAPE)
+    out = warp(ccd(image, header(), mask), header((90.5, 100.5)), SHAPE)
     good = out.weight > 0
     np.testing.assert_allclose(out.image[good], 50.0, rtol=1e-3)
     assert np.array_equal(good, (out.mask & UNUSABLE) == 0)
@@ -84,20 +72,20 @@ def test_bad_pixels_are_left_out_and_masks_stay_small():
     assert 0 < (out.mask & Bit.INTERP > 0).sum() < 20 * SHAPE[0]
 
 
-def test_uncovered_pixels_are_edge():
-    out = warp(ccd(np.ones(SHAPE)), header((140.0, 100.0)), SHAPE)
+def test_uncovered_pixels_are_edge(header):
+    out = warp(ccd(np.ones(SHAPE), header()), header((140.0, 100.0)), SHAPE)
     assert (out.weight[:, :50] == 0).all() and (out.mask[:, :50] & Bit.EDGE > 0).all()
     assert (out.weight[10:-10, 60:] > 0).all()
 
 
-def test_zero_weight_without_bits_is_marked():
-    source = ccd(np.ones(SHAPE))
+def test_zero_weight_without_bits_is_marked(header):
+    source = ccd(np.ones(SHAPE), header())
     source.weight[50:60, 50:60] = 0
     out = warp(source, header(), SHAPE)
     assert out.weight[55, 55] == 0 and out.mask[55, 55] & Bit.BPM
 
 
-def test_map_error_is_measured():
+def test_map_error_is_measured(header):
     wcs, other = read_wcs(header()), read_wcs(header((10.3, 400.0), 0.25, 40.0))
     found = pixel_map(wcs, (500, 700), other, SHAPE)
     x, y = sky_to_pixel(other, *pixel_to_sky(wcs, 3 * found.step, found.step))
@@ -105,8 +93,8 @@ def test_map_error_is_measured():
     assert np.allclose((found.x[2, 4], found.y[2, 4]), (x, y))
 
 
-def test_wrong_input():
-    source = ccd(np.ones(SHAPE))
+def test_wrong_input(header):
+    source = ccd(np.ones(SHAPE), header())
     with pytest.raises(BadData, match='WCS'):
         warp(source, Header(), SHAPE)
     with pytest.raises(BadUsage, match='flux scale'):
@@ -118,6 +106,6 @@ def test_wrong_input():
         warp(source, header(), SHAPE)
 
 
-def test_warm_compiles():
+def test_warm_compiles(header):
     warm()
-    assert warp(ccd(np.ones(SHAPE)), header(), SHAPE).image[50, 50] == pytest.approx(1.0)
+    assert warp(ccd(np.ones(SHAPE), header()), header(), SHAPE).image[50, 50] == pytest.approx(1.0)

@@ -134,15 +134,15 @@ def test_dag(tree, parameters):
     assert (tree.parent / 'here/mytemp_668443/dummyjob.sh').stat().st_mode & 0o111
 
 
-def test_a_whole_template_is_one_line_of_sixty_processes(tree, parameters):
+def test_a_whole_template_is_one_line_of_many_processes(tree, parameters):
     write_list(tree, exposure_rows({}))
     for number, nite in ((668443, '20170817'), (500001, '20170509')):
         write_raw(tree, number, nite, range(1, 63))
     plan(parameters, 668443)
     lines = text(tree, 'desgw_pipeline_668443.dag').splitlines()
-    assert ' -N 60 file://SEdiff.sh' in lines[2] and ' -c 0 -t ' in lines[2]
+    assert ' -N 61 file://SEdiff.sh' in lines[2] and ' -c 0 -t ' in lines[2]
     search = [line.split(' -c ')[1].split()[0] for line in lines if ' -E 668443 ' in line and 'SEdiff' in line]
-    assert search == [str(ccd) for ccd in (1, *range(3, 61), 62)]
+    assert search == [str(ccd) for ccd in range(1, 63) if ccd != 61]
 
 
 def test_local_script_calls_the_drivers_with_flags_they_accept(tree, parameters, repository):

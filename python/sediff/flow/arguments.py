@@ -27,11 +27,11 @@ def parameter_arguments(parser: argparse.ArgumentParser) -> None:
                         help='set one parameter; `python -m sediff config` lists them')
 
 
-def exposure_arguments(parser: argparse.ArgumentParser, schema: str = 'gw') -> None:
-    """What names an exposure and its processing version."""
+def exposure_arguments(parser: argparse.ArgumentParser, schema: str = 'gw', band: bool = True) -> None:
+    """What names an exposure and its processing version; `band` False: it need not be given."""
     parser.add_argument('--expnum', required=True, type=integer('--expnum'), help='exposure number (-E)')
     parser.add_argument('--nite', required=True, help='night, YYYYMMDD (-n)')
-    parser.add_argument('--band', required=True, help='one of u g r i z Y VR (-b)')
+    parser.add_argument('--band', required=band, help='one of u g r i z Y VR (-b)')
     parser.add_argument('--season', required=True, help='dpNN (-S)')
     parser.add_argument('--cache', default='persistent', help='folder below ROOT for products (-d)')
     parser.add_argument('--schema', default=schema, help='folder below the cache (-m)')

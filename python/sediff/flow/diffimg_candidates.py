@@ -42,7 +42,7 @@ def _sigma(context: Context) -> np.ndarray:
 
 
 def veto_stars(context: Context) -> np.ndarray:
-    """Stars of the SNVETO list on this CCD (0-based px); empty without a list."""
+    """Stars of the SNVETO list on this CCD (0-based px), radii scaled; empty without a list."""
     if not context.files('snveto'):
         return np.zeros(0, VETO_DTYPE)
     stars = read_assoc(context.file('snveto'))
@@ -50,7 +50,8 @@ def veto_stars(context: Context) -> np.ndarray:
     x, y = sky_to_pixel(read_wcs(difference.header), stars['RA'], stars['DEC'])
     near = (x > -100) & (x < difference.shape[1] + 100) & (y > -100) & (y < difference.shape[0] + 100)
     out = np.zeros(int(near.sum()), VETO_DTYPE)
-    out['x'], out['y'], out['mag'], out['radius'] = x[near], y[near], stars['MAG'][near], stars['RADIUS'][near]
+    out['x'], out['y'], out['mag'] = x[near], y[near], stars['MAG'][near]
+    out['radius'] = stars['RADIUS'][near] * context.parameter('VETO_SCALE')
     return out
 
 
@@ -81,7 +82,8 @@ def auto_scan(context: Context) -> None:
     positions = [(row['X_IMAGE'] - 1.0, row['Y_IMAGE'] - 1.0) for row in detections]
     triplets = [cut_triplet(template.image, search.image, difference.image, x, y) for x, y in positions]
     noise = [cut_stamp(sigma, x, y) for x, y in positions]
-    near_star = star_proximity(detections['X_IMAGE'] - 1.0, detections['Y_IMAGE'] - 1.0, veto_stars(context))
+    near_star = star_proximity(detections['X_IMAGE'] - 1.0, detections['Y_IMAGE'] - 1.0, veto_stars(context),
+                               context.parameter('VETOMAG'))
     features = feature_table(detections, triplets, noise, context.load('score_info')['fwhm_px'], near_star)
     scores = score_features(features, read_score_model()) if len(detections) else np.zeros(0)
     context.log(f'{(scores >= 0.7).sum()} of {len(scores)} detections score 0.7 or more')

@@ -44,7 +44,8 @@ def pixcorrect(context: Context) -> None:
     bias, flat, bad = (read_image(path)[0] for path in files.values())
     names = {name: path.name for name, path in files.items()}
     context.log(', '.join(f'{name} {path}' for name, path in files.items()))
-    context.save('detrend', detrend.pixcorrect(context.load('xtalk'), bias, flat, bad, names))
+    context.save('detrend', detrend.pixcorrect(context.load('xtalk'), bias, flat, bad, names,
+                                                    context.parameter('EDGE_WIDTH'), context.parameter('NEAREDGE_WIDTH')))
 
 
 def bleedmask(context: Context) -> None:
@@ -63,7 +64,7 @@ def cosmicray(context: Context) -> None:
     """Cosmic rays and streaks, with the seeing of this image."""
     image = context.load('skysub')
     fwhm = estimate_fwhm(image.image, image.weight, image.mask)
-    result = detrend.mask_cosmic_rays(image, fwhm, context.parameter('CR_THRESHOLD'))
+    result = detrend.mask_cosmic_rays(image, fwhm, context.parameter('CR_THRESHOLD'), context.parameter('STREAKS'))
     result.header['FWHM'] = (float(fwhm), '[px] seeing')
     context.log(f'FWHM {fwhm:.2f} px, {result.header["NCRAY"]} pixels of cosmic rays')
     context.save('crmasked', result)

@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from sediff.errors import BadInput, Temporary
 
@@ -22,12 +23,7 @@ def lock(path: Path, what: str) -> Iterator[None]:
     BadInput
         The folder cannot be written.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = open(path, 'a+', encoding='utf-8')
-    except OSError as error:
-        raise BadInput(f'cannot write {path}: {error.strerror}; check ROOT and the mode of {path.parent}') from error
-    with handle:
+    with _opened(path) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -38,3 +34,11 @@ def lock(path: Path, what: str) -> Iterator[None]:
         handle.write(f'process {os.getpid()} on {socket.gethostname()}\n')
         handle.flush()
         yield
+
+
+def _opened(path: Path) -> TextIO:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path.open('a+', encoding='utf-8')
+    except OSError as error:
+        raise BadInput(f'cannot write {path}: {error.strerror}; check ROOT and the mode of {path.parent}') from error

@@ -84,7 +84,7 @@ def execute(request: Request) -> Difference:
     elif science.shape != template.shape:
         raise BadUsage(f'{request.science.path} is {science.shape}, {request.template.path} is {template.shape}: '
                        'the images must be aligned; give --align to resample the template')
-    result = subtract(science.image, template.image, _variance(science), _variance(template), science.weight <= 0,
+    result = subtract(science.image, template.image, variance_of(science), variance_of(template), science.weight <= 0,
                       template.weight <= 0, **request.options)
     factor = np.float32(1.0 / result.kernel_sum if request.normalize == 'template' else 1.0)
     header = describe(science.header, result, request)
@@ -96,7 +96,7 @@ def execute(request: Request) -> Difference:
     return result
 
 
-def _variance(ccd: CcdImage) -> np.ndarray:
+def variance_of(ccd: CcdImage) -> np.ndarray:
     """Variance plane, 1 where the weight is 0 (those pixels are bad)."""
     return np.where(ccd.weight > 0, np.float32(1.0) / np.maximum(ccd.weight, np.float32(1e-30)), np.float32(1.0))
 
