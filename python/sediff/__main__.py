@@ -9,7 +9,8 @@ from importlib import import_module
 from sediff import __version__
 from sediff.errors import BadUsage, SediffError
 
-#: stage -> (module with add_arguments(parser) and run(args), or with main(stage, argv); what it does)
+#: stage -> (module, what it does); the module has add_arguments(parser) and run(args), or run_argv(argv), or
+#: main(stage, argv)
 STAGES = {
     'sim': ('sediff.sim.command', 'simulate a night of raw DECam exposures with its truth'),
     'calib': ('sediff.isr.calib_command', 'build bias, dome flat and bad-pixel mask from raw exposures'),
@@ -65,6 +66,8 @@ def _run(stage: str, argv: list[str]) -> int:
     module = import_module(STAGES[stage][0])
     if hasattr(module, 'main'):
         return module.main(stage, argv)
+    if hasattr(module, 'run_argv'):
+        return module.run_argv(argv)
     from sediff.flow.arguments import Parser
     parser = Parser(prog=f'python -m sediff {stage}', description=STAGES[stage][1])
     module.add_arguments(parser)

@@ -101,7 +101,8 @@ def test_failures_leave_nothing_behind(files, tmp_path):
     science, template, folder = files
     out = folder / 'd.fits'
     write_images(tmp_path / 'small.fits', [('SCI', np.ones((50, 60), np.float32), tan_header())])
-    for argv, error in (([science, str(tmp_path / 'small.fits')], BadUsage), ([science, str(folder / 'no.fits')], BadInput),
+    for argv, error in (([science, str(tmp_path / 'small.fits')], BadUsage),
+                        ([science, str(folder / 'no.fits')], BadInput),
                         ([science, template, '--saturate', '1'], BadData)):
         with pytest.raises(error):
             run_argv([*argv, '-o', str(out)])

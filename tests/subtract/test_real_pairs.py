@@ -51,7 +51,7 @@ def inject(ccd, psf, sigma, occupied, count, gain, seed=1):
 
 
 def judge(science, template, count, gain, scale=1.0):
-    """Sky rms over the propagated noise, number of injected sources found above 5 sigma within 3 px, the result.
+    """Sky rms over the propagated noise, injected sources found above 5 sigma within 2 px, the result.
 
     Signal to noise is that of the difference: `scale` is the flux ratio that multiplies the template's noise.
     """
@@ -62,7 +62,8 @@ def judge(science, template, count, gain, scale=1.0):
     image = science.image - np.median(science.image[~bad])
     occupied = binary_dilation((image > 20 * sigma) | bad | (aligned.weight <= 0), iterations=20)
     places = inject(science, psf, sigma, occupied, count, gain)
-    result = subtract(science.image, aligned.image, variance_of(science), variance_of(aligned), bad, aligned.weight <= 0)
+    result = subtract(science.image, aligned.image, variance_of(science), variance_of(aligned), bad,
+                      aligned.weight <= 0)
     assert result.direction == 'template'
     weight = np.where(result.mask, 0, 1 / result.variance)
     flipped = psf[::-1, ::-1]

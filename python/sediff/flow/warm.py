@@ -4,7 +4,8 @@ from __future__ import annotations
 import time
 from importlib import import_module
 
-ROOMS = ('isr', 'astrometry', 'psf', 'catalog', 'warp', 'template', 'subtract', 'detect', 'candidates', 'sim')
+#: Modules whose warm() compiles a room's kernels.
+ROOMS = ('isr', 'psf', 'catalog', 'warp.resample', 'template.coadd', 'subtract.subtract', 'detect', 'sim')
 
 
 def main(stage: str, argv: list[str]) -> int:
@@ -13,8 +14,6 @@ def main(stage: str, argv: list[str]) -> int:
     Parser(prog=f'python -m sediff {stage}', description=__doc__).parse_args(argv)
     for room in ROOMS:
         started = time.time()
-        warm = getattr(import_module(f'sediff.{room}'), 'warm', None)
-        if warm:
-            warm()
-            print(f'{room:<12} {time.time() - started:6.1f} s')
+        import_module(f'sediff.{room}').warm()
+        print(f'{room:<18} {time.time() - started:6.1f} s')
     return 0

@@ -43,12 +43,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--template-gain', type=float, help='of the template, where it differs')
     parser.add_argument('--saturate', type=float, help='saturation level, both images (default: header SATURATE)')
     parser.add_argument('--template-saturate', type=float, help='of the template, where it differs')
-    parser.add_argument('--align', action='store_true', help='resample the template onto the science image by their WCS')
+    parser.add_argument('--align', action='store_true', help='resample the template onto the science grid by their WCS')
     parser.add_argument('--convolve', choices=('auto', 'template', 'science'), default='auto',
                         help='image to convolve (default: the sharper)')
     parser.add_argument('--order', type=int, help='spatial order of the kernel (default: what the stars support)')
     parser.add_argument('--half-width', type=int, help='kernel half width, px (default: 18 or more)')
-    parser.add_argument('--background-mesh', type=int, help='mesh of the residual sky, px (default: 128, small images 64)')
+    parser.add_argument('--background-mesh', type=int,
+                        help='mesh of the residual sky, px (default: 128; small images 64)')
     parser.add_argument('--normalize', choices=('science', 'template'), default='science',
                         help='flux units of the difference')
 

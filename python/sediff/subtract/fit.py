@@ -44,7 +44,7 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
     weight = _weights(planes, stars, scale, np.sqrt(max(broad**2 - sharp**2, 0.0)) / FWHM_PER_SIGMA, radius)
     whole = (weight > 0).sum(axis=(1, 2)) > 0.6 * np.pi * radius**2
     if whole.sum() < LEAST_STARS:
-        raise BadData(f'no common stars to fit a kernel: {whole.sum()} are unsaturated and clear of masks in both images, '
+        raise BadData(f'no common stars to fit a kernel: {whole.sum()} are unsaturated and clear of masks in both, '
                       f'{LEAST_STARS} are needed')
     x, y = stars.x[whole], stars.y[whole]
     stamps = cut(planes.template, x, y, radius + basis.half_width)

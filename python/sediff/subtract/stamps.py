@@ -155,7 +155,7 @@ def find_stars(science: np.ndarray, template: np.ndarray, science_variance: np.n
     good = (snr > LEAST_SNR) & (offset < LARGEST_OFFSET) & (figures[..., 5].sum(axis=0) == 0)
     good &= np.isfinite(figures[..., 2]).all(axis=0)
     if not good.any():
-        raise BadData(f'no common stars: {len(peaks)} objects in the science image, none of them unsaturated with S/N > '
+        raise BadData(f'no common stars: {len(peaks)} objects in the science image, none unsaturated with S/N > '
                       f'{LEAST_SNR:.0f} in both images; are the two aligned, and are the masks right?')
     stars = Stars(x, y, snr, figures[0, :, 2] * FWHM_PER_SIGMA, figures[1, :, 2] * FWHM_PER_SIGMA, ratio).take(good)
     return _without_faint_neighbours(stars.take(np.argsort(-stars.snr)))

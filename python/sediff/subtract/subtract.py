@@ -13,6 +13,7 @@ from sediff.subtract.convolve import lost_weight, squared_kernels
 from sediff.subtract.fit import fit_kernel
 from sediff.subtract.model import KernelModel
 from sediff.subtract.planes import Planes
+from sediff.subtract.solve import Solution
 from sediff.subtract.stamps import choose_evenly, find_stars, typical_fwhm
 from sediff.warp.noise import mesh_of
 
@@ -85,11 +86,9 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     order : int, optional
         Spatial order of the kernel; by default what the stars support, up to 2.
     half_width : int, optional
-        Kernel half width, px; default 18 or more.
-    background_mesh : int, optional
-        Mesh of the residual sky, px; default 128 (64 below 1024 px).
-    background_order : int, optional
-        Residual sky as one polynomial of this degree instead of a mesh.
+        Kernel half width, px; 18 or more by default.
+    background_mesh, background_order : int, optional
+        Mesh of the residual sky, px, default 128 (64 below 1024 px); or one polynomial of this degree.
     star_count : int
         Stars fitted at most.
     stamp_radius : int, optional
@@ -104,15 +103,13 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
 
     Notes
     -----
-    Alard & Lupton 1998 (ApJ 503, 325), Alard 2000 (A&AS 144, 363): kernel as a linear combination of functions
-    with polynomial coefficients, photometric scale constant. The functions are Gauss-Hermite families and, after
-    Bramich 2008 (MNRAS 386, L77), the central pixel with its first and second derivatives.
+    Alard & Lupton 1998 (ApJ 503, 325), Alard 2000 (A&AS 144, 363): polynomial coefficients, constant photometric
+    scale; Gauss-Hermite functions and, after Bramich 2008 (MNRAS 386, L77), the central pixels themselves.
     """
     _check_options(order, half_width)
     planes = Planes.prepare(science, template, science_variance, template_variance, science_bad, template_bad)
     stars = find_stars(*planes.arrays(), stamps)
-    measured = typical_fwhm(stars)
-    widths = fwhm_science or measured[0], fwhm_template or measured[1]
+    widths = tuple(given or found for given, found in zip((fwhm_science, fwhm_template), typical_fwhm(stars)))
     direction = _direction(convolve, *widths)
     scale = float(np.median(stars.ratio))
     sharp, broad = widths[::-1]
@@ -122,7 +119,14 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     chosen = choose_evenly(stars, planes.science.shape, star_count)
     solution = fit_kernel(planes, chosen, basis, sharp, broad, scale, order, stamp_radius)
     model = KernelModel.from_solution(basis, solution.coefficients, planes.science.shape)
-    image, variance, mask, sky, noise_chi = _apply(planes, model, background_mesh, background_order)
+    applied = _apply(planes, model, background_mesh, background_order)
+    return _difference(applied, model, solution, direction, widths, len(stars.x))
+
+
+def _difference(applied: tuple, model: KernelModel, solution: Solution, direction: str, widths: tuple[float, float],
+                stars_found: int) -> Difference:
+    """The result in science units, with its figures."""
+    image, variance, mask, sky, noise_chi = applied
     scale = model.kernel_sum()
     if direction == 'science':
         image, variance, sky = -image / np.float32(scale), variance / np.float32(scale**2), -sky / np.float32(scale)
@@ -130,7 +134,7 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     used = solution.used
     figures = {'fwhm_science': widths[0], 'fwhm_template': widths[1], 'order': solution.freedom.order,
                'shift_order': solution.freedom.shift_order, 'functions': len(solution.freedom.functions),
-               'half_width': basis.half_width, 'stars_found': len(stars.x), 'stars_tried': len(used),
+               'half_width': model.basis.half_width, 'stars_found': stars_found, 'stars_tried': len(used),
                'stamp_chi2': float(np.median(solution.reduced_chi2[used])), 'left_out_chi2': solution.left_out_chi2,
                'noise_chi': noise_chi, 'masked_share': float(mask.mean())}
     return Difference(image, variance, mask, scale, model, direction, int(used.sum()), sky, figures)

@@ -1,0 +1,108 @@
+"""One CCD from the raw exposures to the candidate page, by the drivers, against the truth of the simulation."""
+import json
+import sqlite3
+
+import numpy as np
+import pandas as pd
+import pytest
+from astropy.io import fits
+
+from sediff import steps
+from sediff.camera.wcs import pixel_to_sky, read_wcs
+from sediff.io.fits import read_ccd
+from sediff.io.ldac import read_ldac
+
+from .conftest import EXPNUM, NITE, done
+
+STEM = f'D{EXPNUM:08d}_r_33_r4p7_'
+
+
+def test_all_that_must_be_found_is_found_and_the_check_says_so(night):
+    result = done(night.run('check', '--expnum', EXPNUM, '--nite', NITE, '--band', 'r', '--season', 'dp33'))
+    assert 'kilonova' in result.stdout and 'injected / found' in result.stdout and 'MISSING' not in result.stdout
+
+
+def test_check_fails_when_a_source_is_missing(night, tmp_path):
+    truth = pd.read_csv(night.root / 'truth' / 'transients.csv')
+    truth.loc[truth['kind'] == 'kilonova', 'dec'] += 0.01
+    truth.to_csv(tmp_path / 'truth.csv', index=False)
+    result = night.run('check', '--expnum', EXPNUM, '--nite', NITE, '--band', 'r', '--season', 'dp33',
+                       '--truth', tmp_path / 'truth.csv')
+    assert result.returncode == 1 and 'MISSING' in result.stdout
+
+
+def test_every_product_of_the_specification_is_there_and_nothing_temporary(night):
+    names = {path.name for path in night.folder.iterdir()}
+    expected = {f'{STEM}immask.fits.fz', f'{STEM}fullcat.fits', f'{STEM}sextractorPSFEX.psf', f'{EXPNUM}_33.out',
+                f'{EXPNUM}.out', f'Zero_D{EXPNUM:08d}_33_r4p7.csv', f'D{EXPNUM:08d}_33_r4p7_ZP.csv',
+                f'D{EXPNUM:08d}_r4p7_ZP.csv', f'allZP_D{EXPNUM:08d}_r4p7.csv', f'D{EXPNUM:08d}_r4p7_red_catlist.csv',
+                f'Merged_D{EXPNUM:08d}_33_r4p7.csv', f'{STEM}fullcat_std.csv', f'{STEM}fullcat_Obj.csv',
+                f'{STEM}fullcat_match.csv', 'WS_diff.list', f'copy_pairs_for_{EXPNUM}.sh'}
+    assert expected <= names, expected - names
+    assert not [path for path in night.root.rglob('.tmp*')]
+
+
+def test_immask_has_three_planes_and_a_true_wcs(night):
+    image = read_ccd(night.folder / f'{STEM}immask.fits.fz')
+    with fits.open(night.folder / f'{STEM}immask.fits.fz') as hdus:
+        assert [hdu.name for hdu in hdus[1:4]] == ['SCI', 'MSK', 'WGT']
+    truth = pd.read_csv(night.root / 'truth' / 'wcs.csv').query(f'expnum == {EXPNUM} and ccdnum == 33').iloc[0]
+    header = fits.Header([(key.upper(), value) for key, value in truth.items() if key not in ('expnum', 'ccdnum')])
+    for axis, name in ((1, 'RA---TPV'), (2, 'DEC--TPV')):
+        header[f'CTYPE{axis}'] = name
+    x, y = np.meshgrid(np.linspace(50, 2000, 6), np.linspace(50, 4050, 9))
+    ra, dec = pixel_to_sky(read_wcs(image.header), x, y)
+    true_ra, true_dec = pixel_to_sky(read_wcs(header), x, y)
+    offset = 3600 * np.hypot((ra - true_ra) * np.cos(np.radians(dec)), dec - true_dec)
+    assert offset.max() < 0.05
+    good = image.weight > 0
+    chi = image.image[good] * np.sqrt(image.weight[good])
+    assert abs(1.4826 * np.median(np.abs(chi - np.median(chi))) - 1) < 0.03
+
+
+def test_zero_point_agrees_with_the_truth(night):
+    zero = pd.read_csv(night.folder / f'Zero_D{EXPNUM:08d}_33_r4p7.csv').iloc[0]
+    truth = pd.read_csv(night.root / 'truth' / 'exposures.csv').set_index('expnum').loc[EXPNUM, 'zero_point']
+    assert abs(zero['ZP'] - truth) < 0.03
+    assert 0 < zero['ZPrms'] < 0.06 and zero['Nclipped'] >= 20
+    columns = pd.read_csv(night.folder / f'D{EXPNUM:08d}_33_r4p7_ZP.csv').columns
+    assert len(columns) == 25 and columns[4] == 'ALPHAWIN_J2000' and columns[12] == 'MAG_PSF'
+
+
+def test_catalogue_is_ldac_with_objects_in_the_second_table(night):
+    with fits.open(night.folder / f'{STEM}fullcat.fits') as hdus:
+        assert [hdu.name for hdu in hdus] == ['PRIMARY', 'LDAC_IMHEAD', 'LDAC_OBJECTS']
+        assert {'NUMBER', 'MAG_PSF', 'SPREAD_MODEL', 'IMAFLAGS_ISO', 'ALPHAWIN_J2000'} <= set(hdus[2].columns.names)
+    assert len(read_ldac(night.folder / f'{STEM}fullcat.fits')[0]) > 200
+
+
+def test_every_step_left_a_log_and_a_stamp_with_time_and_memory(night):
+    for step in steps.ALL:
+        folder = night.folder / ('dp33/r_33' if step.id.startswith('RUN') else 'se_33')
+        assert 'RETURN CODE: 0' in (folder / f'{step.label}.LOG').read_text()
+        stamp = json.loads((folder / f'{step.label}.DONE').read_text())
+        assert stamp['seconds'] >= 0 and 1 < stamp['peak_mb'] < 1000, stamp
+
+
+def test_candidates_and_forced_photometry_are_in_the_database(night):
+    with sqlite3.connect(night.root / 'persistent' / 'gw' / 'db' / 'dp33.sqlite') as database:
+        candidates = database.execute('select count(*) from candidates').fetchone()[0]
+        rows = database.execute('select f.psfFlux / f.psfFluxErr, c.maxSnr from forced f join candidates c '
+                                'using (diaObjectId)').fetchall()
+    assert candidates == len(rows) > 3
+    assert all(abs(forced / detected - 1) < 0.25 for forced, detected in rows)
+
+
+def test_page_shows_every_candidate_with_stamps(night):
+    page = (night.folder / f'candidates_{EXPNUM}_dp33.html').read_text()
+    assert page.count('data:image/png') >= 3 * 3 and str(EXPNUM) in page and 'http://' not in page.replace('www.w3.org', '')
+
+
+@pytest.mark.parametrize('words, ran', [([], 'SE: 0 steps'), ([], 'diffimg: 0 steps')])
+def test_a_second_run_does_nothing(night, words, ran):
+    assert ran in done(night.sediff(*words)).stderr
+
+
+def test_status_lists_the_ccd_as_done(night):
+    result = done(night.run('RUNMON.sh', '-E', EXPNUM, '-n', NITE, '-r', 'r4p7', '-p', 'dp33', '-m', 'gw'))
+    assert '12/12' in result.stdout and '28/28' in result.stdout

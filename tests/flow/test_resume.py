@@ -1,0 +1,71 @@
+"""What is redone after a change, an interruption, a lost product; and that two runs do not meddle with each other."""
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+
+import pytest
+
+from .conftest import EXPNUM, NITE, SCRIPTS, Night, done
+
+
+@pytest.fixture
+def copy(night, tmp_path) -> Night:
+    """A copy of the processed night that a test may spoil."""
+    shutil.copytree(night.root, tmp_path / 'night', symlinks=True, dirs_exist_ok=True)
+    for path in (tmp_path / 'night').rglob('copy_pairs_for_*.sh'):
+        path.write_text(path.read_text().replace(str(night.root), str(tmp_path / 'night')))
+    return Night(tmp_path / 'night')
+
+
+def steps_run(result) -> list[str]:
+    return re.findall(r'c33 (\w+?\d\d)_\S+ done', result.stderr)
+
+
+def test_a_changed_cut_redoes_the_steps_below_it_and_remakes_what_they_need(copy):
+    ran = steps_run(done(copy.sediff('-P', 'MAXA=1.4')))
+    assert not [step for step in ran if step.startswith('SE')]
+    assert {'RUN22', 'RUN23', 'RUN24', 'RUN25', 'RUN26', 'RUN27'} <= set(ran)
+    assert not {'RUN02', 'RUN19', 'RUN20', 'RUN21', 'RUN28'} & set(ran)
+
+
+def test_with_intermediates_kept_exactly_the_steps_below_run(copy):
+    done(copy.sediff('-F', '-O'))
+    assert set(steps_run(done(copy.sediff('-F', '-P', 'MAXA=1.4')))) == {'RUN22', 'RUN23', 'RUN24', 'RUN25', 'RUN26', 'RUN27'}
+
+
+def test_a_lost_product_is_made_again_the_same(copy):
+    path = copy.folder / f'D{EXPNUM:08d}_r_33_r4p7_fullcat.fits'
+    before = path.read_bytes()
+    path.unlink()
+    assert 'SE10' in steps_run(done(copy.sediff('-t')))
+    assert path.read_bytes() == before
+
+
+def test_a_stop_in_the_middle_leaves_nothing_half_written_and_goes_on(copy):
+    shutil.rmtree(copy.folder / 'se_33')
+    words = ['-E', str(EXPNUM), '-n', NITE, '-b', 'r', '-r', '4', '-p', '7', '-S', 'dp33', '-c', '33', '-C', '-t', '-O']
+    run = subprocess.Popen([str(SCRIPTS / 'SEdiff.sh'), *words], cwd=copy.root, env=copy.environment(), text=True,
+                           stderr=subprocess.PIPE, start_new_session=True)
+    for line in run.stderr:
+        if 'SE05_cosmicray done' in line:
+            break
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.wait(60) == 130
+    time.sleep(1)
+    assert not list(copy.root.rglob('.tmp*'))
+    assert (copy.folder / 'se_33' / 'SE06_sextractor.DONE').exists() is False
+    assert 'SE10' in steps_run(done(copy.sediff('-t')))
+
+
+def test_a_second_process_on_the_same_ccd_is_told_to_try_again(copy):
+    lock = copy.folder / 'locks' / f'{EXPNUM}_33.lock'
+    holder = subprocess.Popen(['flock', str(lock), 'sleep', '60'])
+    try:
+        time.sleep(0.5)
+        result = copy.sediff('-t')
+    finally:
+        holder.kill()
+    assert result.returncode == 75 and 'is being processed by' in result.stderr
