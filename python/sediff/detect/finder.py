@@ -13,7 +13,7 @@ from sediff.errors import BadData
 def detect(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt, threshold: float = 5.0,
            mask: np.ndarray | None = None, merge_radius: float = 1.0, dipole_radius: float = 1.4,
            dipole_threshold: float = 4.0, coverage: float = 0.5, tile: int = 512,
-           max_detections: int = 20000) -> np.ndarray:
+           max_detections: int = 20000, systematic: np.ndarray | None = None) -> np.ndarray:
     """Sources of both signs in a difference image.
 
     Parameters
@@ -40,6 +40,9 @@ def detect(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at
         Side of the squares in which the filter's PSF is constant, px.
     max_detections : int
         More peaks than this mean that the subtraction failed.
+    systematic : ndarray, (ny, nx) float32, optional
+        Square of the error that bright stars' models may have. It lowers the score, so that their residuals stay
+        quiet; fluxes and their errors are those of the photons alone.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def detect(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at
     Errors are those of `variance` times the score's noise scale (see `sediff.detect.matched.score_image`). The flux is
     taken at the fitted position, which favours it by about flux / SNR^2.
     """
-    scored = score_image(difference, variance, bad, psf_at, tile=tile)
+    scored = score_image(difference, variance, bad, psf_at, tile=tile, systematic=systematic)
     return detect_on_score(scored, difference, variance, bad, psf_at, threshold, mask, merge_radius, dipole_radius,
                            dipole_threshold, coverage, max_detections)
 

@@ -39,6 +39,20 @@ class ScoreImage:
     size: int
 
 
+def with_systematic(variance: np.ndarray, systematic: np.ndarray | None, area: float) -> np.ndarray:
+    """Variance of pixels that, summed over the PSF as if independent, gives the error of a source.
+
+    An error of a star's model is one and the same over the star, so its square counts once for every pixel of the
+    PSF's noise-equivalent area (px).
+    """
+    return variance if systematic is None else variance + np.float32(area) * systematic
+
+
+def noise_area(fwhm: float) -> float:
+    """Noise-equivalent area (px) of the Gaussian of this FWHM, 4 pi sigma^2."""
+    return float(4.0 * np.pi * (fwhm / FWHM_OF_SIGMA) ** 2)
+
+
 def inverse_variance(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray) -> np.ndarray:
     """1/variance (float32), 0 where a pixel is bad, not finite, or has no positive variance."""
     usable = ~bad & np.isfinite(difference) & np.isfinite(variance) & (variance > 0)
@@ -53,7 +67,7 @@ def psf_fwhm(psf: np.ndarray) -> float:
 
 
 def score_image(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt,
-                tile: int = 512, size: int | None = None) -> ScoreImage:
+                tile: int = 512, size: int | None = None, systematic: np.ndarray | None = None) -> ScoreImage:
     """Significance of a point source at every pixel.
 
     Parameters
@@ -68,6 +82,9 @@ def score_image(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, p
         Side of the squares in which the PSF is held constant, px.
     size : int, optional
         Odd side of the PSF stamps, px; default five times the FWHM.
+    systematic : ndarray, (ny, nx) float32, optional
+        Square of the error that bright stars' models may have (see `with_systematic`): it keeps their residuals
+        quiet.
 
     Raises
     ------
@@ -82,11 +99,11 @@ def score_image(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, p
     Gal-Yam 2016, ApJ 830, 27), divided by its own robust sigma in the image. Sums run as FFT correlations in tiles.
     """
     check_planes(difference, variance, bad)
-    weight = inverse_variance(difference, variance, bad)
-    if not weight.any():
-        raise BadData('the difference image has no usable pixel (all masked or without variance); look at its mask')
     ny, nx = difference.shape
     fwhm = psf_fwhm(checked_psf(psf_at, nx / 2, ny / 2, 51))
+    weight = inverse_variance(difference, with_systematic(variance, systematic, noise_area(fwhm)), bad)
+    if not weight.any():
+        raise BadData('the difference image has no usable pixel (all masked or without variance); look at its mask')
     size = size or 2 * min(25, max(7, int(np.ceil(2.5 * fwhm)))) + 1
     weighted = np.where(weight > 0, difference, 0).astype(np.float32) * weight
     score = np.zeros((ny, nx), np.float32)

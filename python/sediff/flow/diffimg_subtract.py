@@ -19,6 +19,7 @@ from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
 from sediff.io.fits import read_ccd
 from sediff.subtract.subtract import Difference, subtract
+from sediff.subtract.trust import systematic_variance
 from sediff.template.coadd import coadd
 from sediff.warp.resample import warp
 
@@ -151,8 +152,11 @@ def coadd_ws_diff(context: Context) -> None:
 def sex_diffim(context: Context) -> None:
     """Detections of both signs by matched filter, in units of the difference's true noise."""
     difference, psf = context.load('diff'), context.load('diff_psf')
-    planes = difference.image, _variance(difference), difference.weight <= 0, psf.image
-    scored = score_image(*planes)
+    bad = difference.weight <= 0
+    systematic = systematic_variance(context.load('combined').image, difference.image, bad,
+                                     context.load('diff_info').get('model_error', 0.0), psf.fwhm)
+    planes = difference.image, _variance(difference), bad, psf.image
+    scored = score_image(*planes, systematic=systematic)
     detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask)
     context.log(f'{(detections["SIGN"] > 0).sum()} positive, {(detections["SIGN"] < 0).sum()} negative detections; noise '
                 f'{scored.noise_scale:.3f} of the propagated one, median score {scored.median:.3f}')

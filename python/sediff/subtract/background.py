@@ -1,86 +1,240 @@
 """The sky that is left in a difference image, measured on sky pixels."""
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
-import sep
-from numpy.polynomial.legendre import legvander
+from numba import njit
 
 from sediff.errors import BadData
-from sediff.subtract.solve import spatial_terms, term_count, term_degrees
+from sediff.subtract.terms import spatial_terms, term_count, term_degrees
+
+#: Pixels of a cell that must be sky for its level to count on its own.
+LEAST_PIXELS = 50
+#: Model pixels further from the model's sky than this many of its sigma are sources. Selecting closer by a noisy model
+#: biases the sky of the difference: at 3 sigma by 0.005 of its noise.
+SOURCE_SIGMA = 8.0
+#: Pixels a sky level is measured on.
+SAMPLE = 20_000
+
+
+@dataclass(frozen=True)
+class Sky:
+    """Smooth sky over an image, as a grid that is interpolated, or a polynomial.
+
+    Parameters
+    ----------
+    shape : (ny, nx)
+    grid : ndarray, (rows, columns) float64, or None
+        Levels at cell centres.
+    mesh : int
+        Side of the cells, px.
+    coefficients : ndarray, (order + 1, order + 1) float64, or None
+        Of Legendre polynomials, axes (y, x).
+    share : float
+        Share of the pixels it was measured on.
+    """
+
+    shape: tuple[int, int]
+    grid: np.ndarray | None
+    mesh: int
+    coefficients: np.ndarray | None = None
+    share: float = 1.0
+
+    def strips(self, height: int):
+        """First row, end row and sky (rows, nx) float32 of one strip of the image after the other."""
+        y, x = np.arange(self.shape[0]), np.arange(self.shape[1])
+        if self.coefficients is not None:
+            along, across = (np.polynomial.legendre.legvander(2.0 * p / max(len(p) - 1, 1) - 1.0, len(self.coefficients) - 1)
+                             for p in (y, x))
+            middle = self.coefficients
+        else:
+            along, across = (spline_weights(len(p), self.mesh, cells, p) for p, cells in zip((y, x), self.grid.shape))
+            middle = self.grid
+        right = (middle @ across.T).astype(np.float32)
+        along = along.astype(np.float32)
+        for start in range(0, len(y), height):
+            yield start, min(start + height, len(y)), along[start:start + height] @ right
+
+    def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The sky at positions: (n,) float64."""
+        if self.coefficients is not None:
+            order = len(self.coefficients) - 1
+            along, across = (np.polynomial.legendre.legvander(2.0 * p / max(size - 1, 1) - 1.0, order)
+                             for p, size in zip((y, x), self.shape))
+            return np.einsum('ni,ij,nj->n', along, self.coefficients, across)
+        along, across = (spline_weights(size, self.mesh, cells, p)
+                         for p, size, cells in zip((y, x), self.shape, self.grid.shape))
+        return np.einsum('ni,ij,nj->n', along, self.grid, across)
+
+    def image(self) -> np.ndarray:
+        """The sky of the whole image: (ny, nx) float32."""
+        return next(self.strips(self.shape[0]))[2]
+
+
+def spline_weights(size: int, mesh: int, cells: int, position: np.ndarray) -> np.ndarray:
+    """Weights (n, cells) of the cells in a natural cubic spline through their centres; constant past the outer ones."""
+    edges = np.minimum(np.arange(cells + 1) * mesh, size)
+    centres = 0.5 * (edges[1:] + edges[:-1] - 1)
+    if cells == 1:
+        return np.ones((len(position), 1))
+    step = np.diff(centres)
+    system, right = np.eye(cells), np.zeros((cells, cells))
+    for k in range(1, cells - 1):
+        system[k, k - 1:k + 2] = step[k - 1], 2.0 * (step[k - 1] + step[k]), step[k]
+        right[k, k - 1:k + 2] = 6.0 / step[k - 1], -6.0 / step[k - 1] - 6.0 / step[k], 6.0 / step[k]
+    curvature = np.linalg.solve(system, right)
+    at = np.clip(position, centres[0], centres[-1])
+    cell = np.clip(np.searchsorted(centres, at, 'right') - 1, 0, cells - 2)
+    h, identity = step[cell], np.eye(cells)
+    b = (at - centres[cell]) / h
+    a = 1.0 - b
+    out = a[:, None] * identity[cell] + b[:, None] * identity[cell + 1]
+    out += ((a**3 - a) * h * h / 6.0)[:, None] * curvature[cell] + ((b**3 - b) * h * h / 6.0)[:, None] * curvature[cell + 1]
+    return out
 
 
 def sky_level(image: np.ndarray, bad: np.ndarray) -> tuple[float, float]:
-    """Median and robust sigma of the good pixels, sources clipped from a sample of about 200 000.
+    """Median and robust sigma of the good pixels, sources clipped, from a sample of them.
 
     Raises
     ------
     BadData
         Every pixel is masked.
     """
-    step = max(1, int(np.sqrt(image.size / 200_000)))
+    step = max(1, int(np.sqrt(image.size / SAMPLE)))
     sample = image[::step, ::step][~bad[::step, ::step]]
     if sample.size == 0:
         sample = image[~bad]
     if sample.size == 0:
         raise BadData('all pixels are masked; check the mask, the weight and the saturation limits')
-    sample = sample.astype(np.float64)
+    return clipped_level(sample)
+
+
+def clipped_level(sample: np.ndarray) -> tuple[float, float]:
+    """Median and robust sigma, values further than 3 sigma left out."""
     for _ in range(5):
-        middle = np.median(sample)
-        sigma = 1.4826 * np.median(np.abs(sample - middle))
+        low, middle, high = np.percentile(sample, (25, 50, 75))
+        sigma = (high - low) / 1.34898
         kept = sample[np.abs(sample - middle) <= 3.0 * sigma]
-        if kept.size == sample.size:
+        if kept.size == sample.size or kept.size == 0:
             break
         sample = kept
     return float(middle), float(sigma)
 
 
-def residual_background(difference: np.ndarray, model: np.ndarray, bad: np.ndarray, mesh: int,
-                        order: int | None = None) -> np.ndarray:
-    """Smooth sky of a difference image.
+@njit(cache=True)
+def cell_levels(science, level, model, factor, bad, model_low, model_high, sigma, mesh, step):
+    """Mean of science - level - factor model over each cell's sky pixels, clipped about their median, and their number.
+
+    Every `step`-th row is used.
+    """
+    ny, nx = science.shape
+    rows, columns = -(-ny // mesh), -(-nx // mesh)
+    out, count = np.zeros((rows, columns)), np.zeros((rows, columns), np.int64)
+    sample = np.empty(mesh * mesh, np.float32)
+    stride = max(1, mesh // 24)
+    for v in range(rows):
+        for u in range(columns):
+            n = 0
+            for y in range(v * mesh, min((v + 1) * mesh, ny), stride):
+                for x in range(u * mesh, min((u + 1) * mesh, nx), stride):
+                    if not bad[y, x] and model_low <= model[y, x] <= model_high:
+                        sample[n] = science[y, x] - level - factor * model[y, x]
+                        n += 1
+            if n == 0:
+                continue
+            middle = np.median(sample[:n])
+            low, high = np.float32(middle - 3.0 * sigma), np.float32(middle + 3.0 * sigma)
+            total, used = 0.0, 0
+            for y in range(v * mesh, min((v + 1) * mesh, ny), step):
+                row = np.float32(0.0)
+                for x in range(u * mesh, min((u + 1) * mesh, nx)):
+                    value = science[y, x] - level - factor * model[y, x]
+                    if not bad[y, x] and model_low <= model[y, x] <= model_high and low <= value <= high:
+                        row += value - middle
+                        used += 1
+                total += row
+            if used:
+                out[v, u], count[v, u] = middle + total / used, used
+    return out, count
+
+
+def residual_sky(science: np.ndarray, level: float, model: np.ndarray, bad: np.ndarray, mesh: int,
+                 order: int | None = None, factor: float = 1.0, step: int = 1, source_sigma: float = SOURCE_SIGMA) -> Sky:
+    """Smooth sky of the difference science - level - factor model.
 
     Parameters
     ----------
-    difference, model : ndarray, (ny, nx) float32
-        Difference, and the convolved image subtracted to make it: pixels off its sky by more than
-        3 sigma either way are left out.
+    science, model : ndarray, (ny, nx) float32
+        Image, and the convolved image to subtract: pixels far off the model's sky either way are left out.
+    level : float
     bad : ndarray, (ny, nx) bool
     mesh : int
-        Size of the cells whose clipped medians are taken, px.
+        Size of the cells whose clipped means are taken, px.
     order : int, optional
         Fit one polynomial of this degree to the cells; default: a bicubic spline through them.
+    factor : float
+        Of the model.
+    step : int
+        Use every so many rows.
+    source_sigma : float
+        How far from the model's sky a pixel is a source.
 
-    Returns
-    -------
-    ndarray, (ny, nx) float32
+    Raises
+    ------
+    BadData
+        No sky pixel is left.
     """
-    level, sigma = sky_level(model, bad)
-    source = bad | (np.abs(model - np.float32(level)) > np.float32(3.0 * max(sigma, 1e-30)))
-    if source.mean() > 0.98:
-        source = bad
-    if order is not None:
-        return _polynomial(difference, source, mesh, order)
-    return sep.Background(np.ascontiguousarray(difference), mask=source, bw=mesh, bh=mesh, fw=3, fh=3).back()
-
-
-def _polynomial(image: np.ndarray, source: np.ndarray, mesh: int, order: int) -> np.ndarray:
-    """Polynomial of total degree `order` through the clipped medians of the cells, weighted by their pixels."""
-    cells = []
-    for y in range(0, image.shape[0], mesh):
-        for x in range(0, image.shape[1], mesh):
-            hidden = source[y:y + mesh, x:x + mesh]
-            if (~hidden).sum() >= 50:
-                level, _ = sky_level(image[y:y + mesh, x:x + mesh], hidden)
-                cells.append((x + (hidden.shape[1] - 1) / 2, y + (hidden.shape[0] - 1) / 2, level, (~hidden).sum()))
-    if not cells:
+    middle, spread = sky_level(model, bad)
+    stride = max(1, int(np.sqrt(science.size / SAMPLE)))
+    part = (slice(None, None, stride), slice(None, None, stride))
+    sample = (science[part] - np.float32(level) - np.float32(factor) * model[part])[~bad[part]]
+    sigma = clipped_level(sample.astype(float))[1] if sample.size else 1.0
+    for limit in (source_sigma * max(spread, 1e-30), np.inf):
+        levels, count = cell_levels(science, np.float32(level), model, np.float32(factor), bad, np.float32(middle - limit),
+                                    np.float32(middle + limit), max(sigma, 1e-30), mesh, step)
+        if (count * step >= LEAST_PIXELS).any():
+            break
+    else:
         raise BadData('no sky pixel is left to measure the residual background on; check the masks')
-    x, y, value, count = np.array(cells, float).T
-    order = min(order, max(k for k in range(order + 1) if term_count(k) <= len(cells)))
-    root = np.sqrt(count)
-    terms = spatial_terms(x, y, image.shape, order)
-    coefficients = np.linalg.lstsq(terms * root[:, None], value * root, rcond=None)[0]
-    across = legvander(2.0 * np.arange(image.shape[1]) / max(image.shape[1] - 1, 1) - 1.0, order)
-    along = legvander(2.0 * np.arange(image.shape[0]) / max(image.shape[0] - 1, 1) - 1.0, order)
-    grid = np.zeros((order + 1, order + 1))
-    for (i, j), coefficient in zip(term_degrees(order), coefficients):
-        grid[j, i] = coefficient
-    return (along @ grid @ across.T).astype(np.float32)
+    share = float(count.sum() * step / science.size)
+    if order is not None:
+        return Sky(science.shape, None, mesh, _polynomial(levels, count * step, mesh, science.shape, order), share)
+    return Sky(science.shape, _filled(levels, count * step, mesh), mesh, None, share)
+
+
+def _filled(levels: np.ndarray, count: np.ndarray, mesh: int) -> np.ndarray:
+    """Cells with few sky pixels drawn towards the mean of those around them."""
+    weight = count / (count + 0.02 * mesh * mesh) * (count >= LEAST_PIXELS)
+    smooth, total = levels * weight, weight.copy()
+    for _ in range(max(levels.shape)):
+        if (total > 0).all():
+            break
+        smooth, total = _spread(smooth, total)
+    around, near = _spread(levels * weight, weight)
+    mean = np.where(near > 0, around / np.where(near > 0, near, 1), smooth / np.where(total > 0, total, 1))
+    return weight * levels + (1.0 - weight) * mean
+
+
+def _spread(value: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sums over 3 x 3 cells."""
+    out = []
+    for plane in (value, weight):
+        padded = np.pad(plane, 1)
+        out.append(sum(padded[j:j + plane.shape[0], i:i + plane.shape[1]] for j in range(3) for i in range(3)))
+    return out[0], out[1]
+
+
+def _polynomial(levels: np.ndarray, count: np.ndarray, mesh: int, shape: tuple[int, int], order: int) -> np.ndarray:
+    """Polynomial of total degree `order` through the cells, weighted by their pixels: Legendre coefficients (y, x)."""
+    rows, columns = np.nonzero(count >= LEAST_PIXELS)
+    centres = [0.5 * (k * mesh + np.minimum((k + 1) * mesh, size) - 1) for k, size in zip((rows, columns), shape)]
+    order = min(order, max(k for k in range(order + 1) if term_count(k) <= len(rows)))
+    root = np.sqrt(count[rows, columns])
+    terms = spatial_terms(centres[1], centres[0], shape, order)
+    solution = np.linalg.lstsq(terms * root[:, None], levels[rows, columns] * root, rcond=None)[0]
+    out = np.zeros((order + 1, order + 1))
+    for (i, j), coefficient in zip(term_degrees(order), solution):
+        out[j, i] = coefficient
+    return out

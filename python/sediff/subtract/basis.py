@@ -6,12 +6,23 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.polynomial.hermite_e import hermeval
 
-#: Widths (px) and highest total degree of the Gauss-Hermite families at normal seeing.
-SIGMAS = (1.2, 2.4, 5.0)
-DEGREES = (4, 4, 2)
+#: Widths (px) and highest total degree of the narrow Gauss-Hermite families at normal seeing.
+SIGMAS = (1.0, 2.0)
+DEGREES = (4, 3)
 #: The delta family: the pixel itself and its first and second derivatives.
 DELTA_DEGREE = 2
-LEAST_HALF_WIDTH = 18
+#: Width (px) and degree of the wide family, for the wings.
+WIDE_SIGMA = 6.0
+WIDE_DEGREE = 1
+LEAST_HALF_WIDTH = 8
+#: Half width of the narrow families in units of their largest sigma, and of the wide family in its own.
+REACH = 4.0
+WIDE_REACH = 3.9
+#: Side of the cells in which the image is averaged before the wide family is applied, px.
+COARSE = 2
+#: Cubic weights of the four cells around a pixel, which lies a quarter of a cell past the second, and their distance (px).
+QUARTER = np.array([-7.0, 105.0, 35.0, -5.0]) / 128.0
+QUARTER_OFFSETS = np.array([-2.5, -0.5, 1.5, 3.5])
 FWHM_PER_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
@@ -21,26 +32,54 @@ class KernelBasis:
 
     Parameters
     ----------
-    half_width : int
-        Kernels are (2 half_width + 1) pixels a side.
-    profiles : tuple of ndarray, each (count, 2 half_width + 1) float64
-        One-dimensional profiles of each family.
+    half_width, wide_half_width : int
+        Half width (px) of the narrow functions and of the wide ones.
+    profiles : tuple of ndarray, each (count, width) float64
+        One-dimensional profiles of each family; the last family is the wide one.
     members : ndarray, (n, 3) int
         Family, profile along x and profile along y of each function. The first has unit sum.
+    wide_sigma : float
+        Width of the wide family, px.
     """
 
     half_width: int
+    wide_half_width: int
     profiles: tuple[np.ndarray, ...]
     members: np.ndarray
+    wide_sigma: float
 
     @property
     def size(self) -> int:
         """Number of functions."""
         return len(self.members)
 
+    @property
+    def reach(self) -> int:
+        """Half width of the whole kernel, px."""
+        return max(self.half_width, self.wide_half_width)
+
+    @property
+    def narrow_count(self) -> int:
+        """Functions that are not of the wide family; they come first."""
+        return int((self.members[:, 0] < len(self.profiles) - 1).sum())
+
     def images(self) -> np.ndarray:
-        """The functions as images: (n, w, w) float64, axes (y, x)."""
-        return np.array([np.outer(self.profiles[f][j], self.profiles[f][i]) for f, i, j in self.members])
+        """The functions as images: (n, w, w) float64, axes (y, x), w = 2 reach + 1."""
+        out = np.zeros((self.size, 2 * self.reach + 1, 2 * self.reach + 1))
+        for k, (family, i, j) in enumerate(self.members):
+            rows = self.profiles[family]
+            start = self.reach - rows.shape[1] // 2
+            part = slice(start, start + rows.shape[1])
+            out[k, part, part] = np.outer(rows[j], rows[i])
+        return out
+
+    def narrow_images(self) -> np.ndarray:
+        """The narrow functions: (narrow_count, w, w) float64, w = 2 half_width + 1."""
+        return np.array([np.outer(self.profiles[f][j], self.profiles[f][i]) for f, i, j in self.members[:self.narrow_count]])
+
+    def coarse_profiles(self) -> np.ndarray:
+        """Profiles of the wide family for an image averaged over COARSE px and interpolated afterwards: (count, w)."""
+        return np.array([_coarse_profile(profile) for profile in self.profiles[-1]])
 
     def sums(self) -> np.ndarray:
         """Sum of each function: (n,) float64."""
@@ -61,17 +100,21 @@ def make_basis(fwhm_sharp: float, fwhm_broad: float, half_width: int | None = No
     fwhm_sharp, fwhm_broad : float
         FWHM (px) of the image to be convolved and of the other.
     half_width : int, optional
-        Default: 18 px, more where the widest Gaussian needs it.
+        Of the narrow functions; default: 8 px, more where their widest Gaussian needs it. The wide family reaches
+        twice as far.
     """
     needed = np.sqrt(max(fwhm_broad**2 - fwhm_sharp**2, 0.0)) / FWHM_PER_SIGMA
-    stretch = max(1.0, needed / 2.4)
+    stretch = max(1.0, needed / SIGMAS[-1])
     if half_width is None:
-        half_width = max(LEAST_HALF_WIDTH, int(np.ceil(3.6 * stretch * SIGMAS[-1])))
+        half_width = max(LEAST_HALF_WIDTH, int(np.ceil(REACH * stretch * SIGMAS[-1])))
+    wide_sigma = stretch * WIDE_SIGMA
+    wide_half = max(half_width, int(np.ceil(WIDE_REACH * wide_sigma)))
     profiles = [_delta_profiles(half_width)]
-    degrees = [DELTA_DEGREE, *DEGREES]
+    degrees = [DELTA_DEGREE, *DEGREES, WIDE_DEGREE]
     profiles += [_hermite_profiles(stretch * s, d, half_width) for s, d in zip(SIGMAS, DEGREES)]
+    profiles.append(_hermite_profiles(wide_sigma, WIDE_DEGREE, wide_half))
     members = [(f, i, j) for f, degree in enumerate(degrees) for i in range(degree + 1) for j in range(degree + 1 - i)]
-    return KernelBasis(half_width, tuple(profiles), np.array(members))
+    return KernelBasis(half_width, wide_half, tuple(profiles), np.array(members), wide_sigma)
 
 
 def _delta_profiles(half_width: int) -> np.ndarray:
@@ -89,3 +132,17 @@ def _hermite_profiles(sigma: float, degree: int, half_width: int) -> np.ndarray:
     profiles = np.array([hermeval(u, np.eye(degree + 1)[k]) * gauss for k in range(degree + 1)]) / gauss.sum()
     profiles[np.abs(profiles) < 1e-12] = 0.0
     return profiles
+
+
+def _coarse_profile(profile: np.ndarray) -> np.ndarray:
+    """A wide profile for cells of 2 px, with what the averaging and the cubic interpolation blur taken out."""
+    size = 4 * len(profile)
+    padded = np.zeros(size)
+    half = len(profile) // 2
+    padded[np.arange(-half, half + 1)] = profile
+    f = np.fft.rfftfreq(size)
+    blur = np.cos(np.pi * f) * (np.cos(2.0 * np.pi * f[:, None] * QUARTER_OFFSETS) @ QUARTER)
+    power = np.fft.rfft(padded) / np.where(f < 0.25, blur, 1.0)
+    sharp = np.fft.irfft(power, size)
+    reach = -(-half // COARSE) + 1
+    return COARSE * sharp[COARSE * np.arange(-reach, reach + 1)]

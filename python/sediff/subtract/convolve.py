@@ -1,101 +1,134 @@
-"""Convolution with a kernel that changes across the image, and what bad pixels do to it."""
+"""Convolution with a kernel that changes across the image, strip by strip."""
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
 #: The kernel is evaluated once for each block of so many rows and columns.
-BLOCK = (16, 128)
+BLOCK = (32, 64)
+
+
+@dataclass(frozen=True)
+class Patch:
+    """Values that stand in for bad pixels: sorted flat indices (n,) int64 and values (n,) float32."""
+
+    index: np.ndarray
+    value: np.ndarray
+
+
+def no_patch() -> Patch:
+    """A patch that changes nothing."""
+    return Patch(np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 
 def block_centres(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """x (columns,) and y (rows,) of the centres of the blocks, 0-based pixels."""
-    y = np.arange(0, shape[0], BLOCK[0]) + (BLOCK[0] - 1) / 2.0
-    x = np.arange(0, shape[1], BLOCK[1]) + (BLOCK[1] - 1) / 2.0
-    return x, y
+    return tuple(np.arange(0, size, side) + (side - 1) / 2.0 for size, side in zip(shape[::-1], BLOCK[::-1]))
 
 
 @njit(cache=True, fastmath={'contract'})
-def convolve_row(padded, kernel, y, x, width, total):
-    """One row of `width` outputs at (y, x): total[i] = sum over the flipped kernel, seven taps a sweep."""
-    size = kernel.shape[0]
+def four_rows(padded, kernel, y, x, t0, t1, t2, t3):
+    """Four rows of outputs at (y, x): each input pixel serves four rows and three taps of the flipped kernel.
+
+    The kernel has three empty rows at each end and a multiple of three columns.
+    """
+    width = t0.size
     for i in range(width):
-        total[i] = np.float32(0.0)
-    for j in range(size):
-        k = 0
-        while k + 6 < size:
-            a, b, c, d = kernel[j, k], kernel[j, k + 1], kernel[j, k + 2], kernel[j, k + 3]
-            e, f, g = kernel[j, k + 4], kernel[j, k + 5], kernel[j, k + 6]
-            s = padded[y + j, x + k:x + k + width + 6]
+        t0[i] = t1[i] = t2[i] = t3[i] = np.float32(0.0)
+    for r in range(kernel.shape[0] - 3):
+        for k in range(0, kernel.shape[1], 3):
+            a0, a1, a2 = kernel[r + 3, k], kernel[r + 3, k + 1], kernel[r + 3, k + 2]
+            b0, b1, b2 = kernel[r + 2, k], kernel[r + 2, k + 1], kernel[r + 2, k + 2]
+            c0, c1, c2 = kernel[r + 1, k], kernel[r + 1, k + 1], kernel[r + 1, k + 2]
+            d0, d1, d2 = kernel[r, k], kernel[r, k + 1], kernel[r, k + 2]
+            s = padded[y + r, x + k:x + k + width + 2]
             for i in range(width):
-                total[i] += (a * s[i] + b * s[i + 1] + c * s[i + 2] + d * s[i + 3] + e * s[i + 4] + f * s[i + 5]
-                             + g * s[i + 6])
-            k += 7
-        while k < size:
-            a, s = kernel[j, k], padded[y + j, x + k:x + k + width]
-            for i in range(width):
-                total[i] += a * s[i]
-            k += 1
+                s0, s1, s2 = s[i], s[i + 1], s[i + 2]
+                t0[i] += a0 * s0 + a1 * s1 + a2 * s2
+                t1[i] += b0 * s0 + b1 * s1 + b2 * s2
+                t2[i] += c0 * s0 + c1 * s1 + c2 * s2
+                t3[i] += d0 * s0 + d1 * s1 + d2 * s2
 
 
 @njit(cache=True)
-def convolve_blocks(padded, kernels, block_y, block_x, out):
-    """Convolve block by block: kernels (rows, columns, w, w) are flipped; padded has (w - 1)/2 more on each side."""
-    ny, nx = out.shape
-    total = np.empty(block_x, np.float32)
-    for row in range(kernels.shape[0]):
-        for column in range(kernels.shape[1]):
-            x = column * block_x
-            width = min(block_x, nx - x)
-            for y in range(row * block_y, min((row + 1) * block_y, ny)):
-                convolve_row(padded, kernels[row, column], y, x, width, total)
+def convolve_strip(padded, kernels, block_x, out):
+    """One strip of blocks: kernels (columns, w + 6, w') as `four_rows` wants them."""
+    rows, nx = out.shape
+    totals = np.empty((4, block_x), np.float32)
+    for column in range(kernels.shape[0]):
+        x = column * block_x
+        width = min(block_x, nx - x)
+        for y in range(0, rows, 4):
+            four_rows(padded, kernels[column], y, x, totals[0, :width], totals[1, :width], totals[2, :width],
+                      totals[3, :width])
+            for k in range(min(4, rows - y)):
                 for i in range(width):
-                    out[y, x + i] = total[i]
+                    out[y + k, x + i] = totals[k, i]
 
 
-def convolve(image: np.ndarray, kernels: np.ndarray) -> np.ndarray:
-    """Convolution with one kernel a block.
+@njit(cache=True)
+def load_strip(image, level, index, value, start, half, out):
+    """Rows start - half ... of image - level into `out`, zero outside the image, patched pixels replaced."""
+    ny, nx = image.shape
+    for r in range(out.shape[0]):
+        y = start - half + r
+        if y < 0 or y >= ny:
+            for i in range(out.shape[1]):
+                out[r, i] = np.float32(0.0)
+            continue
+        for i in range(half):
+            out[r, i] = np.float32(0.0)
+        for i in range(nx):
+            out[r, half + i] = image[y, i] - level
+        for i in range(half + nx, out.shape[1]):
+            out[r, i] = np.float32(0.0)
+    low = np.searchsorted(index, max(start - half, 0) * nx)
+    high = np.searchsorted(index, min(start - half + out.shape[0], ny) * nx)
+    for k in range(low, high):
+        out[index[k] // nx - start + half, half + index[k] % nx] = value[k]
+
+
+def flipped(kernels: np.ndarray) -> np.ndarray:
+    """Kernels (rows, columns, w, w) turned round, with the empty rows and columns `four_rows` needs: float32."""
+    size = kernels.shape[-1]
+    out = np.zeros((*kernels.shape[:2], size + 6, -(-size // 3) * 3), np.float32)
+    out[:, :, 3:3 + size, :size] = kernels[..., ::-1, ::-1]
+    return out
+
+
+def convolve(image: np.ndarray, kernels: np.ndarray, patch: Patch | None = None, level: float = 0.0,
+             block: tuple[int, int] = BLOCK) -> np.ndarray:
+    """Convolution of image - level with one kernel a block.
 
     Parameters
     ----------
     image : ndarray, (ny, nx) float32
-        Finite everywhere; zero is assumed outside.
+        Finite wherever it is not patched; zero is assumed outside.
     kernels : ndarray, (rows, columns, w, w) float32
         Kernel K[v + h, u + h] at the centre of each block; out(x, y) = sum K(u, v) image(x - u, y - v).
+    patch : Patch, optional
+        Pixels to replace, and the values to put there (levels are not taken off these).
+    level : float
+        Subtracted from the image first.
+    block : (int, int)
+        Rows (a multiple of 4) and columns of a block.
 
     Returns
     -------
     ndarray, (ny, nx) float32
     """
-    half = kernels.shape[-1] // 2
-    padded = np.pad(np.asarray(image, np.float32), half)
-    out = np.empty(image.shape, np.float32)
-    convolve_blocks(padded, np.ascontiguousarray(kernels[..., ::-1, ::-1], np.float32), *BLOCK, out)
-    return out
-
-
-@njit(cache=True)
-def spread_loss(bad, kernels, block_y, block_x, out):
-    """Add to each pixel the kernel weight that falls on bad pixels and outside; kernels hold |K|/sum|K|."""
-    ny, nx = bad.shape
-    half = kernels.shape[-1] // 2
-    for y in range(-half, ny + half):
-        for x in range(-half, nx + half):
-            inside = 0 <= y < ny and 0 <= x < nx
-            if inside and not bad[y, x]:
-                continue
-            kernel = kernels[min(max(y, 0), ny - 1) // block_y, min(max(x, 0), nx - 1) // block_x]
-            for j in range(max(-half, -y), min(half, ny - 1 - y) + 1):
-                for i in range(max(-half, -x), min(half, nx - 1 - x) + 1):
-                    out[y + j, x + i] += kernel[j + half, i + half]
-
-
-def lost_weight(bad: np.ndarray, kernels: np.ndarray) -> np.ndarray:
-    """Share of the kernel's absolute weight that bad pixels and the image border take from each pixel: float32."""
-    absolute = np.abs(kernels)
-    absolute = (absolute / absolute.sum(axis=(-1, -2), keepdims=True)).astype(np.float32)
-    out = np.zeros(bad.shape, np.float32)
-    spread_loss(bad, absolute, *BLOCK, out)
+    image = np.ascontiguousarray(image, np.float32)
+    patch = patch or no_patch()
+    half, (ny, nx) = kernels.shape[-1] // 2, image.shape
+    turned = flipped(kernels)
+    buffer = np.empty((block[0] + turned.shape[2], nx + 2 * half + 4), np.float32)
+    out = np.empty((ny, nx), np.float32)
+    for row in range(kernels.shape[0]):
+        start = row * block[0]
+        load_strip(image, np.float32(level), patch.index, patch.value, start, half, buffer)
+        convolve_strip(buffer, turned[row], block[1], out[start:start + block[0]])
     return out
 
 
@@ -108,39 +141,3 @@ def squared_kernels(kernels: np.ndarray, half: int = 4) -> np.ndarray:
     whole = square.sum(axis=(-1, -2), keepdims=True)
     part = part * (whole / np.maximum(part.sum(axis=(-1, -2), keepdims=True), np.float32(1e-30)))
     return np.where(part < 1e-7 * whole, np.float32(0.0), part)
-
-
-@njit(cache=True)
-def peel(image, bad, rounds):
-    """Replace bad pixels in place by the mean of the good pixels around them, from the rim inwards; 0 beyond."""
-    ny, nx = image.shape
-    todo = [(y, x) for y in range(ny) for x in range(nx) if bad[y, x]]
-    for _ in range(rounds):
-        rest, done, values = [(0, 0)], [(0, 0)], [np.float32(0.0)]
-        for y, x in todo:
-            total, count = np.float32(0.0), 0
-            for j in range(max(0, y - 1), min(ny, y + 2)):
-                for i in range(max(0, x - 1), min(nx, x + 2)):
-                    if not bad[j, i]:
-                        total += image[j, i]
-                        count += 1
-            if count:
-                done.append((y, x))
-                values.append(total / np.float32(count))
-            else:
-                rest.append((y, x))
-        for k in range(1, len(done)):
-            image[done[k]] = values[k]
-            bad[done[k]] = False
-        todo = rest[1:]
-        if len(todo) == 0 or len(done) == 1:
-            break
-    for y, x in todo:
-        image[y, x] = 0.0
-
-
-def fill_bad(image: np.ndarray, bad: np.ndarray, rounds: int = 40) -> np.ndarray:
-    """Copy of `image`, float32, bad pixels replaced by what surrounds them (0 deep inside large holes)."""
-    out = np.array(image, np.float32)
-    peel(out, bad.copy(), rounds)
-    return out

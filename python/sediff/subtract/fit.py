@@ -1,27 +1,45 @@
 """Kernel fit: star stamps in, solution out."""
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from sediff.errors import BadData
+from sediff.subtract.background import Sky
 from sediff.subtract.basis import FWHM_PER_SIGMA, KernelBasis
-from sediff.subtract.normal import star_equations
+from sediff.subtract.normal import StarEquations, slope_coefficients, star_equations
 from sediff.subtract.planes import Planes
-from sediff.subtract.solve import Solution, solve
+from sediff.subtract.registration import Field, fit_field
+from sediff.subtract.solve import Freedom, Solution, plain_fit, solve
 from sediff.subtract.stamps import Stars, cut
 
+#: Fewest stars. With one or two, a source that changed could be taken for one and subtracted away.
 LEAST_STARS = 3
+#: How well the sky under a star is known from the sky pixels around, in units of the noise of a pixel,
+#: where most pixels are sky.
+SKY_ERROR = 0.05
+#: Stars from which on a left-over registration error is looked for.
+REGISTRATION_STARS = 30
 #: Model error of the convolved PSF, a share of the pixel value, so that the brightest stars do not rule the fit.
-PSF_FLOOR = 0.003
+PSF_FLOOR = 0.0005
 #: Radius of the fitted disc in FWHM of the broader image, and its least value, px.
-RADIUS_PER_FWHM = 3.3
+RADIUS_PER_FWHM = 3.2
 LEAST_RADIUS = 8
 #: Pixels closer than this to a bad pixel of the convolved image are left out of the fit.
 BAD_REACH = 5
 
 
+@dataclass(frozen=True)
+class Fit:
+    """A kernel, and the field of offsets its stars hint at (None when they show none)."""
+
+    solution: Solution
+    field: Field | None
+
+
 def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, broad: float, scale: float,
-               order: int | None = None, radius: int | None = None) -> Solution:
+               sky: Sky, order: int | None = None, radius: int | None = None, register: bool = True) -> Fit:
     """Fit the kernel that turns the template's stars into those of the science image.
 
     Parameters
@@ -30,10 +48,14 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
         FWHM (px) of the convolved image and of the other.
     scale : float
         First guess of the photometric scale, for the weights only.
+    sky : Sky
+        Of the science image less scale times the template.
     order : int, optional
         Spatial order; default: chosen by cross-validation.
     radius : int, optional
         Radius (px) of the fitted discs.
+    register : bool
+        Look for a left-over registration error, and keep it out of the kernel.
 
     Raises
     ------
@@ -47,9 +69,42 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
         raise BadData(f'no common stars to fit a kernel: {whole.sum()} are unsaturated and clear of masks in both, '
                       f'{LEAST_STARS} are needed')
     x, y = stars.x[whole], stars.y[whole]
-    stamps = cut(planes.template, x, y, radius + basis.half_width)
-    equations = star_equations(basis, stamps, cut(planes.science, x, y, radius), weight[whole])
-    return solve(basis, equations, x, y, planes.science.shape, order)
+    stamps = cut(planes.template, x, y, radius + basis.reach, planes.template_level) - np.float32(planes.template_level)
+    stamps[cut(planes.template_bad, x, y, radius + basis.reach, False)] = 0.0
+    target = cut(planes.science, x, y, radius) - np.float32(planes.science_level)
+    target -= sky.at(x, y)[:, None, None].astype(np.float32)
+    noise = float(np.sqrt(1.0 / np.median(weight[weight > 0])))
+    equations = star_equations(basis, stamps, np.where(weight[whole] > 0, target, 0), weight[whole],
+                               SKY_ERROR * noise / max(sky.share, 0.01) ** 2)
+    shape = planes.science.shape
+    field = _left_over(basis, equations, x, y, shape, sharp, order) if register and len(x) >= REGISTRATION_STARS else None
+    return Fit(solve(basis, equations if field is None else field[1], x, y, shape, order), field and field[0])
+
+
+def _left_over(basis: KernelBasis, equations: StarEquations, x, y, shape, fwhm: float, order: int | None
+               ) -> tuple[Field, StarEquations] | None:
+    """The offsets left by a fit of moderate freedom as a field, and equations in which each star may be offset."""
+    freedom = Freedom.whole(basis, min(2 if len(x) >= 60 else 1, 2 if order is None else order))
+    used, coefficients, terms = plain_fit(basis, equations, x, y, shape, freedom)
+    slopes = slope_coefficients(basis, coefficients[:, 0], fwhm)
+    offset, error = star_offsets(equations, terms @ coefficients.T, slopes)
+    field = fit_field(x[used], y[used], offset[used], error[used])
+    return field and (field, equations.with_free_shift(slopes, field.rms))
+
+
+def star_offsets(equations: StarEquations, local: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets (n, 2) of each star from its fit and their error (n,), px.
+
+    Parameters
+    ----------
+    local : ndarray, (n, m) float64
+        Kernel coefficients at each star.
+    slopes : ndarray, (2, m) float64
+        See `sediff.subtract.normal.slope_coefficients`.
+    """
+    right = (equations.right - np.einsum('nkl,nl->nk', equations.matrix, local)) @ slopes.T
+    inverse = np.linalg.pinv(slopes @ equations.matrix @ slopes.T)
+    return np.einsum('nab,nb->na', inverse, right), np.sqrt(0.5 * np.trace(inverse, axis1=1, axis2=2))
 
 
 def _weights(planes: Planes, stars: Stars, scale: float, kernel_sigma: float, radius: int) -> np.ndarray:
@@ -60,7 +115,8 @@ def _weights(planes: Planes, stars: Stars, scale: float, kernel_sigma: float, ra
     shrink = scale**2 / (4.0 * np.pi * max(kernel_sigma, 0.282) ** 2)
     noise = cut(planes.science_variance, stars.x, stars.y, radius)
     noise += np.float32(shrink) * cut(planes.template_variance, stars.x, stars.y, radius)
-    noise += (np.float32(PSF_FLOOR) * cut(planes.science, stars.x, stars.y, radius)) ** 2
+    signal = cut(planes.science, stars.x, stars.y, radius) - np.float32(planes.science_level)
+    noise += (np.float32(PSF_FLOOR) * signal) ** 2
     good = ~cut(planes.science_bad, stars.x, stars.y, radius, True)
     good &= ~_grown(cut(planes.template_bad, stars.x, stars.y, radius + BAD_REACH, True), BAD_REACH)
     good &= np.hypot(*np.mgrid[-radius:radius + 1, -radius:radius + 1]) <= radius + 0.5
@@ -69,6 +125,8 @@ def _weights(planes: Planes, stars: Stars, scale: float, kernel_sigma: float, ra
 
 def _grown(bad: np.ndarray, radius: int) -> np.ndarray:
     """Stamps of bad pixels grown by a square of this radius and cut by as much."""
+    if not bad.any():
+        return bad[:, radius:-radius, radius:-radius]
     side = bad.shape[1] - 2 * radius
     rows = np.logical_or.reduce([bad[:, k:k + side] for k in range(2 * radius + 1)])
     return np.logical_or.reduce([rows[:, :, k:k + side] for k in range(2 * radius + 1)])

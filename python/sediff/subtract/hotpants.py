@@ -49,7 +49,7 @@ def parse(argv: list[str]) -> Request:
     if '-nsx' in values or '-nsy' in values:
         regions = values.get('-nrx', 1) * values.get('-nry', 1)
         options['star_count'] = max(LEAST_STAR_COUNT, values.get('-nsx', 10) * values.get('-nsy', 10) * regions)
-    return Request(science, template, values['-outim'], values.get('-oni'), values.get('-omi'), False,
+    return Request(science, template, values['-outim'], values.get('-oni'), values.get('-omi'), None, False,
                    values.get('-n', 'template'), options)
 
 

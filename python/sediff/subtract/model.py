@@ -7,7 +7,7 @@ import numpy as np
 
 from sediff.subtract.basis import KernelBasis
 from sediff.subtract.convolve import block_centres
-from sediff.subtract.solve import spatial_terms
+from sediff.subtract.terms import spatial_terms
 
 
 @dataclass(frozen=True)
@@ -38,21 +38,24 @@ class KernelModel:
 
     def kernel_at(self, x: float, y: float) -> np.ndarray:
         """Kernel (w, w) float64 at a 0-based pixel: axes (y, x), centre at w // 2."""
-        return self._kernels(np.array([x], float), np.array([y], float))[0]
+        local = self.coefficients @ spatial_terms([x], [y], self.shape, self.order)[0]
+        return np.tensordot(local, self.basis.images(), 1)
 
-    def on_blocks(self) -> np.ndarray:
-        """Kernel at the centre of each block of the convolution: (rows, columns, w, w) float32."""
+    def on_blocks(self, narrow: bool = False) -> np.ndarray:
+        """Kernel, or its narrow part, at the centre of each block of the convolution: (rows, columns, w, w) float32."""
+        used = slice(self.basis.narrow_count) if narrow else slice(None)
+        images = (self.basis.narrow_images() if narrow else self.basis.images()).astype(np.float32)
+        local = self.coefficients_on_blocks()[:, :, used]
+        kernels = local.reshape(-1, local.shape[2]) @ images.reshape(len(images), -1)
+        return kernels.reshape(*local.shape[:2], *images.shape[1:])
+
+    def coefficients_on_blocks(self) -> np.ndarray:
+        """Coefficients of the functions at the centre of each block: (rows, columns, m) float32."""
         x, y = block_centres(self.shape)
         grid_x, grid_y = np.meshgrid(x, y)
-        kernels = self._kernels(grid_x.ravel(), grid_y.ravel(), np.float32)
-        kernels[np.abs(kernels) < 1e-9 * np.abs(kernels).max()] = 0.0
-        return kernels.reshape(len(y), len(x), *kernels.shape[1:])
+        local = spatial_terms(grid_x.ravel(), grid_y.ravel(), self.shape, self.order) @ self.coefficients.T
+        return local.astype(np.float32).reshape(len(y), len(x), -1)
 
     def kernel_sum(self) -> float:
         """Sum of the kernel at the middle of the image: the photometric scale."""
         return float(self.kernel_at((self.shape[1] - 1) / 2.0, (self.shape[0] - 1) / 2.0).sum())
-
-    def _kernels(self, x: np.ndarray, y: np.ndarray, dtype=np.float64) -> np.ndarray:
-        local = (spatial_terms(x, y, self.shape, self.order) @ self.coefficients.T).astype(dtype)
-        images = self.basis.images().astype(dtype)
-        return (local @ images.reshape(len(images), -1)).reshape(len(x), *images.shape[1:])

@@ -4,10 +4,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
-from sediff.subtract.basis import KernelBasis
+from sediff.subtract.basis import FWHM_PER_SIGMA, KernelBasis
 
-BATCH = 32
+BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -32,9 +33,29 @@ class StarEquations:
         """A subset of the stars."""
         return StarEquations(self.matrix[index], self.right[index], self.total[index], self.pixels[index])
 
+    def with_free_shift(self, slopes: np.ndarray, prior: float) -> StarEquations:
+        """The same with each star's own offset in x and y left free within a normal prior, and eliminated.
+
+        Parameters
+        ----------
+        slopes : ndarray, (2, m) float64
+            Coefficients that make the derivative of a star along x and y.
+        prior : float
+            Standard deviation of the offsets, px; 0 changes nothing.
+        """
+        if not prior > 0:
+            return self
+        cross = slopes @ self.matrix
+        gain = np.linalg.inv(cross @ slopes.T + np.eye(2) / prior**2)
+        offset = self.right @ slopes.T
+        matrix = self.matrix - np.einsum('nak,nab,nbl->nkl', cross, gain, cross, optimize=True)
+        right = self.right - np.einsum('nak,nab,nb->nk', cross, gain, offset, optimize=True)
+        total = self.total - np.einsum('na,nab,nb->n', offset, gain, offset)
+        return StarEquations(matrix, right, total, self.pixels)
+
 
 def convolve_stamps(basis: KernelBasis, stamps: np.ndarray) -> np.ndarray:
-    """Each stamp convolved with each basis function by two matrix products a family.
+    """Each stamp convolved with each basis function.
 
     Parameters
     ----------
@@ -43,20 +64,28 @@ def convolve_stamps(basis: KernelBasis, stamps: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray, (n, m, r, r) float32
-        r = s - 2 half_width (the part the kernel reaches whole).
+        r = s - 2 reach (the part the kernel reaches whole).
     """
-    n, side = stamps.shape[0], stamps.shape[1]
-    reach = side - 2 * basis.half_width
+    n, reach = stamps.shape[0], stamps.shape[1] - 2 * basis.reach
     out = np.empty((n, basis.size, reach, reach), np.float32)
-    for family, profiles in enumerate(basis.profiles):
-        toeplitz = _toeplitz(profiles, side)
-        count = len(profiles)
-        across = np.matmul(stamps, toeplitz.transpose(2, 0, 1).reshape(side, -1))
-        both = np.matmul(toeplitz.reshape(-1, side), across).reshape(n, count, reach, count, reach)
+    for family, products in enumerate(_family_products(basis, stamps)):
         for k in np.nonzero(basis.members[:, 0] == family)[0]:
             _, i, j = basis.members[k]
-            out[:, k] = both[:, j, :, i, :]
+            out[:, k] = products[:, j, :, i, :]
     return out
+
+
+def _family_products(basis: KernelBasis, stamps: np.ndarray):
+    """For each family, all products of its profiles by two matrix products: (n, count, r, count, r) float32."""
+    n, side = stamps.shape[0], stamps.shape[1]
+    reach = side - 2 * basis.reach
+    for profiles in basis.profiles:
+        edge = basis.reach - profiles.shape[1] // 2
+        part = np.ascontiguousarray(stamps[:, edge:side - edge, edge:side - edge])
+        toeplitz, count = _toeplitz(profiles, side - 2 * edge), len(profiles)
+        across = part.reshape(-1, side - 2 * edge) @ toeplitz.transpose(2, 0, 1).reshape(side - 2 * edge, -1)
+        across = across.reshape(n, side - 2 * edge, -1)
+        yield np.matmul(toeplitz.reshape(-1, side - 2 * edge), across).reshape(n, count, reach, count, reach)
 
 
 def _toeplitz(profiles: np.ndarray, side: int) -> np.ndarray:
@@ -69,17 +98,30 @@ def _toeplitz(profiles: np.ndarray, side: int) -> np.ndarray:
     return out
 
 
-def star_equations(basis: KernelBasis, convolved: np.ndarray, target: np.ndarray, weight: np.ndarray) -> StarEquations:
+@njit(cache=True)
+def gather(products, members, family, rows, columns, root, out):
+    """Rows of the design matrix that belong to one family: out[k, p] = function k at pixel p times root[p]."""
+    for k in range(members.shape[0]):
+        if members[k, 0] == family:
+            i, j = members[k, 1], members[k, 2]
+            for p in range(rows.size):
+                out[k, p] = products[j, rows[p], i, columns[p]] * root[p]
+
+
+def star_equations(basis: KernelBasis, convolved: np.ndarray, target: np.ndarray, weight: np.ndarray,
+                   sky_error: float = np.inf) -> StarEquations:
     """Normal equations of every star.
 
     Parameters
     ----------
     convolved : ndarray, (n, s, s) float32
-        Stamps of the image to be convolved, half_width larger on each side than `target`.
+        Stamps of the image to be convolved, larger than `target` by the reach of the kernel on each side.
     target : ndarray, (n, r, r) float32
         Stamps of the image to be matched.
     weight : ndarray, (n, r, r) float32
         Inverse variance, 0 for pixels to leave out.
+    sky_error : float
+        How far a star's own background may lie from zero, sigma of a normal law, in the units of `target`.
 
     Notes
     -----
@@ -87,18 +129,46 @@ def star_equations(basis: KernelBasis, convolved: np.ndarray, target: np.ndarray
     photometric scale.
     """
     n, m = len(target), basis.size
-    transform = basis.zero_sum_transform()
-    matrix, right = np.empty((n, m, m)), np.empty((n, m))
-    total, pixels = np.empty(n), (weight > 0).sum(axis=(1, 2))
+    rows, columns = np.nonzero((weight > 0).any(axis=0))
+    root, data = np.sqrt(weight[:, rows, columns].astype(float)), target[:, rows, columns].astype(float)
+    gram = np.empty((n, m + 2, m + 2))
+    design = np.empty((m + 2, rows.size))
     for start in range(0, n, BATCH):
-        batch = convolve_stamps(basis, convolved[start:start + BATCH])
-        for k, functions in enumerate(batch, start):
-            use = weight[k].ravel() > 0
-            root = np.sqrt(weight[k].ravel()[use].astype(float))
-            design = functions.reshape(m, -1)[:, use].astype(float)
-            design -= (design @ root**2 / np.sum(root**2))[:, None]
-            data = target[k].ravel()[use].astype(float)
-            data -= np.sum(data * root**2) / np.sum(root**2)
-            design, data = transform.T @ (design * root), data * root
-            matrix[k], right[k], total[k] = design @ design.T, design @ data, data @ data
-    return StarEquations(matrix, right, total, pixels)
+        families = list(_family_products(basis, convolved[start:start + BATCH]))
+        for k in range(min(BATCH, n - start)):
+            for family, products in enumerate(families):
+                gather(products[k], basis.members, family, rows, columns, root[start + k], design)
+            design[m], design[m + 1] = root[start + k], root[start + k] * data[start + k]
+            np.matmul(design, design.T, out=gram[start + k])
+    sky = gram[:, m]
+    gram -= sky[:, :, None] * sky[:, None, :] / np.maximum(sky[:, m] + sky_error**-2, 1e-300)[:, None, None]
+    transform = basis.zero_sum_transform()
+    matrix = np.matmul(np.matmul(transform.T, gram[:, :m, :m]), transform)
+    return StarEquations(matrix, gram[:, :m, m + 1] @ transform, gram[:, m + 1, m + 1].copy(), (root > 0).sum(axis=1))
+
+
+def slope_coefficients(basis: KernelBasis, coefficients: np.ndarray, fwhm: float) -> np.ndarray:
+    """Zero-sum coefficients (2, m) that move what a kernel makes of a star by one pixel along x and y.
+
+    Parameters
+    ----------
+    coefficients : ndarray, (m,) float64
+        Of the zero-sum functions.
+    fwhm : float
+        FWHM of the stars of the image to be convolved, px.
+
+    Notes
+    -----
+    A star offset by (dx, dy) differs by dx and dy times the negative derivatives of its image. They are projected on
+    the basis as convolved with a Gaussian star.
+    """
+    images = np.tensordot(basis.zero_sum_transform().T, basis.images(), 1)
+    frequency = 2.0 * np.pi * np.fft.fftfreq(images.shape[-1])
+    star = np.exp(-0.5 * (frequency * fwhm / FWHM_PER_SIGMA) ** 2)
+    power = np.fft.fft2(images) * star[:, None] * star
+    kernel = np.tensordot(coefficients, power, 1)
+    design = np.fft.ifft2(power).real.reshape(len(images), -1)
+    normal = design @ design.T
+    normal[np.diag_indices(len(normal))] *= 1.0 + 1e-8
+    slopes = [np.fft.ifft2(kernel * ramp).real.ravel() for ramp in (1j * frequency, 1j * frequency[:, None])]
+    return np.array([np.linalg.solve(normal, design @ -slope) for slope in slopes])

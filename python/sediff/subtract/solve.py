@@ -4,16 +4,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.polynomial.legendre import legvander
-from scipy.linalg import cho_factor, cho_solve
 
 from sediff.errors import BadData
 from sediff.subtract.basis import KernelBasis
 from sediff.subtract.normal import StarEquations
+from sediff.subtract.terms import spatial_terms, term_count
 
 FOLDS = 4
 #: Added to the unit diagonal of the scaled normal matrix.
-RIDGE = 1e-7
+RIDGE = 1e-6
 CLIP_ROUNDS = 5
 
 
@@ -29,11 +28,20 @@ class Freedom:
         Degree of the spatial polynomial of the kernel's shape.
     shift_order : int
         Degree of the polynomial of the two first-derivative functions, which register the images.
+    damping : float
+        Weight of a prior that draws the shape's terms above the constant to zero, relative to what the stars together
+        say of each.
     """
 
     functions: tuple[int, ...]
     order: int
     shift_order: int
+    damping: float = 0.0
+
+    @classmethod
+    def whole(cls, basis: KernelBasis, order: int) -> Freedom:
+        """All functions, one order."""
+        return cls(tuple(range(basis.size)), order, order)
 
 
 @dataclass(frozen=True)
@@ -45,23 +53,6 @@ class Solution:
     used: np.ndarray
     reduced_chi2: np.ndarray
     left_out_chi2: float
-
-
-def term_count(order: int) -> int:
-    """Polynomial terms in x and y up to a total degree."""
-    return (order + 1) * (order + 2) // 2
-
-
-def term_degrees(order: int) -> list[tuple[int, int]]:
-    """Degrees in x and y of each term, lower total degrees first."""
-    return [(total - j, j) for total in range(order + 1) for j in range(total + 1)]
-
-
-def spatial_terms(x: np.ndarray, y: np.ndarray, shape: tuple[int, int], order: int) -> np.ndarray:
-    """Products of Legendre polynomials over the image, lower total degrees first: (n, terms) float64."""
-    across = legvander(2.0 * np.asarray(x, float) / max(shape[1] - 1, 1) - 1.0, order)
-    along = legvander(2.0 * np.asarray(y, float) / max(shape[0] - 1, 1) - 1.0, order)
-    return np.stack([across[:, i] * along[:, j] for i, j in term_degrees(order)], axis=1)
 
 
 def candidate_freedoms(basis: KernelBasis, n_stars: int, order: int | None) -> list[Freedom]:
@@ -79,14 +70,23 @@ def candidate_freedoms(basis: KernelBasis, n_stars: int, order: int | None) -> l
         if n_stars < term_count(order):
             raise BadData(f'order {order} needs {term_count(order)} stars, {n_stars} are common; ask for a lower order')
         return [Freedom(narrow, order, order), Freedom(everything, order, order)]
-    found = [Freedom(narrow, 0, 0), Freedom(everything, 0, 0)]
-    if n_stars >= 15:
-        found += [Freedom(narrow, 0, 1), Freedom(narrow, 1, 1), Freedom(everything, 1, 1)]
+    least = tuple(np.nonzero((i + j == 0) | ((family == 0) & (i + j == 1)))[0])
     if n_stars >= 60:
-        found += [Freedom(everything, 2, 2), Freedom(everything, 2, 4)]
-    if n_stars >= 150:
-        found += [Freedom(everything, 2, k) for k in (6, 8, 10)]
+        return [Freedom(everything, k, k) for k in range(4 if n_stars >= 150 else 3)]
+    found = [Freedom(least, 0, 0), Freedom(narrow, 0, 0), Freedom(everything, 0, 0)]
+    if n_stars >= 5:
+        found += [Freedom(narrow, 0, 1), Freedom(everything, 1, 1, 3.0)]
+    if n_stars >= 15:
+        found += [Freedom(everything, 1, 1, 1.0), Freedom(everything, 1, 1)]
     return found
+
+
+def plain_fit(basis: KernelBasis, equations: StarEquations, x: np.ndarray, y: np.ndarray, shape: tuple[int, int],
+              freedom: Freedom) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """One fit of given freedom, outlying stars clipped: stars used (n,) bool, coefficients (m, t), terms (n, t)."""
+    terms = spatial_terms(x, y, shape, max(freedom.order, freedom.shift_order))
+    used, coefficients, _ = _clip(basis, equations, terms, freedom, np.ones(len(x), bool), 8.0)
+    return used, coefficients, terms
 
 
 def solve(basis: KernelBasis, equations: StarEquations, x: np.ndarray, y: np.ndarray, shape: tuple[int, int],
@@ -111,13 +111,15 @@ def solve(basis: KernelBasis, equations: StarEquations, x: np.ndarray, y: np.nda
 
 
 def _compare(basis, equations, terms, freedoms) -> tuple[Freedom, float]:
-    """The simplest fit that no freer one beats by more than the error of the comparison, and its left-out chi^2."""
+    """The simplest fit that no freer one beats by more than the error of the comparison, and its left-out chi^2.
+
+    A damped fit goes back to the simpler one by itself: it need only be better.
+    """
     best, best_chi2 = freedoms[0], left_out_chi2(basis, equations, terms, freedoms[0])
     for freedom in freedoms[1:]:
         chi2 = left_out_chi2(basis, equations, terms, freedom)
-        gain = best_chi2 - chi2
-        gain = np.clip(gain, *np.percentile(gain, (2, 98)))
-        if gain.mean() > gain.std() / np.sqrt(len(gain)):
+        gain = np.log(np.maximum(best_chi2, 1e-9) / np.maximum(chi2, 1e-9))
+        if gain.mean() > (gain.std() / np.sqrt(len(gain)) if freedom.damping == 0 else 0.0):
             best, best_chi2 = freedom, chi2
     return best, float(np.median(best_chi2 / equations.pixels))
 
@@ -131,7 +133,7 @@ def left_out_chi2(basis: KernelBasis, equations: StarEquations, terms: np.ndarra
     for k in folds:
         matrix = sum(part[0] for i, part in enumerate(parts) if i != k)
         right = sum(part[1] for i, part in enumerate(parts) if i != k)
-        coefficients = _unpack(basis, _solve_scaled(matrix, right), freedom, terms.shape[1])
+        coefficients = _unpack(basis, _solve_scaled(matrix, right, _damping(basis, freedom)), freedom, terms.shape[1])
         left_out = equations.take(fold == k)
         chi2[fold == k] = reduced_chi2(left_out, terms[fold == k], coefficients) * left_out.pixels
     return chi2
@@ -148,7 +150,7 @@ def _clip(basis, equations, terms, freedom, used, threshold):
     """Solve, drop stars whose chi^2 stands out, and repeat."""
     for _ in range(CLIP_ROUNDS):
         matrix, right = _assemble(basis, equations.take(used), terms[used], freedom)
-        coefficients = _unpack(basis, _solve_scaled(matrix, right), freedom, terms.shape[1])
+        coefficients = _unpack(basis, _solve_scaled(matrix, right, _damping(basis, freedom)), freedom, terms.shape[1])
         chi2 = reduced_chi2(equations, terms, coefficients)
         middle = np.median(chi2[used])
         spread = 1.4826 * np.median(np.abs(chi2[used] - middle))
@@ -187,13 +189,22 @@ def _assemble(basis, equations, terms, freedom) -> tuple[np.ndarray, np.ndarray]
     return np.vstack(rows), np.concatenate(rights)
 
 
-def _solve_scaled(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+def _damping(basis, freedom) -> np.ndarray:
+    """Weight of the prior on each unknown: `damping` for the shape's terms above the constant, 0 for the others."""
+    groups = _groups(basis, freedom)
+    return np.concatenate([np.tile(freedom.damping * (np.arange(count) > 0) * (group == len(groups) - 1), len(functions))
+                           for group, (functions, count) in enumerate(groups)])
+
+
+def _solve_scaled(matrix: np.ndarray, right: np.ndarray, damping: np.ndarray) -> np.ndarray:
     scale = 1.0 / np.sqrt(np.maximum(np.diag(matrix), 1e-300))
     scaled = matrix * scale[:, None] * scale
     ridge = RIDGE
     while True:
         try:
-            return scale * cho_solve(cho_factor(scaled + ridge * np.eye(len(scale))), scale * right)
+            system = scaled + np.diag(ridge + damping)
+            np.linalg.cholesky(system)
+            return scale * np.linalg.solve(system, scale * right)
         except np.linalg.LinAlgError:
             ridge *= 10.0
 

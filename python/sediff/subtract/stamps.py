@@ -8,12 +8,23 @@ from numba import njit
 
 from sediff.errors import BadData
 from sediff.subtract.basis import FWHM_PER_SIGMA
+from sediff.subtract.finding import find_peaks, first_of_each, measure
 
 APERTURE = 5
 #: Aperture signal to noise a star needs in both images, and the smallest offset (px) that makes two stars of one.
 LEAST_SNR = 20.0
+#: Where fewer stars than this are found, fainter ones are taken too.
+FEW, FAINT_SNR = 4, 8.0
+#: A star whose flux ratio differs from the others' by more than this share (and its noise) varies: it is left out.
+LARGEST_CHANGE = 0.15
 LARGEST_OFFSET = 2.5
 BORDER = 8
+#: Height of a peak over the noise of its pixel.
+PEAK_SNR = 6.0
+#: An offset between the images is looked for when fewer than a fifth of the objects, or of these, are common; how far, px.
+WANTED, LARGEST_SEARCH = 200, 80
+#: Objects with a brighter one within this many px (in x and y) are left out.
+CROWDING = 10
 
 
 @dataclass(frozen=True)
@@ -44,131 +55,97 @@ class Stars:
         return Stars(*(getattr(self, name)[index] for name in self.__dataclass_fields__))
 
 
-@njit(cache=True)
-def find_peaks(image, variance, bad, threshold, border):
-    """Pixels above threshold sigma that no neighbour within 2 px exceeds and that touch no bad pixel."""
-    ny, nx = image.shape
-    found = []
-    for y in range(border, ny - border):
-        for x in range(border, nx - border):
-            value = image[y, x]
-            if not value > 0 or value * value < threshold * threshold * variance[y, x]:
-                continue
-            peak = True
-            for j in range(-2, 3):
-                for i in range(-2, 3):
-                    other = image[y + j, x + i]
-                    if bad[y + j, x + i] or other > value or (other == value and (j, i) < (0, 0)):
-                        peak = False
-                        break
-                if not peak:
-                    break
-            if peak:
-                found.append((x, y))
-    return found
-
-
-@njit(cache=True)
-def local_sky(image, bad, x0, y0, inner, outer):
-    """Median of the good pixels of a ring; 0 when it has none."""
-    ny, nx = image.shape
-    values = np.empty((2 * outer + 1) ** 2, np.float32)
-    count = 0
-    for y in range(max(0, y0 - outer), min(ny, y0 + outer + 1)):
-        for x in range(max(0, x0 - outer), min(nx, x0 + outer + 1)):
-            r2 = (x - x0) ** 2 + (y - y0) ** 2
-            if inner * inner <= r2 <= outer * outer and not bad[y, x]:
-                values[count] = image[y, x]
-                count += 1
-    return np.median(values[:count]) if count else np.float32(0.0)
-
-
-@njit(cache=True)
-def measure(image, variance, bad, xs, ys, radius, out):
-    """Aperture flux, its error, adaptive-moment sigma, x and y offset and bad pixels of each position: out (n, 6)."""
-    ny, nx = image.shape
-    for k in range(xs.size):
-        x0, y0 = xs[k], ys[k]
-        cx, cy, s2 = 0.0, 0.0, 3.0
-        flux, noise, lost = 0.0, 0.0, 0
-        sky = local_sky(image, bad, x0, y0, radius + 3, radius + 6)
-        for iteration in range(12):
-            sw, sx, sy, sr = 0.0, 0.0, 0.0, 0.0
-            for j in range(-radius, radius + 1):
-                for i in range(-radius, radius + 1):
-                    y, x = y0 + j, x0 + i
-                    if y < 0 or y >= ny or x < 0 or x >= nx or bad[y, x] or i * i + j * j > radius * radius + 1:
-                        if iteration == 0 and i * i + j * j <= radius * radius + 1:
-                            lost += 1
-                        continue
-                    value = image[y, x] - sky
-                    if iteration == 0:
-                        flux += value
-                        noise += variance[y, x]
-                    r2 = (i - cx) ** 2 + (j - cy) ** 2
-                    w = value * np.exp(-0.5 * r2 / s2)
-                    sw += w
-                    sx += w * (i - cx)
-                    sy += w * (j - cy)
-                    sr += w * r2
-            if sw <= 0:
-                s2 = -1.0
-                break
-            cx, cy = cx + 2 * sx / sw, cy + 2 * sy / sw
-            s2 = min(max(sr / sw, 0.2), 60.0)
-            if abs(cx) > radius or abs(cy) > radius:
-                s2 = -1.0
-                break
-        out[k, 0], out[k, 1], out[k, 2] = flux, np.sqrt(noise), np.sqrt(s2) if s2 > 0 else np.nan
-        out[k, 3], out[k, 4], out[k, 5] = cx, cy, lost
-
-
 def find_stars(science: np.ndarray, template: np.ndarray, science_variance: np.ndarray, template_variance: np.ndarray,
-               science_bad: np.ndarray, template_bad: np.ndarray, positions: np.ndarray | None = None) -> Stars:
+               science_bad: np.ndarray, template_bad: np.ndarray, positions: np.ndarray | None = None,
+               levels: tuple[float, float] = (0.0, 0.0)) -> Stars:
     """Unsaturated objects that both images show, brightest first.
 
     Parameters
     ----------
     science, template, science_variance, template_variance : ndarray, (ny, nx) float32
-        Sky-subtracted images and their variance.
+        Images and their variance.
     science_bad, template_bad : ndarray, (ny, nx) bool
     positions : ndarray, (n, 2), optional
         0-based x, y of stars to use instead of searching.
+    levels : (float, float)
+        Sky levels of the two images.
 
     Raises
     ------
     BadData
         No star is seen in both images.
     """
+    arrays = (science, template, science_variance, template_variance, science_bad, template_bad)
     if positions is None:
-        peaks = np.array(find_peaks(science, science_variance, science_bad, 5.0, BORDER), np.int64).reshape(-1, 2)
+        peaks = _peaks(science, science_variance, science_bad, levels[0])
     else:
         peaks = np.rint(np.asarray(positions, float).reshape(-1, 2)).astype(np.int64)
-    figures = np.empty((2, len(peaks), 6))
-    x, y = np.ascontiguousarray(peaks[:, 0]), np.ascontiguousarray(peaks[:, 1])
-    measure(science, science_variance, science_bad, x, y, APERTURE, figures[0])
-    measure(template, template_variance, template_bad, x, y, APERTURE, figures[1])
-    with np.errstate(invalid='ignore', divide='ignore'):
-        snr = np.where(figures[..., 1] > 0, figures[..., 0] / figures[..., 1], 0.0).min(axis=0)
-        ratio = figures[0, :, 0] / figures[1, :, 0]
-    offset = np.abs(figures[:, :, 3:5]).max(axis=(0, 2))
-    good = (snr > LEAST_SNR) & (offset < LARGEST_OFFSET) & (figures[..., 5].sum(axis=0) == 0)
-    good &= np.isfinite(figures[..., 2]).all(axis=0)
-    if not good.any():
+    stars = _measured(arrays, peaks, levels, LEAST_SNR)
+    if len(stars.x) < FEW:
+        stars = _measured(arrays, peaks, levels, FAINT_SNR)
+    if positions is None and len(stars.x) < 0.2 * min(len(peaks), WANTED):
+        _look_for_offset(peaks, template, template_variance, template_bad, levels[1])
+    if len(stars.x) == 0:
         raise BadData(f'no common stars: {len(peaks)} objects in the science image, none unsaturated with S/N > '
-                      f'{LEAST_SNR:.0f} in both images; are the two aligned, and are the masks right?')
-    stars = Stars(x, y, snr, figures[0, :, 2] * FWHM_PER_SIGMA, figures[1, :, 2] * FWHM_PER_SIGMA, ratio).take(good)
-    return _without_faint_neighbours(stars.take(np.argsort(-stars.snr)))
+                      f'{FAINT_SNR:.0f} in both images; are the two aligned, and are the masks right?')
+    return _constant(stars)
 
 
-def _without_faint_neighbours(stars: Stars, distance: int = 10) -> Stars:
-    """Drop objects that have a brighter one nearby (stars come brightest first)."""
-    kept: list[int] = []
-    for k in range(len(stars.x)):
-        near = (np.abs(stars.x[kept] - stars.x[k]) < distance) & (np.abs(stars.y[kept] - stars.y[k]) < distance)
-        if not near.any():
-            kept.append(k)
-    return stars.take(np.array(kept))
+def _peaks(image, variance, bad, level: float) -> np.ndarray:
+    """0-based x, y of the objects of an image: (n, 2) int64."""
+    sample = variance[::61, ::61][~bad[::61, ::61]]
+    floor = PEAK_SNR * np.sqrt(np.percentile(sample, 1)) if sample.size else 0.0
+    return np.array(find_peaks(image, np.float32(level), variance, bad, PEAK_SNR, BORDER, np.float32(floor)),
+                    np.int64).reshape(-1, 2)
+
+
+def _measured(arrays, peaks: np.ndarray, levels, least_snr: float) -> Stars:
+    """The objects that both images show above a signal to noise, brightest first."""
+    science, template, science_variance, template_variance, science_bad, template_bad = arrays
+    figures = np.zeros((2, len(peaks), 5))
+    x, y = np.ascontiguousarray(peaks[:, 0]), np.ascontiguousarray(peaks[:, 1])
+    good = np.ones(len(peaks), bool)
+    measure(template, template_variance, template_bad, np.float32(levels[1]), x, y, APERTURE, least_snr, good, figures[1])
+    measure(science, science_variance, science_bad, np.float32(levels[0]), x, y, APERTURE, least_snr, good, figures[0])
+    good &= np.abs(figures[:, :, 3:5]).max(axis=(0, 2), initial=0.0) < LARGEST_OFFSET
+    figures, x, y = figures[:, good], x[good], y[good]
+    snr = (figures[..., 0] / figures[..., 1]).min(axis=0)
+    stars = Stars(x, y, snr, figures[0, :, 2] * FWHM_PER_SIGMA, figures[1, :, 2] * FWHM_PER_SIGMA,
+                  figures[0, :, 0] / figures[1, :, 0])
+    stars = stars.take(np.argsort(-snr, kind='stable'))
+    return stars.take(first_of_each(stars.x, stars.y, CROWDING, science.shape))
+
+
+def _constant(stars: Stars) -> Stars:
+    """Stars whose flux ratio is that of the others; all of them when most disagree."""
+    middle = np.median(stars.ratio)
+    alike = np.abs(stars.ratio / middle - 1.0) < LARGEST_CHANGE + 5.0 / stars.snr
+    return stars.take(alike) if alike.sum() >= max(3, 0.6 * len(alike)) else stars
+
+
+def _look_for_offset(peaks: np.ndarray, template, variance, bad, level: float) -> None:
+    """Raise BadData when the template's objects lie where the science image's do but for one offset.
+
+    The commonest difference between positions of bright objects, in cells of 4 px, against the next commonest.
+    """
+    others = np.array(find_peaks(template, np.float32(level), variance, bad, 3.0 * PEAK_SNR, BORDER, np.float32(0)),
+                      np.int64).reshape(-1, 2)
+    if min(len(peaks), len(others)) < 5:
+        return
+    first, second = (p[np.linspace(0, len(p) - 1, min(len(p), 3000)).astype(int)] for p in (peaks, others))
+    cells = np.zeros((2 * LARGEST_SEARCH // 4 + 1,) * 2, np.int64)
+    for position in first:
+        difference = second - position
+        near = difference[(np.abs(difference) <= LARGEST_SEARCH).all(axis=1)]
+        np.add.at(cells, tuple((near.T + LARGEST_SEARCH) // 4), 1)
+    best = np.unravel_index(cells.argmax(), cells.shape)
+    around = cells[max(best[0] - 1, 0):best[0] + 2, max(best[1] - 1, 0):best[1] + 2].sum()
+    expected = 9 * cells.mean()
+    if around > expected + 8 * np.sqrt(expected + 1) and around >= 5:
+        dx, dy = (4 * k - LARGEST_SEARCH + 2 for k in best)
+        if max(abs(dx), abs(dy)) > LARGEST_OFFSET:
+            raise BadData(f'the template is offset by about {dx:+d} px in x and {dy:+d} px in y: align it first '
+                          '(--align, or python -m sediff warp), or correct its WCS')
 
 
 def typical_fwhm(stars: Stars) -> tuple[float, float]:
@@ -196,9 +173,18 @@ def choose_evenly(stars: Stars, shape: tuple[int, int], count: int) -> Stars:
 
 def cut(image: np.ndarray, x: np.ndarray, y: np.ndarray, half: int, fill=0) -> np.ndarray:
     """Square cutouts around 0-based pixels: (n, 2 half + 1, 2 half + 1), `fill` outside the image."""
-    padded_x, padded_y = np.arange(-half, half + 1) + x[:, None], np.arange(-half, half + 1) + y[:, None]
-    inside = ((padded_y >= 0) & (padded_y < image.shape[0]))[:, :, None] \
-        & ((padded_x >= 0) & (padded_x < image.shape[1]))[:, None, :]
-    rows, columns = padded_y.clip(0, image.shape[0] - 1), padded_x.clip(0, image.shape[1] - 1)
-    values = image[rows[:, :, None], columns[:, None, :]]
-    return np.where(inside, values, np.array(fill, image.dtype))
+    out = np.empty((len(x), 2 * half + 1, 2 * half + 1), image.dtype)
+    copy_stamps(image, np.asarray(x, np.int64), np.asarray(y, np.int64), half, np.array(fill, image.dtype)[()], out)
+    return out
+
+
+@njit(cache=True)
+def copy_stamps(image, x, y, half, fill, out):
+    """Fill out (n, side, side) with the cutouts."""
+    ny, nx = image.shape
+    side = 2 * half + 1
+    for k in range(x.size):
+        for j in range(side):
+            v, left = y[k] - half + j, x[k] - half
+            for i in range(side):
+                out[k, j, i] = image[v, left + i] if 0 <= v < ny and 0 <= left + i < nx else fill

@@ -5,11 +5,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sediff.errors import BadData, BadUsage
-from sediff.subtract.background import residual_background, sky_level
+from sediff.errors import BadUsage
+from sediff.subtract.apply import Applied, apply_kernel, whitened
+from sediff.subtract.background import Sky, residual_sky
 from sediff.subtract.basis import make_basis
-from sediff.subtract.convolve import convolve as convolve_image
-from sediff.subtract.convolve import lost_weight, squared_kernels
 from sediff.subtract.fit import fit_kernel
 from sediff.subtract.model import KernelModel
 from sediff.subtract.planes import Planes
@@ -18,10 +17,9 @@ from sediff.subtract.stamps import choose_evenly, find_stars, typical_fwhm
 from sediff.warp.noise import mesh_of
 
 #: Stars fitted at most.
-STAR_COUNT = 400
-#: A pixel is unusable when bad pixels hold more than this share of its kernel's absolute weight.
-LARGEST_LOSS = 0.02
-
+STAR_COUNT = 250
+#: For the first sky, before the PSFs match, pixels this many sigma of the template off its sky are left out: wings.
+FIRST_SOURCE_SIGMA = 2.0
 
 @dataclass(frozen=True)
 class Difference:
@@ -43,11 +41,15 @@ class Difference:
         'template' or 'science': the image that was convolved.
     n_stamps : int
         Stars in the final fit.
-    background : ndarray, (ny, nx) float32
-        Residual sky subtracted from the difference.
+    sky : Sky
+        Residual sky that was subtracted, and `sky_factor` that puts it into science units (see `background`).
+    whitening : ndarray, (rows, columns, w, w) float32, or None
+        Filter of each block with which the noise was made white (asked for with `decorrelate`); the PSF is that of the
+        image that was not convolved, convolved with it (`sediff.subtract.decorrelate.whitened_psf`).
     figures : dict
         fwhm_science, fwhm_template (px), order, shift_order, functions, stars_found, stamp_chi2,
-        left_out_chi2, noise_chi (rms of sky pixels over the propagated noise), masked_share.
+        left_out_chi2, registration_rms and registration_length (px, 0 when off), model_error (relative error of
+        bright stars' models), noise_chi (rms of sky pixels over the propagated noise), masked_share.
     """
 
     image: np.ndarray
@@ -57,8 +59,15 @@ class Difference:
     kernel: KernelModel
     direction: str
     n_stamps: int
-    background: np.ndarray
+    sky: Sky
+    sky_factor: float = 1.0
+    whitening: np.ndarray | None = None
     figures: dict = field(default_factory=dict)
+
+    @property
+    def background(self) -> np.ndarray:
+        """Residual sky subtracted from the difference: (ny, nx) float32."""
+        return self.sky.image() * np.float32(self.sky_factor)
 
 
 def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.ndarray, template_variance: np.ndarray,
@@ -66,7 +75,8 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
              fwhm_template: float | None = None, stamps: np.ndarray | None = None, convolve: str = 'auto',
              order: int | None = None, half_width: int | None = None, background_mesh: int | None = None,
              background_order: int | None = None,
-             star_count: int = STAR_COUNT, stamp_radius: int | None = None) -> Difference:
+             star_count: int = STAR_COUNT, stamp_radius: int | None = None,
+             decorrelate: bool = False) -> Difference:
     """Subtract a template from a science image on the same pixel grid.
 
     Parameters
@@ -84,15 +94,17 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     convolve : {'auto', 'template', 'science'}
         Image to convolve; auto takes the sharper one.
     order : int, optional
-        Spatial order of the kernel; by default what the stars support, up to 2.
+        Spatial order of the kernel; by default what the stars support, up to 3.
     half_width : int, optional
-        Kernel half width, px; 18 or more by default.
+        Half width of the kernel's narrow part, px; 8 or more by default (its wings reach twice as far).
     background_mesh, background_order : int, optional
         Mesh of the residual sky, px, default 128 (64 below 1024 px); or one polynomial of this degree.
     star_count : int
         Stars fitted at most.
     stamp_radius : int, optional
-        Radius of the fitted disc around each star, px; default 3.3 FWHM.
+        Radius of the fitted disc around each star, px; default 3.2 FWHM.
+    decorrelate : bool
+        Make the noise of the difference white (DMTN-021).
 
     Raises
     ------
@@ -108,7 +120,7 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     """
     _check_options(order, half_width)
     planes = Planes.prepare(science, template, science_variance, template_variance, science_bad, template_bad)
-    stars = find_stars(*planes.arrays(), stamps)
+    stars = find_stars(*planes.arrays(), stamps, planes.levels)
     widths = tuple(given or found for given, found in zip((fwhm_science, fwhm_template), typical_fwhm(stars)))
     direction = _direction(convolve, *widths)
     scale = float(np.median(stars.ratio))
@@ -117,27 +129,44 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
         planes, scale, (sharp, broad) = planes.swapped(), 1.0 / scale, widths
     basis = make_basis(sharp, broad, half_width)
     chosen = choose_evenly(stars, planes.science.shape, star_count)
-    solution = fit_kernel(planes, chosen, basis, sharp, broad, scale, order, stamp_radius)
-    model = KernelModel.from_solution(basis, solution.coefficients, planes.science.shape)
-    applied = _apply(planes, model, background_mesh, background_order)
-    return _difference(applied, model, solution, direction, widths, len(stars.x))
+    mesh = background_mesh or mesh_of(planes.science.shape)
+    sky = _first_sky(planes, scale, mesh, background_order)
+    fit = fit_kernel(planes, chosen, basis, sharp, broad, scale, sky, order, stamp_radius)
+    model = KernelModel.from_solution(basis, fit.solution.coefficients, planes.science.shape)
+    applied = apply_kernel(planes, model, fit, stars, mesh, background_order)
+    if decorrelate:
+        applied = whitened(applied, planes, model)
+    return _difference(applied, model, fit.solution, direction, widths, len(stars.x))
 
 
-def _difference(applied: tuple, model: KernelModel, solution: Solution, direction: str, widths: tuple[float, float],
+def _first_sky(planes: Planes, scale: float, mesh: int, order: int | None = None) -> Sky:
+    """Sky of the science image less scale times the template, levels subtracted, on the template's sky pixels."""
+    return residual_sky(planes.science, planes.science_level - scale * planes.template_level, planes.template,
+                        planes.science_bad | planes.template_bad, mesh, order, scale, max(1, mesh // 16), FIRST_SOURCE_SIGMA)
+
+
+def _difference(applied: Applied, model: KernelModel, solution: Solution, direction: str, widths: tuple[float, float],
                 stars_found: int) -> Difference:
     """The result in science units, with its figures."""
-    image, variance, mask, sky, noise_chi = applied
-    scale = model.kernel_sum()
+    scale, factor = model.kernel_sum(), 1.0
+    image, variance = applied.image, applied.variance
     if direction == 'science':
-        image, variance, sky = -image / np.float32(scale), variance / np.float32(scale**2), -sky / np.float32(scale)
+        factor = -1.0 / scale
+        image *= np.float32(factor)
+        variance *= np.float32(factor**2)
         scale = 1.0 / scale
-    used = solution.used
+    used, field = solution.used, applied.field
     figures = {'fwhm_science': widths[0], 'fwhm_template': widths[1], 'order': solution.freedom.order,
                'shift_order': solution.freedom.shift_order, 'functions': len(solution.freedom.functions),
-               'half_width': model.basis.half_width, 'stars_found': stars_found, 'stars_tried': len(used),
+               'half_width': model.basis.half_width, 'reach': model.basis.reach,
+               'stars_found': stars_found, 'stars_tried': len(used),
                'stamp_chi2': float(np.median(solution.reduced_chi2[used])), 'left_out_chi2': solution.left_out_chi2,
-               'noise_chi': noise_chi, 'masked_share': float(mask.mean())}
-    return Difference(image, variance, mask, scale, model, direction, int(used.sum()), sky, figures)
+               'registration_rms': 0.0 if field is None else float(field.rms),
+               'registration_length': 0.0 if field is None else float(field.length),
+               'model_error': applied.model_error, 'noise_chi': applied.noise_chi,
+               'masked_share': float(applied.mask.mean())}
+    return Difference(image, variance, applied.mask, scale, model, direction, int(used.sum()), applied.sky, factor,
+                      applied.whitening, figures)
 
 
 def _check_options(order: int | None, half_width: int | None) -> None:
@@ -153,22 +182,6 @@ def _direction(wanted: str, fwhm_science: float, fwhm_template: float) -> str:
     if wanted != 'auto':
         return wanted
     return 'science' if fwhm_science < fwhm_template else 'template'
-
-
-def _apply(planes: Planes, model: KernelModel, mesh: int | None, order: int | None):
-    """Subtract the convolved template: difference, variance, mask, residual sky, and the sky's noise over expected."""
-    kernels = model.on_blocks()
-    convolved = convolve_image(planes.template, kernels)
-    difference = planes.science - convolved
-    variance = planes.science_variance + convolve_image(planes.template_variance, squared_kernels(kernels))
-    mask = planes.science_bad | (lost_weight(planes.template_bad, kernels) > LARGEST_LOSS)
-    if mask.all():
-        raise BadData('no pixel is left after the masks are grown by the kernel; check the masks')
-    sky = residual_background(difference, convolved, mask, mesh or mesh_of(mask.shape), order)
-    difference -= sky
-    _, noise_chi = sky_level(difference / np.sqrt(variance), mask)
-    difference[mask] = 0.0
-    return difference, variance, mask, sky, noise_chi
 
 
 def warm() -> None:

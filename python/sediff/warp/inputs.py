@@ -3,14 +3,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import fitsio
 import numpy as np
-from astropy.io.fits import Header
+from numba import njit
 
 from sediff.camera.maskbits import UNUSABLE, Bit
-from sediff.ccdimage import CcdImage
 from sediff.errors import BadData, BadUsage
-from sediff.io.fits import open_fits, read_ccd, read_image
-from sediff.warp.noise import counted_variance, measured_variance
+from sediff.io.planes import read_planes
+from sediff.warp.noise import check_gain, measured_variance
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,29 @@ class ImageSource:
     lower: float | None = None
 
 
-def load(source: ImageSource) -> CcdImage:
-    """Read an image; weight 0 marks every pixel that must not be used.
+@dataclass
+class LoadedImage:
+    """An image with what is known of its pixels.
+
+    Parameters
+    ----------
+    image, variance : ndarray, (ny, nx) float32
+        Variance is 1 where the pixel is bad.
+    bad : ndarray, (ny, nx) bool
+    mask : ndarray, (ny, nx) uint16, or None
+        Bits, where the file has them.
+    header : fitsio.FITSHDR
+    """
+
+    image: np.ndarray
+    variance: np.ndarray
+    bad: np.ndarray
+    mask: np.ndarray | None
+    header: fitsio.FITSHDR
+
+
+def load_planes(source: ImageSource) -> LoadedImage:
+    """Read an image with its variance and its bad pixels.
 
     Raises
     ------
@@ -55,69 +76,103 @@ def load(source: ImageSource) -> CcdImage:
     BadData
         All pixels are bad.
     """
-    ccd = _planes(source)
-    bad = ~np.isfinite(ccd.image) | ((ccd.mask & np.uint16(UNUSABLE)) != 0)
-    if source.mask:
-        bad |= _same_shape(source.mask, ccd) != 0
-    saturate = source.saturate if source.saturate is not None else ccd.header.get('SATURATE')
-    if isinstance(saturate, (int, float)):
-        full = ccd.image >= saturate
-        ccd.mask[full] |= np.uint16(Bit.SATURATE)
-        bad |= full
-    if source.lower is not None:
-        bad |= ccd.image < source.lower
-    if bad.all():
-        raise BadData(f'{source.path}: all pixels are masked or out of range; check the mask and the limits')
-    ccd.weight = _weight(source, ccd, bad)
-    ccd.mask[(ccd.weight <= 0) & ((ccd.mask & np.uint16(UNUSABLE)) == 0)] |= np.uint16(Bit.BPM)
-    return ccd
-
-
-def _planes(source: ImageSource) -> CcdImage:
-    """All planes of a CCD product, or the one image of a simple file with weight 0 as 'not known'."""
-    with open_fits(source.path) as handle:
-        count = sum(1 for hdu in handle if hdu.get_exttype() == 'IMAGE_HDU' and hdu.has_data())
-    if count >= 3:
-        return read_ccd(source.path)
-    image, header = read_image(source.path)
+    planes, header = read_planes(source.path)
+    image = planes[0]
     if image.ndim != 2:
         raise BadUsage(f'{source.path}: the image has {image.ndim} axes, two are needed')
     image = np.ascontiguousarray(image, np.float32)
-    return CcdImage(image, np.zeros(image.shape, np.uint16), np.zeros(image.shape, np.float32), header)
+    mask, weight = (planes[1].astype(np.uint16), planes[2]) if len(planes) == 3 else (None, None)
+    bad = np.zeros(image.shape, bool) if mask is None else (mask & np.uint16(UNUSABLE)) != 0
+    if source.mask:
+        bad |= _same_shape(source.mask, image) != 0
+    saturate = source.saturate if source.saturate is not None else header.get('SATURATE')
+    high = float(saturate) if isinstance(saturate, (int, float)) else np.inf
+    mark_range(image, bad, -np.inf if source.lower is None else source.lower, high)
+    if bad.all():
+        raise BadData(f'{source.path}: all pixels are masked or out of range; check the mask and the limits')
+    variance = _variance(source, image, bad, weight, header)
+    return LoadedImage(image, variance, bad, mask, header)
 
 
-def _weight(source: ImageSource, ccd: CcdImage, bad: np.ndarray) -> np.ndarray:
-    if source.weight:
-        weight = _same_shape(source.weight, ccd).astype(np.float32)
-    elif source.noise:
-        sigma = _same_shape(source.noise, ccd).astype(np.float32)
-        weight = np.where(sigma > 0, 1.0 / np.maximum(sigma, 1e-30) ** 2, 0.0).astype(np.float32)
-    elif ccd.weight.any():
-        weight = ccd.weight
-    else:
-        weight = 1.0 / np.maximum(_variance(source, ccd, bad), np.float32(1e-30))
-    return np.where(bad | ~(weight > 0) | ~np.isfinite(weight), np.float32(0.0), weight)
+@njit(cache=True)
+def mark_range(image, bad, low, high):
+    """Mark pixels that are not finite, below `low`, or `high` and more."""
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            value = image[y, x]
+            bad[y, x] |= not (value >= low and value < high and np.isfinite(value))
 
 
-def _variance(source: ImageSource, ccd: CcdImage, bad: np.ndarray) -> np.ndarray:
-    gain = source.gain if source.gain is not None else header_gain(ccd.header)
+@njit(cache=True)
+def count_noise(image, bad, gain, read_noise, out):
+    """Variance of photon counting and read-out; 1 where bad."""
+    scale, floor = np.float32(1.0 / gain), np.float32((read_noise / gain) ** 2)
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            out[y, x] = np.float32(1.0) if bad[y, x] else max(image[y, x], np.float32(0.0)) * scale + floor
+
+
+@njit(cache=True)
+def invert(plane, bad, squared, out):
+    """Variance from a sigma (squared) or an inverse variance; what is not positive and finite is bad."""
+    for y in range(plane.shape[0]):
+        for x in range(plane.shape[1]):
+            value = plane[y, x]
+            if bad[y, x] or not (value > 0 and np.isfinite(value)):
+                bad[y, x] = True
+                out[y, x] = np.float32(1.0)
+            else:
+                out[y, x] = value * value if squared else 1 / value
+
+
+def load(source: ImageSource):
+    """Read an image as a `CcdImage`; weight 0 marks every pixel that must not be used.
+
+    Raises as `load_planes` does.
+    """
+    from sediff.ccdimage import CcdImage
+    from sediff.io.fits import header_of, open_fits
+    loaded = load_planes(source)
+    with open_fits(source.path) as handle:
+        header = header_of(next(hdu for hdu in handle if hdu.get_exttype() == 'IMAGE_HDU' and hdu.has_data()))
+    mask = np.zeros(loaded.image.shape, np.uint16) if loaded.mask is None else loaded.mask
+    saturate = source.saturate if source.saturate is not None else header.get('SATURATE')
+    if isinstance(saturate, (int, float)):
+        mask[loaded.image >= saturate] |= np.uint16(Bit.SATURATE)
+    mask[loaded.bad & ((mask & np.uint16(UNUSABLE)) == 0)] |= np.uint16(Bit.BPM)
+    weight = np.where(loaded.bad, np.float32(0.0), np.float32(1.0) / loaded.variance)
+    return CcdImage(loaded.image, mask, weight, header)
+
+
+def _variance(source: ImageSource, image, bad, weight, header) -> np.ndarray:
+    out = np.empty(image.shape, np.float32)
+    if source.weight or source.noise:
+        invert(_same_shape(source.weight or source.noise, image), bad, not source.weight, out)
+        return out
+    if weight is not None and weight.any():
+        invert(weight, bad, False, out)
+        return out
+    gain = source.gain if source.gain is not None else header_gain(header)
     if gain is None:
         raise BadUsage(f'{source.path}: no weight, and no GAIN in the header; give the gain or a weight file')
-    if source.read_noise is not None:
-        return counted_variance(ccd.image, gain, source.read_noise)
-    return measured_variance(ccd.image, bad, gain)
+    check_gain(gain)
+    if source.read_noise is None:
+        return measured_variance(image, bad, gain)
+    count_noise(image, bad, float(gain), float(source.read_noise), out)
+    return out
 
 
-def header_gain(header: Header) -> float | None:
+def header_gain(header) -> float | None:
     """GAIN of a header, or the mean of its two amplifiers', or None."""
-    values = [header[k] for k in ('GAIN', 'GAINA', 'GAINB') if isinstance(header.get(k), (int, float))]
-    if isinstance(header.get('GAIN'), (int, float)):
-        return float(header['GAIN'])
+    values = [header.get(k) for k in ('GAIN', 'GAINA', 'GAINB')]
+    if isinstance(values[0], (int, float)):
+        return float(values[0])
+    values = [v for v in values if isinstance(v, (int, float))]
     return float(np.mean(values)) if values else None
 
 
-def _same_shape(path: str, ccd: CcdImage) -> np.ndarray:
-    plane, _ = read_image(path)
-    if plane.shape != ccd.shape:
-        raise BadUsage(f'{path} has shape {plane.shape}, its image {ccd.shape}')
+def _same_shape(path: str, image: np.ndarray) -> np.ndarray:
+    plane = read_planes(path, 1)[0][0]
+    if plane.shape != image.shape:
+        raise BadUsage(f'{path} has shape {plane.shape}, its image {image.shape}')
     return plane

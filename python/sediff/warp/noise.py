@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import numpy as np
-import sep
 
 from sediff.errors import BadUsage
 
@@ -27,7 +26,8 @@ def measured_variance(image: np.ndarray, bad: np.ndarray, gain: float) -> np.nda
     -------
     ndarray, (ny, nx) float32
     """
-    _check_gain(gain)
+    import sep  # only where no noise is given: it costs a command its quick start
+    check_gain(gain)
     mesh = mesh_of(image.shape)
     finite = np.where(bad, np.float32(0.0), image).astype(np.float32)
     sky = sep.Background(finite, mask=bad, bw=mesh, bh=mesh, fw=3, fh=3)
@@ -47,11 +47,12 @@ def counted_variance(image: np.ndarray, gain: float, read_noise: float) -> np.nd
     read_noise : float
         Electrons.
     """
-    _check_gain(gain)
+    check_gain(gain)
     counts = np.maximum(np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0), 0.0)
     return (counts / gain + (read_noise / gain) ** 2).astype(np.float32)
 
 
-def _check_gain(gain: float) -> None:
+def check_gain(gain: float) -> None:
+    """Raise BadUsage unless the gain is positive."""
     if not gain > 0:
         raise BadUsage(f'gain must be positive, got {gain}')

@@ -1,0 +1,147 @@
+"""The fitted kernel applied: template convolved, moved, subtracted, the sky that is left taken off."""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numba import njit
+
+from sediff.errors import BadData
+from sediff.subtract.background import SAMPLE, Sky, clipped_level, residual_sky
+from sediff.subtract.basis import FWHM_PER_SIGMA
+from sediff.subtract.convolve import BLOCK, convolve, squared_kernels
+from sediff.subtract.decorrelate import whitening_kernels
+from sediff.subtract.fit import PSF_FLOOR, Fit
+from sediff.subtract.holes import mark_lit, spoiled
+from sediff.subtract.model import KernelModel
+from sediff.subtract.planes import Planes
+from sediff.subtract.registration import RADIUS, STEP, Field, fit_field, measure_offsets, move_rows
+from sediff.subtract.restore import restore_cores
+from sediff.subtract.stamps import Stars
+from sediff.subtract.trust import relative_error, star_excess
+from sediff.subtract.wings import add_wings
+
+#: Brightest stars that the error of the models is estimated from.
+TRUST_STARS = 300
+#: A pixel is unusable when bad pixels hold more than this share of its kernel's absolute weight.
+LARGEST_LOSS = 0.02
+#: A pixel is unusable when it owes more than this many sigma of the sky to light that saturation cut off.
+LARGEST_LIGHT = 0.5
+#: The same for the filter that whitens.
+LARGEST_WHITENING_LOSS = 0.1
+#: The kernel of the variance is evaluated once for so many blocks along rows and columns.
+VARIANCE_BLOCKS = 4
+#: Rows finished at a time.
+ROWS = 256
+
+
+@dataclass(frozen=True)
+class Applied:
+    """Difference in the units of the image that was not convolved (float32), variance, mask, and its figures."""
+
+    image: np.ndarray
+    variance: np.ndarray
+    mask: np.ndarray
+    sky: Sky
+    noise_chi: float
+    field: Field | None
+    model_error: float
+    whitening: np.ndarray | None = None
+
+
+def apply_kernel(planes: Planes, model: KernelModel, fit: Fit, stars: Stars, mesh: int, order: int | None) -> Applied:
+    """Subtract the convolved template, moved as the stars ask, and the sky that is left."""
+    patch, variance_patch = planes.patches()
+    sigma = _typical_noise(planes.template_variance, planes.template_bad)
+    patch, restored = restore_cores(planes.template, planes.template_level, planes.template_bad, sigma, patch, stars)
+    narrow = model.on_blocks(narrow=True)
+    mask = spoiled(patch.index, planes.science.shape, narrow, LARGEST_LOSS)
+    mask |= planes.science_bad
+    noise = _typical_noise(planes.science_variance, planes.science_bad)
+    mark_lit(mask, patch, restored, model.kernel_at(mask.shape[1] / 2.0, mask.shape[0] / 2.0), LARGEST_LIGHT * noise)
+    if mask.all():
+        raise BadData('no pixel is left after the masks are grown by the kernel; check the masks')
+    squares = squared_kernels(narrow[::VARIANCE_BLOCKS, ::VARIANCE_BLOCKS])
+    variance = convolve(planes.template_variance, squares, variance_patch, 0.0,
+                              (VARIANCE_BLOCKS * BLOCK[0], VARIANCE_BLOCKS * BLOCK[1]))
+    image = convolve(planes.template, narrow, patch, planes.template_level)
+    wide = model.coefficients_on_blocks()[:, :, model.basis.narrow_count:]
+    add_wings(image, planes.template, model.basis, wide, patch, planes.template_level)
+    add_variance(variance, planes.science_variance, mask, np.float32(noise**2))
+    level = np.float32(planes.science_level)
+    field = fit.field
+    if field is not None:
+        field = _final_field(planes, image, variance, mask, stars, field)
+        move_rows(image, field.nodes(image.shape), STEP)
+    sky = residual_sky(planes.science, level, image, mask, mesh, order, step=2)
+    error = _model_error(planes, image, sky, variance, mask, stars)
+    for start, stop, strip in sky.strips(ROWS):
+        finish(planes.science[start:stop], level, strip, mask[start:stop], image[start:stop])
+    return Applied(image, variance, mask, sky, _noise_chi(image, variance, mask), field, error)
+
+
+def _model_error(planes: Planes, model: np.ndarray, sky: Sky, variance: np.ndarray, mask: np.ndarray, stars: Stars
+                 ) -> float:
+    """Relative error of the bright stars' models."""
+    stars = stars.take(np.arange(min(len(stars.x), TRUST_STARS)))
+    width2 = float(np.median(stars.fwhm_science) / FWHM_PER_SIGMA) ** 2
+    excess = np.empty((len(stars.x), 2))
+    star_excess(planes.science, np.float32(planes.science_level), model, sky.at(stars.x, stars.y), variance, mask,
+                stars.x, stars.y, width2, excess)
+    return relative_error(excess)
+
+
+def _typical_noise(variance: np.ndarray, bad: np.ndarray) -> float:
+    """Median sigma of a sample of the good pixels."""
+    step = max(1, int(np.sqrt(variance.size / SAMPLE)))
+    sample = variance[::step, ::step][~bad[::step, ::step]]
+    return float(np.sqrt(np.median(sample if sample.size else variance[~bad])))
+
+
+def _final_field(planes: Planes, model: np.ndarray, variance: np.ndarray, mask: np.ndarray, stars: Stars, hint: Field
+                 ) -> Field:
+    """The field from all stars, measured on the convolved image itself."""
+    found = np.empty((len(stars.x), 3))
+    measure_offsets(planes.science, np.float32(planes.science_level), model, variance, mask, stars.x, stars.y, RADIUS,
+                    PSF_FLOOR, found)
+    good = found[:, 2] > 0
+    return fit_field(stars.x[good], stars.y[good], found[good, :2], found[good, 2], (hint.length, hint.rms)) or hint
+
+
+@njit(cache=True)
+def add_variance(variance, science, mask, typical):
+    """Add the science variance in place; `typical` at least where masked."""
+    for y in range(variance.shape[0]):
+        for x in range(variance.shape[1]):
+            if mask[y, x]:
+                variance[y, x] = max(variance[y, x], typical)
+            else:
+                variance[y, x] += science[y, x]
+
+
+@njit(cache=True)
+def finish(science, level, sky, mask, model):
+    """science - level - model - sky in the place of the model; 0 where masked."""
+    for y in range(model.shape[0]):
+        for x in range(model.shape[1]):
+            model[y, x] = np.float32(0.0) if mask[y, x] else science[y, x] - level - model[y, x] - sky[y, x]
+
+
+def _noise_chi(image: np.ndarray, variance: np.ndarray, mask: np.ndarray) -> float:
+    """Robust rms of the difference over its noise, on a sample of pixels."""
+    step = max(1, int(np.sqrt(image.size / SAMPLE)))
+    part = (slice(None, None, step), slice(None, None, step))
+    chi = (image[part] / np.sqrt(np.maximum(variance[part], 1e-30)))[~mask[part]]
+    return clipped_level(chi.astype(float))[1] if chi.size else float('nan')
+
+
+def whitened(applied: Applied, planes: Planes, model: KernelModel) -> Applied:
+    """The difference with white noise; pixels whose filter meets masked ones are masked."""
+    noise = [_typical_noise(*pair) ** 2 for pair in ((planes.science_variance, planes.science_bad),
+                                                    (planes.template_variance, planes.template_bad))]
+    whitening = whitening_kernels(model.on_blocks(), *noise)
+    mask = applied.mask | spoiled(np.flatnonzero(applied.mask), applied.mask.shape, whitening, LARGEST_WHITENING_LOSS)
+    image = convolve(applied.image, whitening)
+    image[mask] = 0.0
+    chi = _noise_chi(image, applied.variance, mask)
+    return replace(applied, image=image, mask=mask, noise_chi=chi, whitening=whitening)

@@ -1,0 +1,151 @@
+"""Bad pixels: what stands in for them, and which pixels they spoil through the kernel."""
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from sediff.subtract.convolve import BLOCK, Patch
+
+#: Bad pixels are filled this far from the rim of a hole (px), zero deeper in.
+ROUNDS = 24
+
+
+@njit(cache=True)
+def peel(image, level, bad, index, rounds, value):
+    """Values for the bad pixels `index`, from the rim inwards: mean of the known of the eight around, less `level`."""
+    ny, nx = image.shape
+    place = np.full(index.size, -1, np.int64)
+    todo = np.arange(index.size)
+    for k in range(index.size):
+        value[k] = np.float32(0.0)
+    for turn in range(rounds):
+        rest, count_rest = np.empty_like(todo), 0
+        for t in range(todo.size):
+            k = todo[t]
+            y, x = index[k] // nx, index[k] % nx
+            total, count = np.float32(0.0), 0
+            for j in range(max(0, y - 1), min(ny, y + 2)):
+                for i in range(max(0, x - 1), min(nx, x + 2)):
+                    if not bad[j, i]:
+                        total += image[j, i] - level
+                        count += 1
+                    elif turn > 0:
+                        other = np.searchsorted(index, j * nx + i)
+                        if 0 <= place[other] < turn:
+                            total += value[other]
+                            count += 1
+            if count:
+                value[k] = total / np.float32(count)
+                place[k] = turn
+            else:
+                rest[count_rest] = k
+                count_rest += 1
+        if count_rest == 0 or count_rest == todo.size:
+            break
+        todo = rest[:count_rest].copy()
+
+
+def patch_of(image: np.ndarray, level: float, bad: np.ndarray) -> Patch:
+    """Stand-ins for the bad pixels of image - level, made from what surrounds them (0 deep inside large holes).
+
+    Parameters
+    ----------
+    image : ndarray, (ny, nx) float32
+    bad : ndarray, (ny, nx) bool
+        True also wherever `image` is not finite.
+    """
+    index = np.flatnonzero(bad)
+    value = np.empty(index.size, np.float32)
+    peel(image, np.float32(level), bad, index, ROUNDS, value)
+    return Patch(index, value)
+
+
+@njit(cache=True)
+def spoil_strip(index, nx, kernels, half, limit, start, block_x, loss, mask):
+    """Mark the pixels of a strip whose kernel has more than `limit` of its weight |K| on the bad pixels `index`."""
+    rows = mask.shape[0]
+    low = np.searchsorted(index, (start - half) * nx)
+    high = np.searchsorted(index, (start + rows + half) * nx)
+    if low == high:
+        return
+    loss[:] = np.float32(0.0)
+    for k in range(low, high):
+        y, x = index[k] // nx - start, index[k] % nx
+        kernel = kernels[x // block_x]
+        for j in range(max(-half, -y), min(half, rows - 1 - y) + 1):
+            for i in range(max(-half, -x), min(half, nx - 1 - x) + 1):
+                loss[y + j, x + i] += kernel[j + half, i + half]
+    for y in range(rows):
+        for x in range(nx):
+            if loss[y, x] > limit:
+                mask[y, x] = True
+
+
+def spoiled(bad_index: np.ndarray, shape: tuple[int, int], kernels: np.ndarray, limit: float) -> np.ndarray:
+    """Pixels whose kernel loses more than a share `limit` of its absolute weight: (ny, nx) bool.
+
+    Parameters
+    ----------
+    bad_index : ndarray, (n,) int64
+        Sorted flat indices of the bad pixels of the convolved image.
+    kernels : ndarray, (rows, columns, w, w) float32
+        One a block.
+    """
+    half, nx = kernels.shape[-1] // 2, shape[1]
+    mask = np.zeros(shape, bool)
+    loss = np.empty((BLOCK[0], nx), np.float32)
+    typical = np.abs(kernels[::4, ::4]).mean(axis=(0, 1))
+    for row in range(kernels.shape[0]):
+        start = row * BLOCK[0]
+        part = mask[start:start + BLOCK[0]]
+        absolute = np.abs(kernels[row])
+        absolute /= absolute.sum(axis=(-1, -2), keepdims=True)
+        spoil_strip(bad_index, nx, absolute, half, np.float32(limit), start, BLOCK[1], loss[:len(part)], part)
+    for edge in range(_border(typical, limit)):
+        mask[edge], mask[-1 - edge], mask[:, edge], mask[:, -1 - edge] = True, True, True, True
+    return mask
+
+
+@njit(cache=True)
+def light_strip(index, value, nx, kernel, limit, start, light, mask):
+    """Mark the pixels of a strip that get more than `limit` from the pixels `index` through the kernel."""
+    rows, half = mask.shape[0], kernel.shape[0] // 2
+    low = np.searchsorted(index, (start - half) * nx)
+    high = np.searchsorted(index, (start + rows + half) * nx)
+    if low == high:
+        return
+    light[:] = np.float32(0.0)
+    for k in range(low, high):
+        y, x = index[k] // nx - start, index[k] % nx
+        for j in range(max(-half, -y), min(half, rows - 1 - y) + 1):
+            for i in range(max(-half, -x), min(half, nx - 1 - x) + 1):
+                light[y + j, x + i] += kernel[j + half, i + half] * value[k]
+    for y in range(rows):
+        for x in range(nx):
+            if light[y, x] > limit:
+                mask[y, x] = True
+
+
+def mark_lit(mask: np.ndarray, patch: Patch, restored: np.ndarray, kernel: np.ndarray, limit: float) -> None:
+    """Add to the mask the pixels that owe more than `limit` to restored light, in place.
+
+    Parameters
+    ----------
+    mask : ndarray, (ny, nx) bool
+    restored : ndarray, (n,) bool
+        Pixels of the patch that hold restored light.
+    kernel : ndarray, (w, w) float
+        The whole kernel, of one place.
+    """
+    index, value = patch.index[restored], patch.value[restored]
+    light = np.empty((BLOCK[0], mask.shape[1]), np.float32)
+    absolute = np.abs(kernel).astype(np.float32)
+    for start in range(0, mask.shape[0], BLOCK[0]):
+        part = mask[start:start + BLOCK[0]]
+        light_strip(index, value, mask.shape[1], absolute, np.float32(limit), start, light[:len(part)], part)
+
+
+def _border(typical: np.ndarray, limit: float) -> int:
+    """Pixels from the border whose kernel hangs over it by more than the limit."""
+    share = np.cumsum((typical.sum(axis=0) / typical.sum())[::-1])
+    return int((share[:typical.shape[0] // 2] > limit).sum())
