@@ -108,7 +108,7 @@ def _run_one(step: Step, context: Context, identity: dict) -> dict:
     context.begin(step)
     for stamp in (done, fail):
         stamp.unlink(missing_ok=True)
-    started = time.time()
+    started, cpu_started = time.time(), time.process_time()
     _reset_peak()
     try:
         step.load()(context)
@@ -122,7 +122,8 @@ def _run_one(step: Step, context: Context, identity: dict) -> dict:
         write_stamp(fail, {'step': step.label, 'reason': str(failure), 'exit_code': failure.exit_code,
                            'log': str(context.stamp_path(step, 'LOG')), **identity})
         raise failure from error
-    facts = {'seconds': round(time.time() - started, 3), 'peak_mb': round(_peak_mb(), 1)}
+    facts = {'seconds': round(time.time() - started, 3), 'cpu_seconds': round(time.process_time() - cpu_started, 3),
+             'peak_mb': round(_peak_mb(), 1)}
     context.log(f'{facts["seconds"]} s, peak {facts["peak_mb"]} MB')
     context.end(step, 0)
     sizes = {name: context.path(name).stat().st_size for name in step.makes if context.path(name).is_file()}

@@ -32,8 +32,8 @@ class Night:
 
     def sediff(self, *words, **values) -> subprocess.CompletedProcess:
         """SEdiff.sh on the search exposure, CCD 33, in one process."""
-        return self.run('SEdiff.sh', '-E', EXPNUM, '-n', NITE, '-b', BAND, '-r', 4, '-p', 7, '-S', 'dp33', '-c', 33, '-C', '-s',
-                        *words, **values)
+        return self.run('SEdiff.sh', '-E', EXPNUM, '-n', NITE, '-b', BAND, '-r', 4, '-p', 7, '-S', 'dp33', '-c', 33,
+                        '-C', '-s', *words, **values)
 
     @property
     def folder(self) -> Path:

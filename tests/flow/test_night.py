@@ -39,7 +39,7 @@ def test_every_product_of_the_specification_is_there_and_nothing_temporary(night
                 f'Merged_D{EXPNUM:08d}_33_r4p7.csv', f'{STEM}fullcat_std.csv', f'{STEM}fullcat_Obj.csv',
                 f'{STEM}fullcat_match.csv', 'WS_diff.list', f'copy_pairs_for_{EXPNUM}.sh'}
     assert expected <= names, expected - names
-    assert not [path for path in night.root.rglob('.tmp*')]
+    assert not list(night.root.rglob('.tmp*'))
 
 
 def test_immask_has_three_planes_and_a_true_wcs(night):
@@ -47,7 +47,7 @@ def test_immask_has_three_planes_and_a_true_wcs(night):
     with fits.open(night.folder / f'{STEM}immask.fits.fz') as hdus:
         assert [hdu.name for hdu in hdus[1:4]] == ['SCI', 'MSK', 'WGT']
     truth = pd.read_csv(night.root / 'truth' / 'wcs.csv').query(f'expnum == {EXPNUM} and ccdnum == 33').iloc[0]
-    header = fits.Header([(key.upper(), value) for key, value in truth.items() if key not in ('expnum', 'ccdnum')])
+    header = fits.Header({key.upper(): value for key, value in truth.items() if key not in ('expnum', 'ccdnum')})
     for axis, name in ((1, 'RA---TPV'), (2, 'DEC--TPV')):
         header[f'CTYPE{axis}'] = name
     x, y = np.meshgrid(np.linspace(50, 2000, 6), np.linspace(50, 4050, 9))

@@ -11,7 +11,7 @@ from sediff.flow.exposure import Options
 from sediff.flow.page import write_page
 from sediff.flow.starcat import write_star_lists
 from sediff.flow.verify import verified_templates
-from sediff.names import Exposure
+from sediff.names import Exposure, star_list_path
 from sediff.parameters import Parameters
 
 
@@ -83,7 +83,11 @@ def _verify(args: argparse.Namespace, parameters: Parameters) -> int:
 
 
 def _diffimg(args: argparse.Namespace, parameters: Parameters) -> int:
-    return _difference(_exposure(args, parameters), parameters, _options(args, parameters))
+    target, options = _exposure(args, parameters), _options(args, parameters)
+    lists = {kind: name for kind, name in (('snstar', f'SNSTAR_{target.expnum}_{target.rpnum}.LIST'),
+                                           ('snveto', f'SNVETO_{target.expnum}_{target.rpnum}.LIST'))
+             if star_list_path(target, name).is_file()}
+    return _difference(target, parameters, replace(options, **lists))
 
 
 def _difference(target: Exposure, parameters: Parameters, options: Options) -> int:
