@@ -106,8 +106,8 @@ def run_steps(steps: Sequence[Step], context: Context, overwrite: bool = False, 
 def _run_one(step: Step, context: Context, identity: dict) -> dict:
     done, fail = context.stamp_path(step, 'DONE'), context.stamp_path(step, 'FAIL')
     context.begin(step)
-    for stamp in (done, fail):
-        stamp.unlink(missing_ok=True)
+    for stale in (done, fail, context.stamp_path(step, 'LOG')):
+        stale.unlink(missing_ok=True)
     started, cpu_started = time.time(), time.process_time()
     _reset_peak()
     try:

@@ -4,7 +4,6 @@ import sqlite3
 
 import numpy as np
 import pandas as pd
-import pytest
 from astropy.io import fits
 
 from sediff import steps
@@ -98,9 +97,9 @@ def test_page_shows_every_candidate_with_stamps(night):
     assert page.count('data:image/png') >= 3 * 3 and str(EXPNUM) in page and 'http://' not in page.replace('www.w3.org', '')
 
 
-@pytest.mark.parametrize('words, ran', [([], 'SE: 0 steps'), ([], 'diffimg: 0 steps')])
-def test_a_second_run_does_nothing(night, words, ran):
-    assert ran in done(night.sediff(*words)).stderr
+def test_a_second_run_does_nothing(night):
+    said = done(night.sediff()).stderr
+    assert 'SE: 0 steps' in said and 'diffimg: 0 steps' in said
 
 
 def test_status_lists_the_ccd_as_done(night):

@@ -61,6 +61,13 @@ def test_a_stop_in_the_middle_leaves_nothing_half_written_and_goes_on(copy):
     assert 'SE10' in steps_run(done(copy.sediff('-t')))
 
 
+def test_what_a_killed_worker_left_is_cleared_away(copy):
+    leftover = copy.folder / f'.tmp99_D{EXPNUM:08d}_r_33_r4p7_immask.fits.fz'
+    leftover.write_text('half')
+    done(copy.sediff('-t'))
+    assert not leftover.exists()
+
+
 def test_a_second_process_on_the_same_ccd_is_told_to_try_again(copy):
     lock = copy.folder / 'locks' / f'{EXPNUM}_33.lock'
     holder = subprocess.Popen(['flock', str(lock), 'sleep', '60'])

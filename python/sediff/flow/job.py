@@ -8,6 +8,7 @@ from pathlib import Path
 from sediff import steps
 from sediff.context import Context
 from sediff.flow.inputs import diffimg_inputs, reference_inputs, single_epoch_inputs
+from sediff.io.atomic import remove_leftovers
 from sediff.io.locks import lock
 from sediff.names import Exposure, product_path
 from sediff.parameters import Parameters
@@ -50,6 +51,8 @@ def run_job(job: Job, send: Callable[[tuple], None]) -> int:
         chosen, external = _single_epoch(job) if job.phase == 'se' else _diffimg(job)
         context = Context(exposure, job.parameters, external)
         context.pairs = external.pop('pairs', [])
+        for name in {name for step in chosen for name in step.makes}:
+            remove_leftovers(context.path(name))
         return run_steps(chosen, context, job.overwrite, lambda *event: send(event))
 
 
