@@ -1,0 +1,6 @@
+"""Lets the tests of this room import `made_up_exposure`."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parents[1] / 'photometry'))
