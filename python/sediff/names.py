@@ -106,6 +106,7 @@ _TABLE = (
     Product('astrometry', CCD + 'astrometry.json', 'exp', 'json'),
     Product('immask', CCD + 'immask.fits.fz', 'exp', 'ccd'),
     Product('psf', CCD + 'sextractorPSFEX.psf', 'exp', 'psf'),
+    Product('psf_map', CCD + 'psfmap.json', 'exp', 'json'),
     Product('fullcat', CCD + 'fullcat.fits', 'exp', 'ldac'),
     Product('out', '{expnum}_{ccd}.out', 'exp', 'text'),
     Product('std', CCD + 'fullcat_std.csv', 'exp', 'csv'),
@@ -114,6 +115,7 @@ _TABLE = (
     Product('zero', 'Zero_D{expnum:08d}_{ccd:02d}_{rpnum}.csv', 'exp', 'csv'),
     Product('zp', CAL + 'ZP.csv', 'exp', 'csv'),
     Product('zp_fits', CAL + 'ZP.fits', 'exp', 'table'),
+    Product('zero_point', 'Merg_allZP_' + CAL.removesuffix('_') + '.csv', 'exp', 'csv'),
     Product('quality', CCD + 'quality.json', 'exp', 'json'),
     # difference imaging
     Product('search', WS + '.fits', 'diffimg', 'ccd', keep=False),
@@ -204,7 +206,9 @@ def exposure_table(exposure: Exposure, name: str) -> Path:
              'OUT': f'OUT{stem}_{exposure.rpnum}_red_catlist.csv',
              'Merged': f'Merged_{stem}_{exposure.ccd:02d}_{exposure.rpnum}.csv',
              'Merg_allZP': f'Merg_allZP_{stem}_{exposure.ccd:02d}_{exposure.rpnum}.csv',
+             'astrometry': f'{stem}_{exposure.rpnum}_astrometry.json',
              'qc': f'qc_{stem}_{exposure.rpnum}.json',
+             'qc_png': f'qc_{stem}_{exposure.rpnum}.png',
              'page': f'candidates_{exposure.expnum}_{exposure.season}.html'}
     return exposure.folder / names[name]
 

@@ -73,19 +73,49 @@ SE = [
     P('ROTATION_MAXERR', 0.1, 'deg', 'largest rotation searched', 'se', 0, 5),
     P('ASTROM_MIN_STARS', 10, '', 'fewest matched stars of an accepted solution', 'se', 4),
     P('ASTROM_MAX_RMS', 150.0, 'mas', 'largest residual of an accepted solution', 'se', 1),
+    P('ASTROM_MIN_CONTRAST', 2.0, '', 'votes for the offset of an accepted solution over those of the next best', 'se', 1),
+    P('ASTROM_FLOOR', 8.0, 'mas', 'error added to every position: the atmosphere', 'se', 0, 1000),
+    P('ASTROM_MAX_ORDER', 3, '', 'highest degree of the correction to the distortion, where left-out stars confirm it',
+      'se', 1, 3),
+    P('ASTROM_START', 'header', '', 'distortion to start from; camera: catalogs/tpv.csv', 'se',
+      choices=('header', 'camera')),
+    P('ASTROM_MIN_CCDS', 3, '', 'fewest solved CCDs of the common solution for CCDs without stars', 'se', 2, 62),
     P('REFCAT_DIR', 'refcat', '', 'folder of reference-star shards, relative to ROOT', 'se'),
+    P('REFCAT_CASCADE', 'gaia', '',
+      'catalogues for zero points, the first with enough stars is taken; others than gaia lie in REFCAT_DIR/NAME', 'se'),
     P('PSF_DEGREE', 2, '', 'polynomial degree of the PSF over the CCD', 'se', 0, 4),
     P('PSF_SIZE', 31, 'px', 'side of the PSF model', 'se', 15, 101),
+    P('PSF_BRIGHT_MARGIN', 1.5, 'mag',
+      'PSF stars are so much fainter than one whose peak saturates: spares the model the brighter-fatter effect',
+      'se', 0, 10),
+    P('APERTURES', '4,6,8,12,16,24,32,40', 'px', 'diameters of FLUX_APER and MAG_APER of fullcat, empty: none', 'se'),
     P('DETECT_THRESH', 1.5, 'sigma', 'detection threshold of fullcat', 'se', 1, 100),
     P('ZP_MAG_MIN', 15.0, 'mag', 'brightest reference star used for the zero point', 'se', 0, 30),
     P('ZP_MAG_MAX', 20.5, 'mag', 'faintest reference star used for the zero point', 'se', 0, 30),
     P('ZP_MIN_STARS', 4, '', 'fewest stars of a zero point', 'se', 3),
+    P('ZP_MAG_TYPE', 'mag_psf', '', 'magnitudes of the catalogue that the zero point is of', 'se',
+      choices=('mag_psf', 'mag_auto')),
+    P('ZP_COLOUR_MIN', 0.4, 'mag', 'bluest reference star used for the zero point, BP-RP', 'se', -1, 5),
+    P('ZP_COLOUR_MAX', 2.5, 'mag', 'reddest reference star used for the zero point, BP-RP', 'se', -1, 5),
+    P('ZP_MATCH_RADIUS', 1.0, 'arcsec', 'an object and its reference star are at most this far apart', 'se', 0.05, 10),
+    P('ZP_BLEND_RADIUS', 3.0, 'arcsec', 'reference stars with a neighbour this near (up to 4 mag fainter) are not used',
+      'se', 0, 30),
+    P('ZP_MAX_PEAK', 0.7, '', 'stars whose peak is above this fraction of saturation are not used for the zero point',
+      'se', 0.05, 1),
+    P('ZP_SPATIAL_DEGREE', 2, '', 'highest degree of a zero point that changes over the CCD, where the stars confirm it',
+      'se', 0, 2),
+    P('ZP_OUTLIER', 0.15, 'mag', 'a CCD whose zero point is this far from the median of the CCDs is flagged (-1000)',
+      'se', 0),
+    P('ZP_MAX_RMS', 0.3, 'mag', 'a CCD whose stars scatter more takes the zero point of the exposure', 'se', 0),
 ]
 
 DIFFIMG = [
     P('STAR_MAX_MAGERR', 0.011, 'mag', 'calibration stars: largest magnitude error', 'diffimg', 0, 1),
     P('STAR_MAG_MIN', 12.0, 'mag', 'calibration stars: brightest', 'diffimg', 0, 30),
     P('STAR_MAG_MAX', 21.5, 'mag', 'calibration stars: faintest', 'diffimg', 0, 30),
+    P('VETO_RADIUS', 30.0, 'px', 'radius in SNVETO of a star of magnitude VETO_RADIUS_MAG', 'diffimg', 0, 1000),
+    P('VETO_RADIUS_SLOPE', 2.0, 'px/mag', 'how much smaller that radius is for each magnitude fainter', 'diffimg', 0, 100),
+    P('VETO_RADIUS_MAG', 15.0, 'mag', 'magnitude of the star whose radius is VETO_RADIUS', 'diffimg', 0, 30),
     P('WSTEMPLATE_NSTARMIN', 10, '', 'a template CCD with fewer common stars is rejected', 'diffimg', 1),
     P('WEIGHT_MASK', 0x47DB, '', 'mask bits whose pixels get no weight (18395 = 0x47DB)', 'diffimg', 0, 32767),
     P('DOFAKE_FLAG', 0, '', '0: no fakes are put in', 'diffimg', 0, 0),
@@ -104,9 +134,29 @@ DIFFIMG = [
     P('CAND_RADIUS', 1.0, 'arcsec', 'detections this near are one candidate', 'diffimg', 0, 6),
 ]
 
+
+def _limits(figure: str, green: float, yellow: float, unit: str, meaning: str, largest: float) -> tuple[P, P]:
+    """The two limits of a figure of quality: good from the green one on, usable from the yellow one on."""
+    return (P(f'QC_{figure}_GREEN', green, unit, f'green: {meaning}', 'qc', 0, largest),
+            P(f'QC_{figure}_YELLOW', yellow, unit, f'yellow: {meaning}', 'qc', 0, largest))
+
+
 QC = [
     P('TEMPLATE_MIN_CCD_FRACTION', 1.0, '', 'fraction of the wanted CCDs a template exposure must have complete',
       'qc', 0, 1),
+    *_limits('CCDS', 1.0, 0.95, '', 'fraction of the expected CCDs that are complete, at least', 1),
+    *_limits('TEFF', 0.5, 0.3, '', 't_eff, at least', 10),
+    *_limits('SEEING', 1.2, 1.6, 'arcsec', 'seeing (FWHM of the PSF), at most', 20),
+    *_limits('SKY', 0.5, 0.25, '', 'sky factor of t_eff (good sky over this sky), at least', 10),
+    *_limits('CLOUD', 0.2, 0.5, 'mag', 'extinction by cloud, at most', 10),
+    *_limits('DEPTH', 0.5, 1.0, 'mag', 'how much shallower than under reference conditions, at most', 10),
+    *_limits('ELLIPTICITY', 0.1, 0.2, '', 'ellipticity of the stars, at most', 1),
+    *_limits('ASTROM', 40.0, 100.0, 'mas', 'rms of the astrometry along an axis, at most', 10000),
+    *_limits('ASTROM_STARS', 30, 10, '', 'reference stars of the astrometry of the CCD with the fewest, at least', 100000),
+    *_limits('ZP_ERROR', 0.005, 0.02, 'mag', 'error of the zero points from their stars, at most', 10),
+    *_limits('ZP_SPREAD', 0.03, 0.08, 'mag', 'scatter of the zero points over the CCDs, at most', 10),
+    *_limits('STAR_SCATTER', 0.03, 0.06, 'mag', 'scatter of the stars beyond their errors, at most', 10),
+    *_limits('ZP_LENT', 0.0, 0.1, '', 'fraction of CCDs that take the zero point of the exposure, at most', 1),
 ]
 
 SITE = [

@@ -76,7 +76,7 @@ def test_catalogue_is_ldac_with_objects_in_the_second_table(night):
 
 
 def test_every_step_left_a_log_and_a_stamp_with_time_and_memory(night):
-    for step in steps.ALL:
+    for step in (*steps.SE, *steps.CALIBRATION, *steps.DIFFIMG):
         folder = night.folder / ('dp33/r_33' if step.id.startswith('RUN') else 'se_33')
         assert 'RETURN CODE: 0' in (folder / f'{step.label}.LOG').read_text()
         stamp = json.loads((folder / f'{step.label}.DONE').read_text())

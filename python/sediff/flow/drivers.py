@@ -71,7 +71,7 @@ def _single_epoch(args: argparse.Namespace, parameters: Parameters) -> int:
     target, options = _exposure(args, parameters), _options(args, parameters)
     code = exposure.exit_code(exposure.run_single_epoch(target, parameters, options))
     if not args.template_only and not code:
-        verified_templates(target, parameters, options.ccds, calibrated=args.calibrate)
+        verified_templates(target, parameters, options.ccds, calibrated=args.calibrate, rewrite=False)
     return code
 
 
@@ -94,7 +94,7 @@ def _difference(target: Exposure, parameters: Parameters, options: Options) -> i
     """Verification, star lists, difference imaging, page."""
     ready = exposure.ready_for_diffimg(target, options.ccds)
     target = exposure.with_field(target)
-    templates = verified_templates(target, parameters, ready, calibrated=True)
+    templates = verified_templates(target, parameters, ready, calibrated=True, rewrite=False)
     write_star_lists(target, parameters, templates, options.snstar, options.snveto)
     outcomes = exposure.run_diffimg(target, parameters, replace(options, ccds=ready), templates)
     if any(not outcome.code for outcome in outcomes):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sediff.camera.catalogs import catalog_path
 from sediff.errors import BadData, BadInput
+from sediff.flow.astrometry_exposure import common_input
 from sediff.io.corners import read_out
 from sediff.names import CALIB_FOLDERS, Exposure, exposure_table, product_path, raw_path, star_list_path
 from sediff.parameters import Parameters
@@ -30,7 +31,7 @@ class TemplateCcd:
     @property
     def files(self) -> list[Path]:
         """Everything difference imaging reads of it."""
-        return [self.path(name) for name in ('immask', 'fullcat', 'psf', 'zero')]
+        return [self.path(name) for name in ('immask', 'fullcat', 'psf', 'zero_point')]
 
 
 def find_calibration(root: Path, kind: str, exposure: Exposure, max_days: float, nite: str | None = None) -> Path:
@@ -71,7 +72,7 @@ def single_epoch_inputs(exposure: Exposure, parameters: Parameters, special_y4: 
     return {'raw': [raw_path(exposure.root, exposure.nite, exposure.expnum)],
             'crosstalk': [catalog_path('crosstalk.csv')],
             'bias': [given['biascor']], 'flat': [given['norm-dflatcor']], 'bpm': [given['bpm']],
-            **reference_inputs(exposure.root, parameters)}
+            'common': common_input(exposure), **reference_inputs(exposure.root, parameters)}
 
 
 def reference_inputs(root: Path, parameters: Parameters) -> dict[str, list[Path]]:

@@ -2,17 +2,25 @@
 from __future__ import annotations
 
 import numpy as np
+from astropy.io.fits import Header
 
-from sediff.astrometry.fit import AstrometryOptions, solve
+from sediff.astrometry.common import fall_back
+from sediff.astrometry.fit import solve
 from sediff.astrometry.head import head_text, parse_head
+from sediff.astrometry.solution import AstrometryOptions, Solution
+from sediff.astrometry.start import check_date, starting_wcs
+from sediff.astrometry.tables import Stars
 from sediff.camera.ccds import dead_amplifiers
+from sediff.camera.focalplane import camera_model
 from sediff.camera.wcs import copy_wcs, out_corners, pixel_to_sky, read_wcs
+from sediff.catalog.columns import aperture_diameters
 from sediff.catalog.detect import estimate_fwhm
 from sediff.catalog.measure import measure, measure_bright
 from sediff.ccdimage import CcdImage
 from sediff.context import Context
-from sediff.errors import BadInput
-from sediff.flow.stars import psf_of
+from sediff.errors import BadData, BadInput
+from sediff.flow.astrometry_exposure import read_common
+from sediff.flow.stars import psf_and_statistics
 from sediff.io.corners import out_line
 from sediff.io.crosstalk import read_crosstalk
 from sediff.io.fits import read_image
@@ -21,6 +29,7 @@ from sediff.io.refcat import reference_stars
 from sediff.isr import detrend
 from sediff.isr.crosstalk import needed_sources
 from sediff.psf.stars import select_stars
+from sediff.refcat.stars import empty_stars
 
 
 def crosstalk(context: Context) -> None:
@@ -83,19 +92,45 @@ def scamp(context: Context) -> None:
     image, catalogue = context.load('crmasked'), context.load('sextractor')
     options = AstrometryOptions(context.parameter('POSITION_MAXERR'), context.parameter('ROTATION_MAXERR'),
                                 min_matched=context.parameter('ASTROM_MIN_STARS'),
-                                max_rms=context.parameter('ASTROM_MAX_RMS'))
-    margin = 1.5 * options.search_radius / 3600.0
-    stars, missing = reference_stars(context.file('refcat'), read_wcs(image.header), image.shape, image.header['MJD-OBS'],
-                                     margin)
+                                max_rms=context.parameter('ASTROM_MAX_RMS'),
+                                min_contrast=context.parameter('ASTROM_MIN_CONTRAST'),
+                                floor=context.parameter('ASTROM_FLOOR'), max_order=context.parameter('ASTROM_MAX_ORDER'))
+    start = starting_wcs(image.header, image.shape, context.parameter('ASTROM_START') == 'camera', camera_model)
+    clean = catalogue[catalogue['FLAGS'] < 4]
+    context.log(f'{len(clean)} of {len(catalogue)} detections are neither saturated nor cut off')
+    stars = _reference(context, start, image, options)
+    columns = (clean['XWIN_IMAGE'] - 1.0, clean['YWIN_IMAGE'] - 1.0, clean['FLUX_AUTO'], clean['ERRAWIN_IMAGE'])
+    errors = np.hypot(stars['ra_error'], stars['dec_error']) / np.sqrt(2.0)
+    try:
+        result = solve(*columns, start, stars['ra'], stars['dec'], stars['phot_g_mean_mag'], errors, options)
+    except BadData as error:
+        if not context.files('common'):
+            raise
+        common = read_common(context.file('common'))
+        context.log(f'{error}; taking the common solution of {len(common.ccds)} CCDs, good to {common.rms_mas:.0f} mas')
+        listed = Stars.ranked(*columns, stars['ra'], stars['dec'], stars['phot_g_mean_mag'], errors)
+        predicted = common.predict(camera_model(context.exposure.ccd))
+        result = fall_back(listed, start, predicted, common.rms_mas, str(error), options)
+    _save_solution(context, result)
+
+
+def _reference(context: Context, start: Header, image: CcdImage, options: AstrometryOptions) -> np.ndarray:
+    """Reference stars around the CCD at the date of the exposure; none where the shards hold none there."""
+    try:
+        stars, missing = reference_stars(context.file('refcat'), read_wcs(start), image.shape, check_date(image.header),
+                                         1.5 * options.search_radius / 3600.0)
+    except BadData as error:
+        context.log(str(error))
+        return empty_stars()
     if missing:
         context.log(f'{len(missing)} shards are not there: {missing}')
-    clean = catalogue[catalogue['FLAGS'] < 4]
-    result = solve(clean['XWIN_IMAGE'] - 1.0, clean['YWIN_IMAGE'] - 1.0, clean['FLUX_AUTO'], clean['ERRAWIN_IMAGE'],
-                   image.header, stars['ra'], stars['dec'], stars['phot_g_mean_mag'],
-                   np.hypot(stars['ra_error'], stars['dec_error']) / np.sqrt(2.0), options)
-    figures = {'matched': result.n_matched, 'rms_ra_mas': result.rms_ra, 'rms_dec_mas': result.rms_dec, 'chi2': result.chi2,
-               'offset_arcsec': result.offset_arcsec, 'rotation_deg': result.rotation_deg, 'contrast': result.contrast}
-    context.log(', '.join(f'{name} {value:.4g}' for name, value in figures.items()))
+    return stars
+
+
+def _save_solution(context: Context, result: Solution) -> None:
+    figures = result.figures()
+    context.log(', '.join(f'{name} {value:.4g}' if not isinstance(value, str) else f'{name} {value}'
+                          for name, value in figures.items()))
     context.save('head', head_text(result))
     context.save('astrometry', figures)
 
@@ -105,7 +140,8 @@ def immask(context: Context) -> None:
     image, figures = context.load('crmasked'), context.load('astrometry')
     header = image.header.copy()
     copy_wcs(parse_head(context.load('head')), header)
-    header['SCAMPFLG'] = (0, 'astrometry accepted')
+    common = figures['kind'] == 'common'
+    header['SCAMPFLG'] = (int(common), 'astrometry: 0 from own stars, 1 from the exposure')
     header['SCAMPCHI'] = (figures['chi2'], 'chi2 per degree of freedom')
     header['SCAMPNUM'] = (figures['matched'], 'reference stars matched')
     header['ASTRMS'] = (np.hypot(figures['rms_ra_mas'], figures['rms_dec_mas']) / np.sqrt(2), '[mas] rms along an axis')
@@ -132,18 +168,23 @@ def _add_corners(header, shape: tuple[int, int]) -> None:
 
 
 def psfex(context: Context) -> None:
-    """PSF model."""
-    model = psf_of(context.load('immask'), context.load('sextractor'), context.parameter('PSF_DEGREE'),
-                   context.parameter('PSF_SIZE'))
+    """PSF model, the figures of its quality, maps of FWHM and ellipticity."""
+    model, figures = psf_and_statistics(context.load('immask'), context.load('sextractor'), context.parameter('PSF_DEGREE'),
+                                        context.parameter('PSF_SIZE'), context.parameter('PSF_BRIGHT_MARGIN'))
     context.log(f'{model.n_accepted} of {model.n_loaded} stars, degree {model.degree}, FWHM {model.fwhm:.2f} px, '
-                f'chi2 {model.chi2:.2f}')
+                f'chi2 {model.chi2:.2f}, residual of {figures["reserve"]} reserve stars '
+                f'{100 * figures["residual_peak"]:.2f} % of the peak')
+    if figures['peak_limit'] is None:
+        context.log('few stars: those near saturation are used too')
     context.save('psf', model)
+    context.save('psf_map', figures)
 
 
 def fullcat(context: Context) -> None:
     """Catalogue with PSF fluxes."""
     image = context.load('immask')
-    catalogue = measure(image, context.load('psf'), context.parameter('DETECT_THRESH'))
+    catalogue = measure(image, context.load('psf'), context.parameter('DETECT_THRESH'),
+                        apertures=aperture_diameters(context.parameter('APERTURES')))
     context.log(f'{len(catalogue)} objects')
     context.save('fullcat', (catalogue, image.header))
 
