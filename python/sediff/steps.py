@@ -55,6 +55,12 @@ EXTERNAL = {
     'bias': 'bias image of the CCD',
     'flat': 'normalised dome flat of the CCD and band',
     'bpm': 'bad-pixel mask of the CCD',
+    'linearity': 'linearity table (LINEARITY_FILE or ROOT/calib/linearity), optional',
+    'bf': 'brighter-fatter table (BF_FILE), optional',
+    'tapebumps': 'boxes of tape bumps (TAPEBUMP_FILE), optional',
+    'starflat': 'star flat of the CCD and band, optional',
+    'skypca': 'sky components of the band and templates of the CCD (ROOT/calib/skypca), optional',
+    'community': 'Community Pipeline image, weight and mask (ooi, oow, ood), with INPUT=community',
     'refcat': 'shards of reference stars',
     'common': 'common astrometric solution of the exposure, for a CCD that its own stars do not solve; optional',
     'templates': 'immask, fullcat, psf and Merg_allZP files of the overlapping template CCDs',
@@ -65,13 +71,15 @@ EXTERNAL = {
 
 SE = (
     Step('SE01', 'crosstalk', 'single_epoch:crosstalk', ('raw', 'crosstalk'), ('xtalk',),
-         'overscan, trim, crosstalk of the other amplifiers', ('CROSSTALK',), ('isr', 'camera')),
-    Step('SE02', 'pixcorrect', 'single_epoch:pixcorrect', ('xtalk', 'bias', 'flat', 'bpm'), ('detrend',),
-         'bias, saturation, gain, flat, bad pixels, weight', ('EDGE_WIDTH', 'NEAREDGE_WIDTH'), ('isr', 'camera')),
+         'overscan, trim, crosstalk of the other amplifiers', ('CROSSTALK', 'OVERSCAN', 'SSXTALK_LEVEL'), ('isr', 'camera')),
+    Step('SE02', 'pixcorrect', 'single_epoch:pixcorrect', ('xtalk', 'bias', 'flat', 'bpm', 'linearity', 'bf', 'tapebumps'),
+         ('detrend',), 'bias, saturation, linearity, gain, brighter-fatter, flat, bad pixels and columns, weight',
+         ('EDGE_WIDTH', 'NEAREDGE_WIDTH', 'SATURATION_GROWTH', 'FIXCOLS'), ('isr', 'camera')),
     Step('SE03', 'bleedmask', 'single_epoch:bleedmask', ('detrend',), ('bleedmasked',),
-         'bleed trails', ('BLEED_MIN_LENGTH',), ('isr',)),
-    Step('SE04', 'skysub', 'single_epoch:skysub', ('bleedmasked',), ('skysub',),
-         'sky from a robust mesh, its noise into the weight', ('SKY_BLOCK',), ('isr',)),
+         'bleed trails, halos of bright stars', ('BLEED_MIN_LENGTH', 'HALO_LEVEL', 'INTERPOLATE_TRAILS'), ('isr',)),
+    Step('SE04', 'skysub', 'single_epoch:skysub', ('bleedmasked', 'skypca'), ('skysub',),
+         'sky of the focal plane by its components, or from a robust mesh; its noise into the weight',
+         ('SKY_MODEL', 'SKY_MAX_RMS', 'SKY_BLOCK'), ('isr', 'flow/sky')),
     Step('SE05', 'cosmicray', 'single_epoch:cosmicray', ('skysub',), ('crmasked',),
          'cosmic rays into the mask, weight zero where nothing is known', ('CR_THRESHOLD', 'STREAKS'), ('isr', 'catalog')),
     Step('SE06', 'sextractor', 'single_epoch:sextractor', ('crmasked',), ('sextractor',),
@@ -81,8 +89,8 @@ SE = (
          'world coordinates from reference stars',
          ('POSITION_MAXERR', 'ROTATION_MAXERR', 'ASTROM_MIN_STARS', 'ASTROM_MAX_RMS', 'ASTROM_MIN_CONTRAST', 'ASTROM_FLOOR',
           'ASTROM_MAX_ORDER', 'ASTROM_START', 'REFCAT_DIR'), ('astrometry', 'refcat', 'camera')),
-    Step('SE08', 'immask', 'single_epoch:immask', ('crmasked', 'sextractor', 'head', 'astrometry'), ('immask',),
-         'the science product: image, mask and weight with the solved header', (), ('io',)),
+    Step('SE08', 'immask', 'single_epoch:immask', ('crmasked', 'sextractor', 'head', 'astrometry', 'starflat'), ('immask',),
+         'the science product: star flat, image, mask and weight with the solved header', (), ('io', 'isr')),
     Step('SE09', 'psfex', 'single_epoch:psfex', ('immask', 'sextractor'), ('psf', 'psf_map'),
          'PSF model varying over the CCD, its quality and maps of FWHM and ellipticity',
          ('PSF_DEGREE', 'PSF_SIZE', 'PSF_BRIGHT_MARGIN'), ('psf',)),
@@ -90,6 +98,13 @@ SE = (
          'catalogue with PSF fluxes and SPREAD_MODEL', ('DETECT_THRESH', 'APERTURES'), ('catalog', 'psf')),
     Step('SE11', 'getcorners', 'single_epoch:getcorners', ('immask',), ('out',),
          'corners of the CCD on the sky', (), ('camera',)),
+)
+
+#: In place of SE01 to SE05 with INPUT=community.
+COMMUNITY = (
+    Step('SE05', 'community', 'community:ingest', ('community',), ('crmasked',),
+         'an image of the Community Pipeline with its mask and weight translated',
+         ('EDGE_WIDTH', 'NEAREDGE_WIDTH', 'SKY_BLOCK'), ('isr', 'camera')),
 )
 
 CALIBRATION = (

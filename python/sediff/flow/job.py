@@ -50,7 +50,7 @@ def run_job(job: Job, send: Callable[[tuple], None]) -> int:
     with lock(_lock_path(exposure), exposure.label()):
         chosen, external = _single_epoch(job) if job.phase == 'se' else _diffimg(job)
         context = Context(exposure, job.parameters, external)
-        context.pairs = external.pop('pairs', [])
+        context.pairs, context.reasons = external.pop('pairs', []), external.pop('reasons', [])
         for name in {name for step in chosen for name in step.makes}:
             remove_leftovers(context.path(name))
         return run_steps(chosen, context, job.overwrite, lambda *event: send(event))
@@ -65,7 +65,8 @@ def _single_epoch(job: Job) -> tuple[tuple, dict]:
     if job.calibrate_only or (not job.overwrite and archived(job.exposure)):
         external = reference_inputs(job.exposure.root, job.parameters) if calibration else {}
         return calibration, external
-    return (*steps.SE, *calibration), single_epoch_inputs(job.exposure, job.parameters, job.special_y4)
+    first = (*steps.COMMUNITY, *steps.SE[5:]) if job.parameters['INPUT'] == 'community' else steps.SE
+    return (*first, *calibration), single_epoch_inputs(job.exposure, job.parameters, job.special_y4)
 
 
 def _diffimg(job: Job) -> tuple[tuple, dict]:

@@ -19,15 +19,18 @@ from sediff.catalog.measure import measure, measure_bright
 from sediff.ccdimage import CcdImage
 from sediff.context import Context
 from sediff.errors import BadData, BadInput
+from sediff.flow import sky
 from sediff.flow.astrometry_exposure import read_common
 from sediff.flow.stars import psf_and_statistics
+from sediff.io.brighterfatter import read_border_shifts
+from sediff.io.calibration import file_checksum, read_calibration, read_tape_bumps
 from sediff.io.corners import out_line
 from sediff.io.crosstalk import read_crosstalk
-from sediff.io.fits import read_image
-from sediff.io.raw import read_raw_ccd
+from sediff.io.linearity import read_linearity
+from sediff.io.raw import read_raw_shared
 from sediff.io.refcat import reference_stars
 from sediff.isr import detrend
-from sediff.isr.crosstalk import needed_sources
+from sediff.isr.crosstalk import needed_later, needed_sources
 from sediff.psf.stars import select_stars
 from sediff.refcat.stars import empty_stars
 
@@ -35,36 +38,52 @@ from sediff.refcat.stars import empty_stars
 def crosstalk(context: Context) -> None:
     """Overscan, trim, crosstalk; sources that the raw file lacks are named in the header."""
     exposure, path = context.exposure, context.file('raw')
-    raw, header = read_raw_ccd(path, exposure.ccd)
+    raw, header = read_raw_shared(path, exposure.ccd)
     table = read_crosstalk(context.file('crosstalk')) if context.parameter('CROSSTALK') else {}
     sources = {}
     for ccd in needed_sources(exposure.ccd, table) - {exposure.ccd}:
         try:
-            sources[ccd] = read_raw_ccd(path, ccd)
+            sources[ccd] = read_raw_shared(path, ccd)
         except BadInput:
             context.log(f'crosstalk source CCD {ccd} is not in {path.name}')
+    read_raw_shared.keep_only(needed_later(exposure.ccd, table))
     dead = {ccd: dead_amplifiers(ccd, exposure.nite) for ccd in (exposure.ccd, *sources)}
-    context.save('xtalk', detrend.crosstalk_stage(raw, header, sources, table, context.file('crosstalk').name, dead))
+    context.save('xtalk', detrend.crosstalk_stage(raw, header, sources, table, context.file('crosstalk').name, dead,
+                                                  context.parameter('OVERSCAN'), context.parameter('SSXTALK_LEVEL'),
+                                                  file_checksum(context.file('crosstalk'))))
 
 
 def pixcorrect(context: Context) -> None:
-    """Bias, saturation, gain, flat, bad pixels, weight."""
-    files = {name: context.file(name) for name in ('bias', 'flat', 'bpm')}
-    bias, flat, bad = (read_image(path)[0] for path in files.values())
-    names = {name: path.name for name, path in files.items()}
-    context.log(', '.join(f'{name} {path}' for name, path in files.items()))
-    context.save('detrend', detrend.pixcorrect(context.load('xtalk'), bias, flat, bad, names,
-                                                    context.parameter('EDGE_WIDTH'), context.parameter('NEAREDGE_WIDTH')))
+    """Bias, saturation, linearity, gain, brighter-fatter, flat, bad pixels and columns, weight."""
+    exposure = context.exposure
+    for reason in context.reasons:
+        context.log(reason)
+    ccd = context.load('xtalk')
+    bias, flat, bad = (read_calibration(context.file(name), name, exposure.ccd, band, ccd.shape)
+                       for name, band in (('bias', None), ('flat', exposure.band), ('bpm', None)))
+    used = {name: path for name in ('bias', 'flat', 'bpm', 'linearity', 'bf', 'tapebumps') for path in context.files(name)}
+    more = detrend.Corrections(
+        read_linearity(used['linearity'], exposure.ccd) if 'linearity' in used else {},
+        read_border_shifts(used['bf']) if 'bf' in used else None,
+        read_tape_bumps(used['tapebumps'], exposure.ccd) if 'tapebumps' in used else (), context.parameter('FIXCOLS'),
+        {name: file_checksum(path) for name, path in used.items()})
+    names = {name: path.name for name, path in used.items()}
+    result = detrend.pixcorrect(ccd, bias, flat, bad, names, context.parameter('EDGE_WIDTH'),
+                                context.parameter('NEAREDGE_WIDTH'), context.parameter('SATURATION_GROWTH'), more)
+    figures = ('WGTSCLA', 'WGTSCLB', 'NFIXED')
+    context.log(', '.join(f'{card} {result.header[card]}' for card in figures if card in result.header))
+    context.save('detrend', result)
 
 
 def bleedmask(context: Context) -> None:
-    """Bleed trails."""
-    context.save('bleedmasked', detrend.mask_bleeds(context.load('detrend'), context.parameter('BLEED_MIN_LENGTH')))
+    """Bleed trails and halos."""
+    values = (context.parameter(name) for name in ('BLEED_MIN_LENGTH', 'HALO_LEVEL', 'INTERPOLATE_TRAILS'))
+    context.save('bleedmasked', detrend.mask_bleeds(context.load('detrend'), *values))
 
 
 def skysub(context: Context) -> None:
     """Sky."""
-    image = detrend.subtract_sky(context.load('bleedmasked'), context.parameter('SKY_BLOCK'))
+    image = sky.subtract(context, context.load('bleedmasked'))
     context.log(f'sky {image.header["SKYBRITE"]:.1f} e-, noise {image.header["SKYSIGMA"]:.2f} e-')
     context.save('skysub', image)
 
@@ -138,6 +157,9 @@ def _save_solution(context: Context, result: Solution) -> None:
 def immask(context: Context) -> None:
     """The science product with its solved header."""
     image, figures = context.load('crmasked'), context.load('astrometry')
+    for path in context.files('starflat'):
+        flat = read_calibration(path, 'star flat', context.exposure.ccd, context.exposure.band, image.shape)
+        image = detrend.apply_star_flat(image, flat, path.name, file_checksum(path))
     header = image.header.copy()
     copy_wcs(parse_head(context.load('head')), header)
     common = figures['kind'] == 'common'
