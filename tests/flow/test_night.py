@@ -2,9 +2,11 @@
 import json
 import sqlite3
 
+import fitsio
 import numpy as np
 import pandas as pd
 from astropy.io import fits
+from scipy.spatial import cKDTree
 
 from sediff import steps
 from sediff.camera.wcs import pixel_to_sky, read_wcs
@@ -72,7 +74,20 @@ def test_catalogue_is_ldac_with_objects_in_the_second_table(night):
     with fits.open(night.folder / f'{STEM}fullcat.fits') as hdus:
         assert [hdu.name for hdu in hdus] == ['PRIMARY', 'LDAC_IMHEAD', 'LDAC_OBJECTS']
         assert {'NUMBER', 'MAG_PSF', 'SPREAD_MODEL', 'IMAFLAGS_ISO', 'ALPHAWIN_J2000'} <= set(hdus[2].columns.names)
-    assert len(read_ldac(night.folder / f'{STEM}fullcat.fits')[0]) > 200
+
+
+def test_catalogue_has_the_stars_that_are_there(night):
+    """Isolated stars with S/N above 20 on usable pixels: at least 95 % of them, within a pixel."""
+    catalogue = read_ldac(night.folder / f'{STEM}fullcat.fits')[0]
+    stars = fitsio.read(str(night.root / 'truth' / 'star_epochs.fits'))
+    stars = stars[(stars['expnum'] == EXPNUM) & (stars['ccdnum'] == 33) & (stars['flux_e'] > 20000)]
+    weight = read_ccd(night.folder / f'{STEM}immask.fits.fz').weight
+    x, y = stars['x'], stars['y']
+    inside = (x > 30) & (x < 2017) & (y > 30) & (y < 4065)
+    clean = np.array([inside[k] and (weight[int(y[k]) - 4:int(y[k]) + 5, int(x[k]) - 4:int(x[k]) + 5] > 0).all()
+                      for k in range(len(stars))])
+    separation, _ = cKDTree(np.c_[catalogue['X_IMAGE'] - 1, catalogue['Y_IMAGE'] - 1]).query(np.c_[x, y][clean])
+    assert clean.sum() > 30 and np.mean(separation < 1.0) >= 0.95
 
 
 def test_every_step_left_a_log_and_a_stamp_with_time_and_memory(night):
