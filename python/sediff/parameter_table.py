@@ -91,7 +91,8 @@ SE = [
     P('EDGE_WIDTH', 15, 'px', 'outer rows and columns masked EDGE', 'se', 0, 500),
     P('NEAREDGE_WIDTH', 30, 'px', 'outer rows and columns marked NEAREDGE', 'se', 0, 500),
     P('BLEED_MIN_LENGTH', 20, 'px', 'shortest run of a column that counts as a bleed trail', 'se', 2, 4096),
-    P('SKY_MODEL', 'auto', '', 'pca: sky by components of the focal plane; local: by a mesh; auto: pca where ROOT/calib/skypca has '
+    P('SKY_MODEL', 'auto', '',
+      'pca: sky by components of the focal plane; local: by a mesh; auto: pca where ROOT/calib/skypca has '
       'some', 'se', choices=('auto', 'pca', 'local')),
     P('SKY_MAX_RMS', 0.02, '', 'residual of the components (over the sky) above which auto takes the mesh', 'se', 0, 1),
     P('SKY_BLOCK', 128, 'px', 'mesh size of the sky background', 'se', 16, 1024),

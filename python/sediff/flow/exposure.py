@@ -86,7 +86,8 @@ def solve_starved(exposure: Exposure, parameters: Parameters, options: Options, 
 def run_diffimg(exposure: Exposure, parameters: Parameters, options: Options, templates: list[Exposure]) -> list[Outcome]:
     """Difference imaging of every CCD of the list."""
     if not templates:
-        raise BadData(f'{exposure.expnum}: no template exposure is left; see WS_diff.list in {exposure.folder}')
+        raise BadData(f'{exposure.expnum}: no overlapping template is left of WS_diff.list in {exposure.folder}; '
+                      'the reasons are above; widen the choice in rc/dagmaker.rc and run DAGMaker.sh again')
     jobs = [Job(exposure.with_ccd(ccd), 'diffimg', parameters, overwrite=options.overwrite, templates=templates,
                 snstar=options.snstar, snveto=options.snveto) for ccd in options.ccds]
     return run_phase('diffimg', exposure, jobs, len(steps.DIFFIMG), options.workers)
