@@ -1,11 +1,13 @@
 """Runs the steps of one CCD: skips what is done, redoes what depends on a change, stamps and logs each step."""
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sediff import __version__
@@ -138,6 +140,9 @@ def _unexpected(step: Step, error: Exception) -> StepFailed:
 
 
 def _reset_peak() -> None:
+    """Give freed memory back to the system, and start the count of the peak anew."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
     try:
         with open('/proc/self/clear_refs', 'w', encoding='ascii') as handle:
             handle.write('5')

@@ -10,6 +10,7 @@ from sediff.context import Context
 from sediff.flow.inputs import diffimg_inputs, reference_inputs, single_epoch_inputs
 from sediff.io.atomic import remove_leftovers
 from sediff.io.locks import lock
+from sediff.io.raw import read_raw_shared
 from sediff.names import Exposure, product_path
 from sediff.parameters import Parameters
 from sediff.runner import run_steps
@@ -70,6 +71,7 @@ def _single_epoch(job: Job) -> tuple[tuple, dict]:
 
 
 def _diffimg(job: Job) -> tuple[tuple, dict]:
+    read_raw_shared.keep_only(())
     return steps.DIFFIMG, diffimg_inputs(job.exposure, job.parameters, job.templates, job.snstar, job.snveto)
 
 
