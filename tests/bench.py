@@ -4,7 +4,6 @@ Run by `make bench`. Results are kept as JSON in bench_results/ with machine and
 """
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import platform
@@ -46,7 +45,7 @@ def main() -> int:
     report(rows)
     for path in sorted((REPOSITORY / 'tests').glob('bench_*.py')):
         print(f'\n== {path.stem}')
-        importlib.import_module(f'tests.{path.stem}').main()
+        subprocess.run([sys.executable, str(path)], cwd=REPOSITORY, env=environment(Path.cwd()), check=False)
     return 0
 
 
