@@ -26,7 +26,7 @@ def test_make_demo_finds_what_was_injected(tmp_path):
                                                         if not key.startswith('SEDIFF_')})
     assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-3000:]
     assert 'kilonova' in run.stdout and 'injected / found' in run.stdout and 'MISSING' not in run.stdout
-    page = Path(run.stdout.strip().splitlines()[-1].removeprefix('page: '))
+    page = Path(re.search(r'^page: (.*)$', run.stdout, re.MULTILINE)[1])
     assert page.suffix == '.html' and 'data:image/png' in page.read_text()
 
 

@@ -108,6 +108,7 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     """
     _check_options(order, half_width)
     planes = Planes.prepare(science, template, science_variance, template_variance, science_bad, template_bad)
+    del science_variance, template_variance, science_bad, template_bad   # the planes are copies; peak memory
     stars = find_stars(*planes.arrays(), stamps)
     widths = tuple(given or found for given, found in zip((fwhm_science, fwhm_template), typical_fwhm(stars)))
     direction = _direction(convolve, *widths)
