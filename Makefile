@@ -40,7 +40,7 @@ tools: setup
 	tests/tools.sh
 
 test: lint tools
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadfile
 	bats tests/scripts
 
 bench: setup

@@ -21,6 +21,7 @@ STAGES = {
     'diffimg': ('sediff.flow.drivers', 'difference imaging only (RUN_DIFFIMG_PIPELINE.sh)'),
     'calibrate': ('sediff.flow.calibrate', 'zero points from reference stars (BLISS-expCalib_Y3apass.py)'),
     'starcat': ('sediff.flow.starcat', 'SNSTAR and SNVETO lists (makestarcat.py)'),
+    'refcat': ('sediff.refcat.command', 'shards of reference stars: build them from files or over the net; info'),
     'corners': ('sediff.workflow.corners_command', 'corner files of images (getcorners.sh)'),
     'subtract': ('sediff.subtract.command', 'PSF-matched difference of two aligned images; knows HOTPANTS flags'),
     'warp': ('sediff.warp.command', 'resample an image onto the pixels of another'),

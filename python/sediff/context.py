@@ -28,6 +28,7 @@ class Context:
         self.exposure = exposure
         self.parameters = parameters
         self.external = external or {}
+        self.reasons: list[str] = []
         self._memory: dict[str, object] = {}
         self._step: Step | None = None
         self._lines: list[str] = []

@@ -106,6 +106,7 @@ _TABLE = (
     Product('astrometry', CCD + 'astrometry.json', 'exp', 'json'),
     Product('immask', CCD + 'immask.fits.fz', 'exp', 'ccd'),
     Product('psf', CCD + 'sextractorPSFEX.psf', 'exp', 'psf'),
+    Product('psf_map', CCD + 'psfmap.json', 'exp', 'json'),
     Product('fullcat', CCD + 'fullcat.fits', 'exp', 'ldac'),
     Product('out', '{expnum}_{ccd}.out', 'exp', 'text'),
     Product('std', CCD + 'fullcat_std.csv', 'exp', 'csv'),
@@ -114,6 +115,7 @@ _TABLE = (
     Product('zero', 'Zero_D{expnum:08d}_{ccd:02d}_{rpnum}.csv', 'exp', 'csv'),
     Product('zp', CAL + 'ZP.csv', 'exp', 'csv'),
     Product('zp_fits', CAL + 'ZP.fits', 'exp', 'table'),
+    Product('zero_point', 'Merg_allZP_' + CAL.removesuffix('_') + '.csv', 'exp', 'csv'),
     Product('quality', CCD + 'quality.json', 'exp', 'json'),
     # difference imaging
     Product('search', WS + '.fits', 'diffimg', 'ccd', keep=False),
@@ -184,13 +186,25 @@ def database_path(exposure: Exposure) -> Path:
     return exposure.root / exposure.cache / exposure.schema / 'db' / f'{exposure.season}.sqlite'
 
 
-CALIB_FOLDERS = {'biascor': 'biascor', 'norm-dflatcor': 'norm_dflatcor', 'bpm': 'bpm'}
+CALIB_FOLDERS = {'biascor': 'biascor', 'norm-dflatcor': 'norm_dflatcor', 'bpm': 'bpm', 'starflat': 'starflat'}
+#: Kinds of calibration images that belong to a band.
+BANDED_CALIBRATIONS = ('norm-dflatcor', 'starflat', 'skypca-tmpl')
 
 
 def calib_path(root: Path, kind: str, nite: str, ccd: int, band: str | None = None) -> Path:
-    """A calibration image: kind is 'biascor', 'norm-dflatcor' (needs the band) or 'bpm'."""
+    """A calibration image: kind is 'biascor' or 'bpm', or 'norm-dflatcor' or 'starflat' (which need the band)."""
     middle = f'{band}_c{ccd:02d}' if band else f'c{ccd:02d}'
     return root / 'calib' / CALIB_FOLDERS[kind] / f'D_n{nite}_{middle}_{kind}.fits'
+
+
+def sky_components_path(root: Path, nite: str, band: str) -> Path:
+    """Sky components of a band, binned over the focal plane."""
+    return root / 'calib' / 'skypca' / f'D_n{nite}_{band}_skypca-binned-fp.fits'
+
+
+def sky_template_path(root: Path, nite: str, band: str, ccd: int) -> Path:
+    """Full-resolution sky templates of a CCD, made with the components of the same night."""
+    return root / 'calib' / 'skypca' / f'D_n{nite}_{band}_c{ccd:02d}_skypca-tmpl.fits'
 
 
 def exposure_table(exposure: Exposure, name: str) -> Path:
@@ -204,7 +218,10 @@ def exposure_table(exposure: Exposure, name: str) -> Path:
              'OUT': f'OUT{stem}_{exposure.rpnum}_red_catlist.csv',
              'Merged': f'Merged_{stem}_{exposure.ccd:02d}_{exposure.rpnum}.csv',
              'Merg_allZP': f'Merg_allZP_{stem}_{exposure.ccd:02d}_{exposure.rpnum}.csv',
+             'astrometry': f'{stem}_{exposure.rpnum}_astrometry.json',
              'qc': f'qc_{stem}_{exposure.rpnum}.json',
+             'qc_png': f'qc_{stem}_{exposure.rpnum}.png',
+             'sky': f'{stem}_{exposure.rpnum}_sky.fits',
              'page': f'candidates_{exposure.expnum}_{exposure.season}.html'}
     return exposure.folder / names[name]
 

@@ -1,11 +1,13 @@
 """Runs the steps of one CCD: skips what is done, redoes what depends on a change, stamps and logs each step."""
 from __future__ import annotations
 
+import ctypes
 import os
 import resource
 import time
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from sediff import __version__
@@ -106,9 +108,9 @@ def run_steps(steps: Sequence[Step], context: Context, overwrite: bool = False, 
 def _run_one(step: Step, context: Context, identity: dict) -> dict:
     done, fail = context.stamp_path(step, 'DONE'), context.stamp_path(step, 'FAIL')
     context.begin(step)
-    for stamp in (done, fail):
-        stamp.unlink(missing_ok=True)
-    started = time.time()
+    for stale in (done, fail, context.stamp_path(step, 'LOG')):
+        stale.unlink(missing_ok=True)
+    started, cpu_started = time.time(), time.process_time()
     _reset_peak()
     try:
         step.load()(context)
@@ -122,7 +124,8 @@ def _run_one(step: Step, context: Context, identity: dict) -> dict:
         write_stamp(fail, {'step': step.label, 'reason': str(failure), 'exit_code': failure.exit_code,
                            'log': str(context.stamp_path(step, 'LOG')), **identity})
         raise failure from error
-    facts = {'seconds': round(time.time() - started, 3), 'peak_mb': round(_peak_mb(), 1)}
+    facts = {'seconds': round(time.time() - started, 3), 'cpu_seconds': round(time.process_time() - cpu_started, 3),
+             'peak_mb': round(_peak_mb(), 1)}
     context.log(f'{facts["seconds"]} s, peak {facts["peak_mb"]} MB')
     context.end(step, 0)
     sizes = {name: context.path(name).stat().st_size for name in step.makes if context.path(name).is_file()}
@@ -137,6 +140,9 @@ def _unexpected(step: Step, error: Exception) -> StepFailed:
 
 
 def _reset_peak() -> None:
+    """Give freed memory back to the system, and start the count of the peak anew."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)
     try:
         with open('/proc/self/clear_refs', 'w', encoding='ascii') as handle:
             handle.write('5')

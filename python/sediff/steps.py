@@ -55,8 +55,15 @@ EXTERNAL = {
     'bias': 'bias image of the CCD',
     'flat': 'normalised dome flat of the CCD and band',
     'bpm': 'bad-pixel mask of the CCD',
+    'linearity': 'linearity table (LINEARITY_FILE or ROOT/calib/linearity), optional',
+    'bf': 'brighter-fatter table (BF_FILE), optional',
+    'tapebumps': 'boxes of tape bumps (TAPEBUMP_FILE), optional',
+    'starflat': 'star flat of the CCD and band, optional',
+    'skypca': 'sky components of the band and templates of the CCD (ROOT/calib/skypca), optional',
+    'community': 'Community Pipeline image, weight and mask (ooi, oow, ood), with INPUT=community',
     'refcat': 'shards of reference stars',
-    'templates': 'immask, fullcat, psf and Zero files of the overlapping template CCDs',
+    'common': 'common astrometric solution of the exposure, for a CCD that its own stars do not solve; optional',
+    'templates': 'immask, fullcat, psf and Merg_allZP files of the overlapping template CCDs',
     'snstar': 'SNSTAR list (-T), optional',
     'snveto': 'SNVETO list (-V), optional',
     'fakes': 'list of known injected sources (FAKE_LIST), optional',
@@ -64,45 +71,65 @@ EXTERNAL = {
 
 SE = (
     Step('SE01', 'crosstalk', 'single_epoch:crosstalk', ('raw', 'crosstalk'), ('xtalk',),
-         'overscan, trim, crosstalk of the other amplifiers', ('CROSSTALK',), ('isr', 'camera')),
-    Step('SE02', 'pixcorrect', 'single_epoch:pixcorrect', ('xtalk', 'bias', 'flat', 'bpm'), ('detrend',),
-         'bias, saturation, gain, flat, bad pixels, weight', ('EDGE_WIDTH', 'NEAREDGE_WIDTH'), ('isr', 'camera')),
+         'overscan, trim, crosstalk of the other amplifiers', ('CROSSTALK', 'OVERSCAN', 'SSXTALK_LEVEL'), ('isr', 'camera')),
+    Step('SE02', 'pixcorrect', 'single_epoch:pixcorrect', ('xtalk', 'bias', 'flat', 'bpm', 'linearity', 'bf', 'tapebumps'),
+         ('detrend',), 'bias, saturation, linearity, gain, brighter-fatter, flat, bad pixels and columns, weight',
+         ('EDGE_WIDTH', 'NEAREDGE_WIDTH', 'SATURATION_GROWTH', 'FIXCOLS'), ('isr', 'camera')),
     Step('SE03', 'bleedmask', 'single_epoch:bleedmask', ('detrend',), ('bleedmasked',),
-         'bleed trails', ('BLEED_MIN_LENGTH',), ('isr',)),
-    Step('SE04', 'skysub', 'single_epoch:skysub', ('bleedmasked',), ('skysub',),
-         'sky from a robust mesh, its noise into the weight', ('SKY_BLOCK',), ('isr',)),
+         'bleed trails, halos of bright stars', ('BLEED_MIN_LENGTH', 'HALO_LEVEL', 'INTERPOLATE_TRAILS'), ('isr',)),
+    Step('SE04', 'skysub', 'single_epoch:skysub', ('bleedmasked', 'skypca'), ('skysub',),
+         'sky of the focal plane by its components, or from a robust mesh; its noise into the weight',
+         ('SKY_MODEL', 'SKY_MAX_RMS', 'SKY_BLOCK'), ('isr', 'flow/sky')),
     Step('SE05', 'cosmicray', 'single_epoch:cosmicray', ('skysub',), ('crmasked',),
          'cosmic rays into the mask, weight zero where nothing is known', ('CR_THRESHOLD', 'STREAKS'), ('isr', 'catalog')),
     Step('SE06', 'sextractor', 'single_epoch:sextractor', ('crmasked',), ('sextractor',),
          'bright detections for astrometry and PSF', ('BRIGHT_THRESHOLD',), ('catalog',)),
-    Step('SE07', 'scamp', 'single_epoch:scamp', ('crmasked', 'sextractor', 'refcat'), ('head', 'astrometry'),
+    Step('SE07', 'scamp', 'single_epoch:scamp', ('crmasked', 'sextractor', 'refcat', 'common'),
+         ('head', 'astrometry'),
          'world coordinates from reference stars',
-         ('POSITION_MAXERR', 'ROTATION_MAXERR', 'ASTROM_MIN_STARS', 'ASTROM_MAX_RMS', 'REFCAT_DIR'),
-         ('astrometry', 'refcat')),
-    Step('SE08', 'immask', 'single_epoch:immask', ('crmasked', 'sextractor', 'head', 'astrometry'), ('immask',),
-         'the science product: image, mask and weight with the solved header', (), ('io',)),
-    Step('SE09', 'psfex', 'single_epoch:psfex', ('immask', 'sextractor'), ('psf',),
-         'PSF model varying over the CCD', ('PSF_DEGREE', 'PSF_SIZE'), ('psf',)),
+         ('POSITION_MAXERR', 'ROTATION_MAXERR', 'ASTROM_MIN_STARS', 'ASTROM_MAX_RMS', 'ASTROM_MIN_CONTRAST', 'ASTROM_FLOOR',
+          'ASTROM_MAX_ORDER', 'ASTROM_START', 'REFCAT_DIR'), ('astrometry', 'refcat', 'camera')),
+    Step('SE08', 'immask', 'single_epoch:immask', ('crmasked', 'sextractor', 'head', 'astrometry', 'starflat'), ('immask',),
+         'the science product: star flat, image, mask and weight with the solved header', (), ('io', 'isr')),
+    Step('SE09', 'psfex', 'single_epoch:psfex', ('immask', 'sextractor'), ('psf', 'psf_map'),
+         'PSF model varying over the CCD, its quality and maps of FWHM and ellipticity',
+         ('PSF_DEGREE', 'PSF_SIZE', 'PSF_BRIGHT_MARGIN'), ('psf',)),
     Step('SE10', 'fullcat', 'single_epoch:fullcat', ('immask', 'psf'), ('fullcat',),
-         'catalogue with PSF fluxes and SPREAD_MODEL', ('DETECT_THRESH',), ('catalog', 'psf')),
+         'catalogue with PSF fluxes and SPREAD_MODEL', ('DETECT_THRESH', 'APERTURES'), ('catalog', 'psf')),
     Step('SE11', 'getcorners', 'single_epoch:getcorners', ('immask',), ('out',),
          'corners of the CCD on the sky', (), ('camera',)),
 )
 
+#: In place of SE01 to SE05 with INPUT=community.
+COMMUNITY = (
+    Step('SE05', 'community', 'community:ingest', ('community',), ('crmasked',),
+         'an image of the Community Pipeline with its mask and weight translated',
+         ('EDGE_WIDTH', 'NEAREDGE_WIDTH', 'SKY_BLOCK'), ('isr', 'camera')),
+)
+
 CALIBRATION = (
     Step('SE12', 'expCalib', 'calibrate:calibrate', ('fullcat', 'immask', 'psf', 'refcat'),
-         ('std', 'obj', 'match', 'zero', 'zp', 'zp_fits', 'quality'),
-         'zero point from reference stars, calibrated catalogue, t_eff and depth',
-         ('ZP_MAG_MIN', 'ZP_MAG_MAX', 'ZP_MIN_STARS', 'REFCAT_DIR'), ('photometry', 'refcat')),
+         ('std', 'obj', 'match', 'zero', 'quality'), 'zero point from reference stars, t_eff and depth',
+         ('ZP_MAG_MIN', 'ZP_MAG_MAX', 'ZP_MIN_STARS', 'ZP_COLOUR_MIN', 'ZP_COLOUR_MAX', 'ZP_MATCH_RADIUS', 'ZP_BLEND_RADIUS',
+          'ZP_MAX_PEAK', 'ZP_SPATIAL_DEGREE', 'ZP_MAG_TYPE', 'REFCAT_DIR', 'REFCAT_CASCADE'),
+         ('photometry', 'refcat')),
+)
+
+#: Runs for the whole exposure after its CCDs, under one lock; brings up to date what it makes for each CCD.
+EXPOSURE = (
+    Step('SE13', 'exposureTables', 'tables:write_exposure_tables', ('fullcat', 'zero', 'quality'),
+         ('zp', 'zp_fits', 'zero_point'),
+         'zero point of the exposure for CCDs without their own, outliers over the CCDs, calibrated catalogues, qc',
+         ('ZP_MIN_STARS', 'ZP_OUTLIER', 'ZP_MAX_RMS'), ('photometry', 'report')),
 )
 
 DIFFIMG = (
     Step('RUN01', 'expose_prepData', 'diffimg_prepare:prep_data', ('immask', 'templates'), ('search', 'pairs'),
          'fetch the search image, list the template CCDs that overlap it', (), ('template',)),
-    Step('RUN02', 'expose_makeStarCat', 'diffimg_prepare:make_star_cat', ('search', 'fullcat', 'zero', 'snstar'),
+    Step('RUN02', 'expose_makeStarCat', 'diffimg_prepare:make_star_cat', ('search', 'fullcat', 'zero_point', 'snstar'),
          ('starcat',), 'calibration stars of this CCD, from SNSTAR or the catalogue itself', ('STAR_MAX_MAGERR',),
          ('photometry',)),
-    Step('RUN03', 'expose_mkWStemplate', 'diffimg_prepare:make_ws_template', ('fullcat', 'zero', 'templates'),
+    Step('RUN03', 'expose_mkWStemplate', 'diffimg_prepare:make_ws_template', ('fullcat', 'zero_point', 'templates'),
          ('wstemplate',), 'relative zero point of each template CCD, rejects those with too few stars',
          ('WSTEMPLATE_NSTARMIN',), ('photometry',)),
     Step('RUN04', 'expose_stripPV', 'diffimg_prepare:strip_pv', ('search', 'templates'), ('wcscheck',),
@@ -115,7 +142,8 @@ DIFFIMG = (
          ('astrom',), 'offset of each template CCD from the search image', (), ('astrometry',)),
     Step('RUN08', 'combined_astromHeaders', 'diffimg_prepare:astrom_headers', ('astrom', 'templates'),
          ('template_heads',), 'template headers with that offset', (), ('astrometry',)),
-    Step('RUN09', 'expose_sex2', 'diffimg_prepare:sex2', ('weighted', 'sex1', 'starcat', 'zero'), ('sex2', 'search_zp'),
+    Step('RUN09', 'expose_sex2', 'diffimg_prepare:sex2', ('weighted', 'sex1', 'starcat', 'zero_point'),
+         ('sex2', 'search_zp'),
          'detections matched to the calibration stars, zero point checked', (), ('photometry',)),
     Step('RUN10', 'expose_psfex1', 'diffimg_prepare:psfex1', ('psf', 'weighted', 'sex2'), ('search_psf',),
          'PSF model of the search exposure', (), ('psf',)),
@@ -166,7 +194,7 @@ DIFFIMG = (
          ('force_image', 'force_psf'), 'difference and PSF staged for later forced photometry', (), ()),
 )
 
-ALL = SE + CALIBRATION + DIFFIMG
+ALL = SE + CALIBRATION + EXPOSURE + DIFFIMG
 
 
 def maker_of(product: str) -> Step | None:

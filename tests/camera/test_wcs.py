@@ -7,6 +7,8 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.io.fits import Header
 
+from sediff.camera.focalplane import camera_model
+from sediff.camera.tpv import substitute, tpv_cards
 from sediff.camera.wcs import OUT_CORNERS, copy_wcs, out_corners, pixel_scale, pixel_to_sky, read_wcs, sky_to_pixel
 from sediff.errors import BadData
 
@@ -85,3 +87,108 @@ def test_copy_replaces_all_terms(tpv_headers):
 def test_no_wcs(header):
     with pytest.raises(BadData, match='WCS'):
         read_wcs(header)
+
+
+def linear(matrix, **cards):
+    header = Header({'CTYPE1': 'RA---TAN', 'CTYPE2': 'DEC--TAN', 'CRVAL1': 10.0, 'CRVAL2': -30.0, 'CRPIX1': 900.0,
+                     'CRPIX2': 2100.0, **cards})
+    for name, value in zip(('1_1', '1_2', '2_1', '2_2'), np.ravel(matrix)):
+        header[f'CD{name}'] = float(value)
+    return header
+
+
+def distance(one, two):
+    """Largest distance (arcsec) between two headers over a CCD."""
+    x, y = grid()
+    first, second = (SkyCoord(*pixel_to_sky(read_wcs(header), x, y), unit='deg') for header in (one, two))
+    return first.separation(second).arcsec.max()
+
+
+TURN = np.array([[-0.02, 1.0], [-1.0, -0.02]]) * 7.3e-5
+
+
+def with_sip(order, size=3.0, seed=0):
+    """A SIP header of a polynomial that moves the corners by some pixels."""
+    rng, header = np.random.default_rng(seed), linear(TURN, CTYPE1='RA---TAN-SIP', CTYPE2='DEC--TAN-SIP')
+    header['A_ORDER'] = header['B_ORDER'] = order
+    for p in range(order + 1):
+        for q in range(order + 1 - p):
+            if p + q >= 2:
+                header[f'A_{p}_{q}'], header[f'B_{p}_{q}'] = (size * rng.normal(size=2) / 1200.0 ** p / 2000.0 ** q).tolist()
+    return header
+
+
+def test_pc_and_cdelt_and_crota_are_read_like_cd():
+    cd = linear(TURN)
+    for name in ('CDELT', 'PC'):
+        other = Header([card for card in cd.cards if not card.keyword.startswith('CD')])
+        other['CDELT1'], other['CDELT2'] = (-7.3e-5, 7.3e-5)
+        if name == 'PC':
+            for axis, sign in ((1, -1.0), (2, 1.0)):
+                for k in (1, 2):
+                    other[f'PC{axis}_{k}'] = sign * TURN[axis - 1, k - 1] / 7.3e-5
+            assert distance(other, cd) < 1e-6
+        else:
+            other['CROTA2'] = 33.0
+            sine, cosine = np.sin(np.radians(33.0)), np.cos(np.radians(33.0))
+            turned = linear(7.3e-5 * np.array([[-cosine, -sine], [-sine, cosine]]))
+            assert distance(other, turned) < 1e-6
+
+
+def test_cd_counts_where_a_header_has_both():
+    cd = linear(TURN)
+    both = cd.copy()
+    both['CDELT1'], both['CDELT2'], both['CROTA2'], both['PC1_1'], both['PC2_2'] = 1.0, 1.0, 12.0, 1.0, 1.0
+    assert distance(both, cd) < 1e-9
+    copy_wcs(cd, both)
+    assert not {'CDELT1', 'CROTA2', 'PC1_1'} & set(both)
+
+
+@pytest.mark.parametrize('order', [2, 3, 4, 7])
+def test_sip_becomes_tpv(order):
+    header = with_sip(order)
+    assert distance(header, linear(TURN)) > 0.5
+    cards = tpv_cards(header)
+    assert cards['CTYPE1'] == 'RA---TPV' and not any(name.startswith(('A_', 'B_')) for name in cards)
+    assert distance(cards, header) < 1e-5
+    target = header.copy()
+    copy_wcs(cards, target)
+    assert 'A_ORDER' not in target and distance(target, header) < 1e-5
+
+
+def test_sip_beyond_tpv_and_other_projections_are_refused():
+    with pytest.raises(BadData, match='degree 8'):
+        tpv_cards(with_sip(8))
+    with pytest.raises(BadData, match='CTYPE'):
+        tpv_cards(linear(TURN, CTYPE1='RA---ZEA', CTYPE2='DEC--ZEA'))
+    with pytest.raises(BadData, match='LONPOLE'):
+        tpv_cards(linear(TURN, LONPOLE=90.0))
+
+
+def test_tan_with_pv_of_old_scamp_is_tpv(tpv_headers):
+    header = tpv_headers[7].copy()
+    cards = tpv_cards(header)
+    kept = [name for name in cards if name.startswith(('PV', 'CD', 'CRVAL', 'CRPIX'))]
+    assert len(kept) > 20 and all(cards[name] == header[name] for name in kept)
+    header['CTYPE1'], header['CTYPE2'] = 'RA---TAN', 'DEC--TAN'
+    assert distance(tpv_cards(header), tpv_headers[7]) < 1e-6
+    assert distance(header, tpv_headers[7]) < 1e-6
+
+
+def test_substitution_of_a_polynomial():
+    rng = np.random.default_rng(3)
+    table = np.triu(rng.normal(size=(5, 5))[:, ::-1])[:, ::-1]
+    matrix, offset, (x, y) = rng.normal(size=(2, 2)), rng.normal(size=2), rng.normal(size=(2, 40))
+    s, t = matrix @ np.stack([x, y]) + offset[:, None]
+    np.testing.assert_allclose(np.polynomial.polynomial.polyval2d(x, y, substitute(table, matrix, offset)),
+                               np.polynomial.polynomial.polyval2d(s, t, table), rtol=1e-10)
+
+
+def test_the_camera_model_is_the_published_header(tpv_headers):
+    """catalogs/tpv.csv counts pixels of the whole CCD, the published headers those of one trimmed by a pixel."""
+    for ccd in (1, 31, 62):
+        x, y = grid()
+        header = tpv_headers[ccd]
+        model = camera_model(ccd, header['CRVAL1'], header['CRVAL2'])
+        ours = SkyCoord(*pixel_to_sky(read_wcs(model), x + 1.0, y + 1.0), unit='deg')
+        assert ours.separation(SkyCoord(*pixel_to_sky(read_wcs(header), x, y), unit='deg')).arcsec.max() < 1e-3

@@ -83,8 +83,7 @@ def test_nothing_to_find():
 
 def test_seeing(star_scene):
     ccd = star_scene[0]
-    # the Gaussian that fits a Moffat's core is a few per cent wider than its half maximum
-    assert estimate_fwhm(ccd.image, ccd.weight, ccd.mask) == pytest.approx(4.0, rel=0.05)
+    assert estimate_fwhm(ccd.image, ccd.weight, ccd.mask) == pytest.approx(4.0, rel=0.02)
     with pytest.raises(BadData, match='too few'):
         estimate_fwhm(ccd.image[:20, :20], ccd.weight[:20, :20], ccd.mask[:20, :20])
 

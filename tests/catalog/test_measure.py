@@ -37,7 +37,7 @@ def test_isolated_stars(star_scene, psf, enclosed):
     assert 0.93 < np.median(kron) < 1.0
     assert (rows['FLAGS'] == 0).mean() > 0.97
     assert (rows['IMAFLAGS_ISO'] == 0).all()
-    assert np.median(rows['FWHM_IMAGE'][bright]) == pytest.approx(4.0, rel=0.05)
+    assert np.median(rows['FWHM_IMAGE'][bright]) == pytest.approx(4.0, rel=0.015)
     assert np.allclose(rows['FWHMPSF_IMAGE'], 4.0, rtol=0.01)
     assert np.allclose(rows['FWHMPSF_WORLD'] / rows['FWHMPSF_IMAGE'], 7.3e-5, rtol=1e-3)
     np.testing.assert_allclose(rows['MAG_PSF'], 25 - 2.5 * np.log10(rows['FLUX_PSF']), rtol=1e-5)

@@ -25,7 +25,7 @@ def test_close_pairs(scene, psf, enclosed, grid, distance):
     angle = np.random.default_rng(6).uniform(0, 2 * np.pi, x.size)
     x2, y2 = x + distance * np.cos(angle), y + distance * np.sin(angle)
     ccd = scene((1000, 1000)).stars(x, y, 4e4).stars(x2, y2, 1e4).ccd(7)
-    result = psf_photometry(ccd.image, ccd.weight, psf, np.r_[x, x2], np.r_[y, y2], fit_blends=False)
+    result = psf_photometry(ccd.image, ccd.weight, psf, np.r_[x, x2], np.r_[y, y2], fit_positions=False)
     pull = (result.flux - np.r_[0 * x + 4e4, 0 * x + 1e4] * enclosed) / result.flux_error
     assert abs(pull.mean()) < 4.0 / np.sqrt(pull.size)
     assert 0.85 < pull.std() < 1.2

@@ -39,4 +39,4 @@ def test_every_step_can_be_loaded_and_reads_declared_parameters():
 def test_every_step_is_in_the_documentation(repository):
     text = (repository / 'scripts' / 'README.md').read_text()
     for step in steps.ALL:
-        assert step.label in text, f'{step.label} is missing: make docs'
+        assert f'{step.id} {step.name}' in text, f'{step.label} is missing: make docs'

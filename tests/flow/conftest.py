@@ -31,9 +31,9 @@ class Night:
                               capture_output=True, timeout=600, check=False)
 
     def sediff(self, *words, **values) -> subprocess.CompletedProcess:
-        """SEdiff.sh on the search exposure, CCD 33, in one process."""
-        return self.run('SEdiff.sh', '-E', EXPNUM, '-n', NITE, '-b', BAND, '-r', 4, '-p', 7, '-S', 'dp33', '-c', 33, '-C', '-s',
-                        *words, **values)
+        """SEdiff.sh on the search exposure, CCD 33, in one process, with the flags of the plan."""
+        return self.run('SEdiff.sh', '-E', EXPNUM, '-n', NITE, '-b', BAND, '-r', 4, '-p', 7, '-S', 'dp33', '-c', 33,
+                        '-C', '-s', '-T', f'SNSTAR_{EXPNUM}_r4p7.LIST', '-V', f'SNVETO_{EXPNUM}_r4p7.LIST', *words, **values)
 
     @property
     def folder(self) -> Path:

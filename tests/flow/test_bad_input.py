@@ -51,7 +51,8 @@ def test_raw_without_the_ccd(tree):
     for kind in ('biascor', 'bpm', 'norm_dflatcor'):
         for path in (tree.root / 'calib' / kind).iterdir():
             shutil.copy(path, path.with_name(path.name.replace('c33', 'c40')))
-    result = tree.run('SEdiff.sh', '-E', EXPNUM, '-n', NITE, '-b', BAND, '-r', 4, '-p', 7, '-S', 'dp33', '-c', 40, '-t', '-s')
+    words = ['-E', EXPNUM, '-n', NITE, '-b', BAND, '-r', 4, '-p', 7, '-S', 'dp33', '-c', 40, '-t', '-s']
+    result = tree.run('SEdiff.sh', *words)
     refused(result, 3, 'c40', '40', raw(tree).name)
     nothing_half_written(tree)
 

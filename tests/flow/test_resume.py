@@ -33,7 +33,8 @@ def test_a_changed_cut_redoes_the_steps_below_it_and_remakes_what_they_need(copy
 
 def test_with_intermediates_kept_exactly_the_steps_below_run(copy):
     done(copy.sediff('-F', '-O'))
-    assert set(steps_run(done(copy.sediff('-F', '-P', 'MAXA=1.4')))) == {'RUN22', 'RUN23', 'RUN24', 'RUN25', 'RUN26', 'RUN27'}
+    ran = set(steps_run(done(copy.sediff('-F', '-P', 'MAXA=1.4'))))
+    assert ran == {'RUN22', 'RUN23', 'RUN24', 'RUN25', 'RUN26', 'RUN27'}
 
 
 def test_a_lost_product_is_made_again_the_same(copy):
@@ -58,6 +59,13 @@ def test_a_stop_in_the_middle_leaves_nothing_half_written_and_goes_on(copy):
     assert not list(copy.root.rglob('.tmp*'))
     assert (copy.folder / 'se_33' / 'SE06_sextractor.DONE').exists() is False
     assert 'SE10' in steps_run(done(copy.sediff('-t')))
+
+
+def test_what_a_killed_worker_left_is_cleared_away(copy):
+    leftover = copy.folder / f'.tmp99_D{EXPNUM:08d}_r_33_r4p7_immask.fits.fz'
+    leftover.write_text('half')
+    done(copy.sediff('-t'))
+    assert not leftover.exists()
 
 
 def test_a_second_process_on_the_same_ccd_is_told_to_try_again(copy):

@@ -9,7 +9,15 @@ from sediff.camera.amplifiers import read_amplifiers
 from sediff.camera.catalogs import catalog_path
 from sediff.errors import BadInput
 from sediff.io.crosstalk import read_crosstalk
-from sediff.isr.crosstalk import CrosstalkTerm, correct_crosstalk, crosstalk_signal, needed_sources, readout_arrays
+from sediff.io.raw import SharedReader
+from sediff.isr.crosstalk import (
+    CrosstalkTerm,
+    correct_crosstalk,
+    crosstalk_signal,
+    needed_later,
+    needed_sources,
+    readout_arrays,
+)
 
 LINEAR = CrosstalkTerm('ccd25A', 1e-3, 1e10, (0.0, 0.0, 0.0))
 BENT = CrosstalkTerm('ccd25A', 1e-3, 40000.0, (2e-3, -1e-7, 1e-12))
@@ -94,3 +102,19 @@ def test_bad_tables(tmp_path, text):
 def test_no_table(tmp_path):
     with pytest.raises(BadInput, match='no crosstalk table'):
         read_crosstalk(tmp_path / 'none.csv')
+
+
+def test_a_whole_exposure_reads_no_ccd_twice(tmp_path):
+    """In ascending order in one process, with the table of 2013; sources outside the list are read too."""
+    table, read, most = read_crosstalk(catalog_path('crosstalk.csv')), [], 0
+    shared = SharedReader(lambda path, ccd: read.append(ccd) or (ccd, path))
+    for ccd in (number for number in range(1, 63) if number not in (2, 61)):
+        for needed in {ccd} | needed_sources(ccd, table):
+            assert shared(tmp_path / 'raw.fits.fz', needed)[0] == needed
+        most = max(most, len(shared))
+        shared.keep_only(needed_later(ccd, table))
+    assert sorted(read) == sorted(set(read)) and set(range(1, 63)) - {2} <= set(read)
+    assert most <= 8
+    one = len(read)
+    shared(tmp_path / 'other.fits.fz', 62)
+    assert len(read) == one + 1 and len(shared) == 1

@@ -19,7 +19,7 @@ def test_response_is_taken_out():
 
 def test_pixels_without_response_are_bad():
     flat = np.ones((8, 8), np.float32)
-    flat[0, :4] = (0.0, 0.1, np.nan, -1.0)
+    flat[0, :4] = (0.0, 0.1, 0.05, -1.0)
     flat[1, 0] = 0.11
     image, mask = divide_flat(np.full((8, 8), 100, np.float32), np.full((8, 8), int(Bit.EDGE), np.uint16), flat)
     assert (mask[0, :4] == Bit.BPM | Bit.EDGE).all() and np.count_nonzero(mask & np.uint16(Bit.BPM)) == 4
@@ -32,3 +32,7 @@ def test_wrong_flat():
         divide_flat(image, mask, np.ones((8, 7), np.float32))
     with pytest.raises(BadData, match='median 1'):
         divide_flat(image, mask, np.zeros((8, 8), np.float32))
+    flat = np.ones((8, 8), np.float32)
+    flat[2, 3] = np.nan
+    with pytest.raises(BadData, match='1 values that are not finite'):
+        divide_flat(image, mask, flat)

@@ -64,7 +64,7 @@ def test_narrow_overscan_and_small_image():
     raw, header = raw_frame('N', np.zeros((4096, 2048)))
     with pytest.raises(BadData, match='beyond'):
         subtract_overscan(raw[:, :2000], read_amplifiers(header))
-    header['BIASSECA'] = '[7:16,1:4096]'
+    header['BIASSECA'] = '[47:56,1:4096]'
     with pytest.raises(BadData, match='overscan of amplifier A'):
         subtract_overscan(raw, read_amplifiers(header))
     header = raw_header('N')

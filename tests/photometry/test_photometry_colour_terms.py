@@ -4,7 +4,7 @@ from made_up_stars import gaia_stars
 
 from sediff.errors import BadData
 from sediff.io.refcat import read_colour_terms
-from sediff.photometry.colour_terms import bp_rp, decam_errors, decam_magnitudes
+from sediff.photometry.colour_terms import bp_rp, decam_errors, decam_magnitudes, relation_facts
 
 
 @pytest.fixture
@@ -52,7 +52,27 @@ def test_vr_is_refused(terms):
         decam_magnitudes(gaia_stars(3), 'source', terms)
 
 
-def test_errors_have_a_floor():
+@pytest.mark.parametrize('band', ['u', 'g', 'r', 'i', 'z', 'Y'])
+def test_errors_are_those_that_noise_makes(terms, band):
+    """Against the scatter of 4000 noisy copies of one star."""
+    rng = np.random.default_rng(3)
+    stars = np.repeat(gaia_stars(1), 4000)
+    stars['phot_g_mean_mag'], stars['phot_bp_mean_mag'], stars['phot_rp_mean_mag'] = 18.0, 18.5, 17.3
+    for name, error in (('g', 0.002), ('bp', 0.02), ('rp', 0.01)):
+        stars[f'phot_{name}_mean_mag_error'] = error
+    stated = decam_errors(stars[:1], band, terms)[0]
+    for name in ('g', 'bp', 'rp'):
+        stars[f'phot_{name}_mean_mag'] += rng.normal(0, stars[f'phot_{name}_mean_mag_error'])
+    assert stated == pytest.approx(np.nanstd(decam_magnitudes(stars, band, terms)), rel=0.1)
+
+
+def test_a_missing_error_counts_as_none(terms):
     stars = gaia_stars(2)
-    stars['phot_g_mean_mag_error'][1] = np.nan
-    assert decam_errors(stars, 0.004) == pytest.approx([0.005, 0.004])
+    stars['phot_g_mean_mag_error'] = np.nan, 0.003
+    assert decam_errors(stars, 'r', terms) == pytest.approx([0.0, 0.003])
+
+
+def test_what_the_relations_are_worth_is_told(terms):
+    facts = {band: relation_facts(band, terms) for band in ('u', 'g', 'r', 'i', 'z', 'Y')}
+    assert all(low < high and scatter > 0 and accuracy > 0 for (low, high), scatter, accuracy in facts.values())
+    assert min(facts['u'][2], facts['Y'][2]) > 2 * max(facts[band][2] for band in 'griz')

@@ -50,10 +50,35 @@ def test_every_cut_on_objects_works():
     table['IMAFLAGS_ISO'][4], table['IMAFLAGS_ISO'][5] = 2, 32
     table['CLASS_STAR'][6] = 0.3
     table['SPREAD_MODEL'][7] = 0.02
-    assert select_objects(table).tolist() == [False] * 3 + [True] + [False] * 4 + [True]
+    assert select_objects(table).tolist() == [False] * 8 + [True]
     assert select_objects(table, StarCuts(allowed_mask=32))[5]
+    assert select_objects(table, StarCuts(max_flags=3))[3]
+    assert not select_objects(table, StarCuts(max_flux=table['FLUX_PSF'][8] / 2)).any()
 
 
 def test_references_are_cut_in_magnitude_and_colour():
     chosen = select_references(np.array([13.0, 17.0, 17.0, 17.0, np.nan]), np.array([1.0, 1.0, 3.0, np.nan, 1.0]))
     assert chosen.tolist() == [False, True, False, False, False]
+
+
+def test_few_stars_state_an_honest_error():
+    """Three stars: |pull| is within 2.5 as often as a Gaussian's, whether or not they happen to agree."""
+    pulls = []
+    for seed in range(400):
+        rng = np.random.default_rng(seed)
+        error = np.array([0.01, 0.02, 0.03])
+        instrumental = -31.0 + np.hypot(error, 0.02) * rng.normal(size=3)
+        fitted = fit_zero_point(instrumental, error, np.zeros(3), np.zeros(3), ClipOptions(min_stars=2))
+        pulls.append((fitted.zero_point - 31.0) / fitted.error)
+    assert np.mean(np.abs(pulls) > 2.5) < 0.02
+    assert 0.7 < np.std(pulls) < 1.1
+
+
+def test_scatter_that_the_errors_do_not_explain():
+    rng = np.random.default_rng(5)
+    error = rng.uniform(0.003, 0.03, 400)
+    instrumental = -31.0 + np.hypot(error, 0.05) * rng.normal(size=400)
+    fitted = fit_zero_point(instrumental, error, np.zeros(400), np.zeros(400), ClipOptions(sigma=5.0))
+    assert fitted.scatter == pytest.approx(0.05, rel=0.15)
+    exact = fit_zero_point(-31.0 + error * rng.normal(size=400), error, np.zeros(400), np.zeros(400))
+    assert exact.scatter < 0.005

@@ -58,9 +58,9 @@ setup() {
 
 @test "RUN_DIFFIMG_PIPELINE: every flag" {
   mkdir my_rc
-  run "$SCRIPTS/RUN_DIFFIMG_PIPELINE.sh" "${DIFFIMG[@]}" -v gw8 -d scratch -m gw -F -w 2 -P A=1 -R my_rc
+  run "$SCRIPTS/RUN_DIFFIMG_PIPELINE.sh" "${DIFFIMG[@]}" -v gw8 -d scratch -m gw -F -O -w 2 -P A=1 -R my_rc
   assert_call -m sediff diffimg --expnum 668443 --nite 20170817 --band i --rpnum r4p7 --season dp33 --ccds 33 \
-    --cache scratch --schema gw --diffimg-version gw8 --workers 2 --full-copy --rc my_rc -P A=1
+    --cache scratch --schema gw --diffimg-version gw8 --workers 2 --full-copy --overwrite --rc my_rc -P A=1
   run "$SCRIPTS/RUN_DIFFIMG_PIPELINE.sh" "${DIFFIMG[@]}" -s
   assert_has --serial
 }
@@ -74,6 +74,15 @@ setup() {
   assert_fails 2 '-c LIST is required'
   run "$SCRIPTS/RUN_DIFFIMG_PIPELINE.sh" "${DIFFIMG[@]}" -S dp33
   assert_fails 2 'unknown flag -S'
+}
+
+@test "RUNMON: -r is rNpM, -p is the season; -f and -v are taken and not needed" {
+  run "$SCRIPTS/RUNMON.sh" -E 668443 -n 20170817 -r r4p7 -p dp33 -f WS1974-233 -v gw8
+  assert_call -m sediff status --expnum 668443 --nite 20170817 --rpnum r4p7 --season dp33 --cache persistent \
+    --schema wsdiff --rc "$REPOSITORY/rc"
+  rm "$RECORD"*
+  run "$SCRIPTS/RUNMON.sh" -E 668443 -n 20170817 -r 4 -p dp33
+  assert_fails 2 '-r' "'4'"
 }
 
 @test "every exposure driver refuses a bad exposure, night, band, unknown flag and missing argument" {
@@ -117,7 +126,7 @@ setup() {
 
 @test "no driver runs without arguments; -h explains each with an example" {
   local driver
-  for driver in SEdiff SE_job_mod verifySE RUN_DIFFIMG_PIPELINE DAGMaker getcorners; do
+  for driver in SEdiff SE_job_mod verifySE RUN_DIFFIMG_PIPELINE DAGMaker RUNMON getcorners; do
     run "$SCRIPTS/$driver.sh"
     assert_fails 2 "Usage: $driver.sh"
     run "$SCRIPTS/$driver.sh" -h

@@ -7,6 +7,7 @@ from sediff.errors import BadInput
 from sediff.io.inventory import Inventory
 from sediff.names import Exposure
 from sediff.workflow.verify import (
+    EffectiveTimeFound,
     drop_from_copy_pairs,
     drop_from_ws_diff,
     parse_copy_pairs,
@@ -59,6 +60,22 @@ def test_measured_t_eff(t_eff, kept, reason):
     found = verdict(inventory(), min_teff=0.3, t_eff={506432: t_eff})
     assert (found.kept, reason in found.reason) == (kept, True)
     assert verdict(inventory(), min_teff=0.3, t_eff={1: 0.0}).kept
+
+
+def test_the_factors_of_t_eff_are_told():
+    cloudy = EffectiveTimeFound(0.061, 1.2, 0.55, 0.091, 1.5)
+    found = verdict(inventory(), min_teff=0.3, t_eff={506432: cloudy}, cut_name='TEFF_CUT_I')
+    assert found.reason == ('t_eff 0.061 (seeing 1.20 x sky 0.55 x transparency 0.09, 1.50 mag of cloud), needs 0.3 '
+                            '(TEFF_CUT_I)')
+    unknown = verdict(inventory(), min_teff=0.3, t_eff={506432: EffectiveTimeFound(0.2, 0.5, 0.4, 1.0, None)})
+    assert 'cloud not known' in unknown.reason
+    assert verdict(inventory(), min_teff=0.3, t_eff={506432: EffectiveTimeFound()}).reason.startswith('t_eff unknown')
+
+
+def test_each_template_may_have_its_own_ccds():
+    assert verify_templates([inventory(psf={3})], {506432: (1, 2)}, True)[0].kept
+    assert verify_templates([inventory(psf={3})], {506432: (3,)}, True)[0].reason == 'no psf of CCD 3'
+    assert verify_templates([inventory()], {506432: ()}, True)[0].reason == 'none of its CCDs overlaps'
 
 
 def test_ws_diff():

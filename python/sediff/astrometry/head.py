@@ -42,11 +42,15 @@ def head_text(solution: Solution) -> str:
         head[f'CUNIT{axis}'] = ('deg', 'Axis unit')
     for keyword in HEAD_KEYS:
         head[keyword] = float(cards.get(keyword, 1.0 if keyword in ('PV1_1', 'PV2_1') else 0.0))
+    for keyword in cards:
+        if keyword.startswith(('PV1_', 'PV2_')) and keyword not in HEAD_KEYS:
+            head[keyword] = float(cards[keyword])
     head['ASTRRMS1'] = (solution.rms_ra / 3.6e6, 'Astrom. dispersion RMS (ref.) [deg]')
     head['ASTRRMS2'] = (solution.rms_dec / 3.6e6, 'Astrom. dispersion RMS (ref.) [deg]')
     head['ASTRNMAT'] = (solution.n_matched, 'Matched reference stars')
     head['ASTRCHI2'] = (solution.chi2, 'Chi-square per degree of freedom')
     head['ASTRCONT'] = (solution.contrast, 'Contrast of the pattern match')
+    head['ASTRORD'] = (solution.order, 'Degree of the correction; 0: common solution')
     return '\n'.join(card.image.rstrip() for card in head.cards) + '\nEND     \n'
 
 

@@ -118,7 +118,7 @@ def relative_correction(x: np.ndarray, y: np.ndarray, header: Header, ra: np.nda
         return _unchanged(cards, n, f'mean offset {np.hypot(*shift):.2f} arcsec, at most {options.max_shift:.2f} are '
                           'corrected: one of the two solutions is wrong', shift, before)
     linear = n >= options.min_linear
-    fitted = adjust_wcs(cards, *pairs, sigma[first], linear=linear, iterations=2)
+    fitted = adjust_wcs(cards, *pairs, sigma[first], linear=linear)
     after = _rms(*offsets(fitted, *pairs))
     if after > options.max_rms:
         return _unchanged(cards, n, f'residuals {after:.0f} mas after the correction, at most {options.max_rms:.0f} are '

@@ -30,7 +30,9 @@ class AstrometryOptions:
     clip : float
         Stars further off than this many standard deviations (or robust scatters, if larger) are left out.
     floor : float
-        Added in quadrature to every position error, mas: the atmosphere and what the distortion leaves.
+        Added in quadrature to every position error, mas: the atmosphere.
+    max_order : int
+        Highest degree (1 to 3) of the polynomial that corrects the distortion; taken where left-out stars warrant it.
     """
 
     search_radius: float = 60.0
@@ -41,7 +43,8 @@ class AstrometryOptions:
     max_rms: float = 150.0
     min_contrast: float = 2.0
     clip: float = 4.0
-    floor: float = 10.0
+    floor: float = 8.0
+    max_order: int = 3
 
 
 @dataclass(frozen=True)
@@ -51,19 +54,25 @@ class Solution:
     Parameters
     ----------
     header : Header
-        WCS cards: full CD matrix, the starting header's distortion.
+        TPV cards with a full CD matrix; the starting distortion, corrected where `order` is above 1.
     n_matched : int
         Stars the fit rests on.
     rms_ra, rms_dec : float
         Residuals along east and north, mas.
     chi2 : float
-        Chi-square per degree of freedom.
+        Chi-square per degree of freedom; 0 where no star was matched (`kind` 'common').
     offset_arcsec : float
         How far the middle of the detections moved on the sky.
     rotation_deg : float
         How far the field turned, degrees, east of north.
     contrast : float
-        Votes of the pattern over those of the next best offset.
+        Votes of the pattern over those of the next best offset; 0 for 'common'.
+    order : int
+        Degree of the correction: 1 (pointing and linear terms), 2 or 3; 0: a shift at most.
+    kind : str
+        'own': from this CCD's stars; 'common': from the other CCDs of the exposure.
+    left_out : float
+        rms error of stars left out of the fit, mas along one axis: what a star that is in no catalogue may expect.
     """
 
     header: Header
@@ -74,3 +83,12 @@ class Solution:
     offset_arcsec: float
     rotation_deg: float
     contrast: float
+    order: int = 1
+    kind: str = 'own'
+    left_out: float = 0.0
+
+    def figures(self) -> dict:
+        """What is kept of it in `..._astrometry.json`."""
+        return {'kind': self.kind, 'matched': self.n_matched, 'rms_ra_mas': self.rms_ra, 'rms_dec_mas': self.rms_dec,
+                'chi2': self.chi2, 'order': self.order, 'left_out_mas': self.left_out, 'offset_arcsec': self.offset_arcsec,
+                'rotation_deg': self.rotation_deg, 'contrast': self.contrast}

@@ -78,9 +78,12 @@ def read_amplifiers(header: Header) -> tuple[Amplifier, ...]:
     Raises
     ------
     BadData
-        A section, gain, read noise or saturation card is missing, cannot be understood, or is empty.
+        A section, gain, read noise or saturation card is missing, cannot be understood, or is empty; or the sections
+        do not fit together (swapped between the amplifiers, say).
     """
-    return tuple(_read_amplifier(header, name) for name in AMPLIFIER_NAMES)
+    amplifiers = tuple(_read_amplifier(header, name) for name in AMPLIFIER_NAMES)
+    _check_layout(amplifiers)
+    return amplifiers
 
 
 def read_trimmed_amplifiers(header: Header) -> tuple[Amplifier, ...]:
@@ -109,6 +112,25 @@ def _read_amplifier(header: Header, name: str) -> Amplifier:
         raise BadData(f'DATASEC{name} {header[f"DATASEC{name}"]} and CCDSEC{name} {header[f"CCDSEC{name}"]} '
                       'differ in size; the header is not that of a raw DECam CCD')
     return Amplifier(name, data, bias, pre, post, ccd, *_direction(header, name), *_numbers(header, name))
+
+
+def _check_layout(amplifiers: tuple[Amplifier, ...]) -> None:
+    """Each overscan must lie beside its own amplifier's pixels, and the amplifiers in the raw image as on the CCD."""
+    first, second = sorted(amplifiers, key=lambda each: each.data[1].start)
+    if second.data[1].start < first.data[1].stop:
+        raise BadData(f'DATASEC{first.name} and DATASEC{second.name} overlap; mend the header')
+    if second.ccd[1].start < first.ccd[1].stop:
+        raise BadData(f'CCDSEC{first.name} and CCDSEC{second.name} do not lie in the order of DATASEC{first.name} and '
+                      f'DATASEC{second.name}; the sections of the amplifiers are swapped: mend the header')
+    for own, other in ((first, second), (second, first)):
+        if _gap(own.bias[1], own.data[1]) > _gap(own.bias[1], other.data[1]):
+            raise BadData(f'BIASSEC{own.name} lies beside DATASEC{other.name}, not DATASEC{own.name}; the sections of the '
+                          'amplifiers are swapped: mend the header')
+
+
+def _gap(one: slice, other: slice) -> int:
+    """Columns between two ranges; negative where they overlap."""
+    return max(one.start - other.stop, other.start - one.stop)
 
 
 def _direction(header: Header, name: str) -> tuple[bool, bool]:

@@ -1,6 +1,7 @@
 """World coordinates: TPV, TAN and SIP headers to and from sky positions (0-based pixels, ICRS degrees)."""
 from __future__ import annotations
 
+import re
 import warnings
 
 import numpy as np
@@ -9,19 +10,25 @@ from astropy.wcs import WCS, FITSFixedWarning
 
 from sediff.errors import BadData
 
-WCS_PREFIXES = ('CTYPE', 'CUNIT', 'CRVAL', 'CRPIX', 'CD1_', 'CD2_', 'PV1_', 'PV2_', 'A_', 'B_', 'AP_', 'BP_', 'LONPOLE',
-                'LATPOLE', 'RADESYS', 'EQUINOX', 'WCSAXES')
+WCS_PREFIXES = ('CTYPE', 'CUNIT', 'CRVAL', 'CRPIX', 'CD1_', 'CD2_', 'PC1_', 'PC2_', 'PC00', 'CDELT', 'CROTA', 'PV1_', 'PV2_',
+                'A_', 'B_', 'AP_', 'BP_', 'LONPOLE', 'LATPOLE', 'RADESYS', 'EQUINOX', 'WCSAXES')
 
 
 def read_wcs(header: Header) -> WCS:
-    """Celestial WCS of a header.
+    """Celestial WCS of a header: TPV, TAN, TAN-SIP; scale as CD, as PC with CDELT, or as CDELT with CROTA2.
+
+    Where a header has CD it counts, and PC, CDELT and CROTA do not; SIP cards count with TAN, not with TPV.
 
     Raises
     ------
     BadData
         The header has no celestial WCS that wcslib understands.
     """
-    kept = Header([card for card in header.cards if card.keyword.startswith(WCS_PREFIXES)])
+    ignored = r'CDELT|CROTA|PC' if 'CD1_1' in header else r'PC00' if 'PC1_1' in header else r'$'
+    if str(header.get('CTYPE1', '')).strip().endswith('-TPV'):
+        ignored += r'|A_|B_|AP_|BP_'
+    kept = Header([card for card in header.cards
+                   if card.keyword.startswith(WCS_PREFIXES) and not re.match(ignored, card.keyword)])
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', FITSFixedWarning)
         try:

@@ -3,6 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from sediff.errors import BadUsage
+
 #: (name, type, unit); positions in pixels are 1-based.
 BASE = (
     ('NUMBER', 'i4', ''),
@@ -29,6 +31,23 @@ UNITS = {name: unit for name, _, unit in (*BASE, *PSF, *APERTURE)}
 
 #: Magnitude of a flux that has none, as SExtractor writes it.
 NO_MAGNITUDE = 99.0
+
+
+def aperture_diameters(text: str) -> tuple[float, ...]:
+    """Diameters (pixels) from a text such as '6,12,24': as PHOT_APERTURES; '' for none.
+
+    Raises
+    ------
+    BadUsage
+        Not positive numbers, or more than 32.
+    """
+    try:
+        diameters = tuple(float(word) for word in text.replace(',', ' ').split())
+    except ValueError as error:
+        raise BadUsage(f'APERTURES={text}: must be diameters in pixels, such as 6,12,24') from error
+    if len(diameters) > 32 or not all(0 < diameter <= 500 for diameter in diameters):
+        raise BadUsage(f'APERTURES={text}: at most 32 diameters between 0 and 500 pixels')
+    return diameters
 
 
 def empty_catalogue(rows: int, with_psf: bool, apertures: int = 0) -> np.ndarray:

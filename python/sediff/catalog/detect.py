@@ -17,6 +17,8 @@ from sediff.psf.stars import size_locus
 SEE_THROUGH = int(Bit.SATURATE | Bit.INTERP)
 #: FWHM assumed where nothing else is known (pixels; 1.05 arcsec on DECam).
 DEFAULT_FWHM = 4.0
+#: Pixels that sep keeps at a time.
+PIXEL_STACK = 400_000
 #: sep refuses angles that rounding carries beyond a right angle.
 MAXIMUM_ANGLE = 0.5 * np.pi - 1e-6
 
@@ -28,7 +30,8 @@ class Detections:
     Parameters
     ----------
     objects : structured ndarray, (n,)
-        As sep.extract, 0-based; `peak` is the highest pixel of the unfiltered image.
+        As sep.extract, 0-based; `peak` is the highest pixel of the unfiltered image, `npix` the number of its pixels
+        above the threshold.
     segmentation : ndarray, (ny, nx) int32
         Object number from 1, 0 elsewhere.
     bits : ndarray, (n,) int32
@@ -84,9 +87,10 @@ def detect(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, threshold: f
     filtered = smooth(pixels, gaussian_taps(fwhm))
     objects, segmentation = _extract(filtered, error, bad, good, threshold=threshold, minarea=minimum_area,
                                      deblend_nthresh=deblend_thresholds, deblend_cont=deblend_contrast, clean=clean)
-    bits, peak = np.zeros(len(objects), np.int32), np.full(len(objects), -np.inf, np.float32)
-    segment_sums(segmentation, pixels, mask.astype(np.uint16, copy=False), bad, bits, peak)
-    objects['peak'] = peak
+    bits, area = np.zeros(len(objects), np.int32), np.zeros(len(objects), np.int32)
+    peak = np.full(len(objects), -np.inf, np.float32)
+    segment_sums(segmentation, pixels, error, mask.astype(np.uint16, copy=False), bad, float(threshold), bits, peak, area)
+    objects['peak'], objects['npix'] = peak, area
     objects['theta'] = np.clip(objects['theta'], -MAXIMUM_ANGLE, MAXIMUM_ANGLE)
     return Detections(objects, segmentation, bits, pixels, error, inverse, bad)
 
@@ -143,13 +147,16 @@ def _prepared(image, weight, mask) -> tuple[np.ndarray, np.ndarray, np.ndarray, 
 
 def _extract(filtered, error, bad, good: int, **options) -> tuple[np.ndarray, np.ndarray]:
     """sep.extract on the filtered image; with simpler deblending where its buffers overflow."""
-    threshold = options.pop('threshold')
-    sep.set_extract_pixstack(max(1_000_000, filtered.size // 2))
+    threshold, contrast = options.pop('threshold'), options.pop('deblend_cont')
     sep.set_sub_object_limit(8192)
-    for contrast in (options.pop('deblend_cont'), 1.0):
+    # sep touches its whole pixel stack at the start, so a small one is tried first
+    large = max(4 * PIXEL_STACK, filtered.size)
+    attempts = ((PIXEL_STACK, contrast), (large, contrast), (large, 1.0))
+    for stack, limit in attempts:
+        sep.set_extract_pixstack(stack)
         try:
             return sep.extract(filtered, threshold, err=error, mask=bad if good < bad.size else None,
-                               filter_kernel=None, segmentation_map=True, deblend_cont=contrast, **options)
+                               filter_kernel=None, segmentation_map=True, deblend_cont=limit, **options)
         except Exception as failure:  # sep raises plain Exception
             message = str(failure)
     raise BadData(f'object detection failed ({message}); is the sky subtracted and the weight map right?')

@@ -48,7 +48,7 @@ def smooth(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
     """
     ny, nx = image.shape
     half = taps.size - 1
-    out = np.zeros_like(image)
+    out = np.empty_like(image)
     row = np.zeros(nx, np.float32)
     padded = np.zeros(nx + 2 * half, np.float32)
     for j in range(ny):
@@ -56,10 +56,14 @@ def smooth(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
             row[i] = taps[0] * image[j, i]
         for k in range(1, half + 1):
             tap = taps[k]
-            if j - k >= 0:
+            if j - k >= 0 and j + k < ny:
+                below, above = image[j - k], image[j + k]
+                for i in range(nx):
+                    row[i] += tap * (below[i] + above[i])
+            elif j - k >= 0:
                 for i in range(nx):
                     row[i] += tap * image[j - k, i]
-            if j + k < ny:
+            elif j + k < ny:
                 for i in range(nx):
                     row[i] += tap * image[j + k, i]
         padded[half:half + nx] = row
@@ -74,15 +78,17 @@ def smooth(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True)
-def segment_sums(segmentation: np.ndarray, image: np.ndarray, mask: np.ndarray, bad: np.ndarray, bits: np.ndarray,
-                 peak: np.ndarray) -> None:
-    """OR of the mask and largest pixel of each object; bad pixels that touch an object's pixel count for its bits.
+def segment_sums(segmentation: np.ndarray, image: np.ndarray, error: np.ndarray, mask: np.ndarray, bad: np.ndarray,
+                 threshold: float, bits: np.ndarray, peak: np.ndarray, area: np.ndarray) -> None:
+    """OR of the mask, largest pixel and area of each object; bad pixels that touch an object count for its bits.
 
     Parameters
     ----------
     segmentation : ndarray, (ny, nx) int32
         Object number from 1, 0 for none.
-    bits : ndarray, (n,) int32; peak : ndarray, (n,) float32
+    threshold : float
+        In units of `error`: pixels of the unfiltered image above it make the area.
+    bits, area : ndarray, (n,) int32; peak : ndarray, (n,) float32
         Updated in place.
     """
     ny, nx = segmentation.shape
@@ -92,6 +98,7 @@ def segment_sums(segmentation: np.ndarray, image: np.ndarray, mask: np.ndarray, 
             if owner > 0:
                 bits[owner - 1] |= mask[j, i]
                 peak[owner - 1] = max(peak[owner - 1], image[j, i])
+                area[owner - 1] += image[j, i] > threshold * error[j, i]
             elif bad[j, i]:
                 if j > 0 and segmentation[j - 1, i] > 0:
                     bits[segmentation[j - 1, i] - 1] |= mask[j, i]

@@ -8,6 +8,7 @@ from scipy.special import ndtr
 
 from sediff.camera.maskbits import Bit
 from sediff.camera.wcs import pixel_scale, pixel_to_sky, read_wcs
+from sediff.catalog.apertures import circular_sums
 from sediff.catalog.columns import empty_catalogue, magnitudes
 from sediff.catalog.detect import DEFAULT_FWHM, Detections, detect, object_fwhm
 from sediff.catalog.kernels import foreign_fraction
@@ -153,16 +154,30 @@ def _automatic(catalogue: np.ndarray, found: Detections, gain: float) -> None:
     radius = np.maximum(KRON_FACTOR * kron, KRON_MINIMUM)
     flux, error, _ = sep.sum_ellipse(image, *ellipse, radius, err=found.error, gain=gain, mask=found.bad, subpix=5,
                                      **segments)
-    half, _ = sep.flux_radius(image, o['x'], o['y'], radius * o['a'], 0.5, normflux=flux, mask=found.bad, subpix=5,
-                              **segments)
+    half = _half_light(found, radius * o['a'], flux)
     catalogue['KRON_RADIUS'] = radius
     catalogue['FLUX_AUTO'], catalogue['FLUXERR_AUTO'] = flux, error
     catalogue['MAG_AUTO'], catalogue['MAGERR_AUTO'] = magnitudes(flux, error)
-    catalogue['FLUX_RADIUS'] = np.where(np.isfinite(half), half, 0.0)
+    catalogue['FLUX_RADIUS'] = half
     fraction, outside = np.zeros(len(o)), np.zeros(len(o), bool)
-    foreign_fraction(found.segmentation, found.bad, number, o['x'], o['y'], o['cxx'], o['cyy'], o['cxy'], radius,
+    places = (np.ascontiguousarray(o[name]) for name in ('x', 'y', 'cxx', 'cyy', 'cxy'))
+    foreign_fraction(found.segmentation, found.bad, number, *places, radius,
                      np.ceil(radius * o['a']), fraction, outside)
     catalogue['FLAGS'] += np.where(fraction > 0.1, 1, 0).astype(np.int16) + np.where(outside, 16, 0).astype(np.int16)
+
+
+def _half_light(found: Detections, radius: np.ndarray, flux: np.ndarray) -> np.ndarray:
+    """Radii of half of the AUTO flux (pixels), 0 where there is none; looked for within half of the AUTO radius first."""
+    o, out = found.objects, np.zeros(len(found.objects))
+    rows = np.arange(len(o))
+    for limit in (0.5 * radius, radius):
+        value, _ = sep.flux_radius(found.image, o['x'][rows], o['y'][rows], limit[rows], 0.5, normflux=flux[rows],
+                                   mask=found.bad, subpix=5, seg_id=(rows + 1).astype(np.int32), segmap=found.segmentation)
+        out[rows] = np.where(np.isfinite(value), value, 0.0)
+        rows = rows[~(value < 0.98 * limit[rows])]
+        if rows.size == 0:
+            break
+    return out
 
 
 def _positions(catalogue: np.ndarray, found: Detections, gain: float, wcs: WCS, fwhm: float) -> None:
@@ -171,7 +186,8 @@ def _positions(catalogue: np.ndarray, found: Detections, gain: float, wcs: WCS, 
     half = catalogue['FLUX_RADIUS'].astype(float)
     sigma = np.maximum(np.where(half > 0, 2.0 * half, fwhm) / 2.3548, 0.4255)
     x, y, error = np.zeros(count), np.zeros(count), np.zeros(count)
-    windowed_positions(found.image, found.error, found.bad, o['x'], o['y'], sigma, float(gain), x, y, error)
+    windowed_positions(found.image, found.error, found.bad, np.ascontiguousarray(o['x']), np.ascontiguousarray(o['y']),
+                       sigma, float(gain), x, y, error)
     catalogue['XWIN_IMAGE'], catalogue['YWIN_IMAGE'], catalogue['ERRAWIN_IMAGE'] = x + 1.0, y + 1.0, error
     catalogue['ALPHAWIN_J2000'], catalogue['DELTAWIN_J2000'] = pixel_to_sky(wcs, x, y)
     catalogue['FWHM_IMAGE'] = object_fwhm(found, x, y)
@@ -179,11 +195,15 @@ def _positions(catalogue: np.ndarray, found: Detections, gain: float, wcs: WCS, 
 
 
 def _fixed(catalogue: np.ndarray, found: Detections, gain: float, apertures: tuple[float, ...]) -> None:
-    """Fixed apertures about the windowed positions."""
-    x, y = catalogue['XWIN_IMAGE'] - 1.0, catalogue['YWIN_IMAGE'] - 1.0
-    sums = [sep.sum_circle(found.image, x, y, 0.5 * diameter, err=found.error, gain=gain, mask=found.bad, subpix=5)[:2]
-            for diameter in apertures]
-    flux, error = (np.stack(column, axis=-1) for column in zip(*sums))
+    """Fixed apertures about the isophotal positions, as SExtractor."""
+    count, diameters = len(catalogue), np.asarray(apertures, float)
+    order = np.argsort(diameters)
+    flux, variance = np.zeros((count, order.size)), np.zeros((count, order.size))
+    circular_sums(found.image, found.error, found.bad, found.segmentation, np.arange(1, count + 1, dtype=np.int32),
+                  catalogue['X_IMAGE'] - 1.0, catalogue['Y_IMAGE'] - 1.0, 0.5 * diameters[order], float(gain), flux,
+                  variance)
+    back = np.argsort(order)
+    flux, error = flux[:, back], np.sqrt(variance[:, back])
     values = {'FLUX_APER': flux, 'FLUXERR_APER': error}
     values['MAG_APER'], values['MAGERR_APER'] = magnitudes(flux, error)
     for name, value in values.items():
@@ -195,7 +215,7 @@ def _point_sources(catalogue: np.ndarray, found: Detections, psf: PsfModel, gain
     x, y = catalogue['XWIN_IMAGE'] - 1.0, catalogue['YWIN_IMAGE'] - 1.0
     pulled = np.hypot(x - found.objects['x'], y - found.objects['y']) > 0.35 * psf.fwhm
     x, y = np.where(pulled, found.objects['x'], x), np.where(pulled, found.objects['y'], y)
-    result = psf_photometry(found.image, found.inverse, psf, x, y, gain=gain)
+    result = psf_photometry(found.image, found.inverse, psf, x, y, gain=gain, segmentation=found.segmentation)
     catalogue['XPSF_IMAGE'], catalogue['YPSF_IMAGE'] = result.x + 1.0, result.y + 1.0
     catalogue['FLUX_PSF'], catalogue['FLUXERR_PSF'] = result.flux, result.flux_error
     catalogue['MAG_PSF'], catalogue['MAGERR_PSF'] = magnitudes(result.flux, result.flux_error)

@@ -4,6 +4,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+#: Sums may be reordered (and so vectorised); NaN and infinity keep their meaning.
+REORDER = {'reassoc', 'contract', 'nsz'}
 
 @njit(cache=True)
 def _bounds(near: int, half: int, length: int) -> tuple[int, int]:
@@ -12,21 +14,38 @@ def _bounds(near: int, half: int, length: int) -> tuple[int, int]:
 
 
 @njit(cache=True)
-def add_models(image: np.ndarray, stamps: np.ndarray, near_x: np.ndarray, near_y: np.ndarray,
-               flux: np.ndarray) -> None:
-    """Add flux * stamp of every star to `image` (float32), in place."""
+def add_models(image: np.ndarray, stamps: np.ndarray, near_x: np.ndarray, near_y: np.ndarray, flux: np.ndarray,
+               rows: np.ndarray, sign: float) -> None:
+    """Add sign * flux * stamp of the stars `rows` to `image` (float32), in place."""
     half = stamps.shape[1] // 2
-    for star in range(flux.size):
+    for star in rows:
         x0, x1 = _bounds(near_x[star], half, image.shape[1])
         y0, y1 = _bounds(near_y[star], half, image.shape[0])
         for j in range(y0, y1):
             for i in range(x0, x1):
-                image[near_y[star] + j - half, near_x[star] + i - half] += flux[star] * stamps[star, j, i]
+                image[near_y[star] + j - half, near_x[star] + i - half] += sign * flux[star] * stamps[star, j, i]
+
+
+@njit(cache=True, fastmath=REORDER)
+def _project(residual: np.ndarray, inverse: np.ndarray, stamp: np.ndarray, row: int, column: int, y0: int, y1: int,
+             x0: int, x1: int) -> tuple[float, float]:
+    """sum(w P r) and sum(w P^2) over the part of a stamp that lies inside the image."""
+    top, bottom = 0.0, 0.0
+    for j in range(y0, y1):
+        unit = stamp[j, x0:x1]
+        weight = inverse[row + j, column + x0:column + x1]
+        value = residual[row + j, column + x0:column + x1]
+        for i in range(unit.size):
+            weighted = weight[i] * unit[i]
+            top += weighted * value[i]
+            bottom += weighted * unit[i]
+    return top, bottom
 
 
 @njit(cache=True)
 def solve_fluxes(residual: np.ndarray, inverse: np.ndarray, stamps: np.ndarray, near_x: np.ndarray, near_y: np.ndarray,
-                 order: np.ndarray, flux: np.ndarray, norm: np.ndarray, sweeps: int) -> int:
+                 order: np.ndarray, start: np.ndarray, neighbours: np.ndarray, flux: np.ndarray, norm: np.ndarray,
+                 sweeps: int) -> int:
     """Joint weighted least-squares fluxes by Gauss-Seidel sweeps, brightest star first.
 
     Parameters
@@ -40,12 +59,15 @@ def solve_fluxes(residual: np.ndarray, inverse: np.ndarray, stamps: np.ndarray, 
     near_x, near_y : ndarray, (n,) int64
         Pixel of the stamps' centres.
     order : ndarray, (n,) int64
+    start, neighbours : ndarray, (n + 1,) and (m,) int64
+        neighbours[start[k]:start[k + 1]] are the stars whose stamps overlap that of star k.
     flux : ndarray, (n,) float64
         Updated.
     norm : ndarray, (n,) float64
         Overwritten with sum(w P^2); stars with 0 keep their flux.
     sweeps : int
-        At most so many; ends when no flux moves by more than 0.005 of its error.
+        At most so many; ends when no flux moves by more than 0.005 of its error. After the first only stars are visited
+        with a neighbour that moved.
 
     Returns
     -------
@@ -53,41 +75,43 @@ def solve_fluxes(residual: np.ndarray, inverse: np.ndarray, stamps: np.ndarray, 
         Sweeps made.
     """
     half = stamps.shape[1] // 2
+    stale = np.ones(flux.size, np.bool_)
     for sweep in range(sweeps):
-        largest = 0.0
+        moved = False
         for star in order:
+            if not stale[star]:
+                continue
+            stale[star] = False
             x0, x1 = _bounds(near_x[star], half, residual.shape[1])
             y0, y1 = _bounds(near_y[star], half, residual.shape[0])
-            top, bottom = 0.0, 0.0
-            for j in range(y0, y1):
-                row = near_y[star] + j - half
-                for i in range(x0, x1):
-                    column = near_x[star] + i - half
-                    weighted = inverse[row, column] * stamps[star, j, i]
-                    top += weighted * residual[row, column]
-                    bottom += weighted * stamps[star, j, i]
+            row, column = near_y[star] - half, near_x[star] - half
+            top, bottom = _project(residual, inverse, stamps[star], row, column, y0, y1, x0, x1)
             norm[star] = bottom
             if bottom <= 0.0:
                 continue
             change = top / bottom
             flux[star] += change
-            largest = max(largest, abs(change) * np.sqrt(bottom))
             for j in range(y0, y1):
-                row = near_y[star] + j - half
                 for i in range(x0, x1):
-                    residual[row, near_x[star] + i - half] -= change * stamps[star, j, i]
-        if largest < 0.005:
+                    residual[row + j, column + i] -= change * stamps[star, j, i]
+            if abs(change) * np.sqrt(bottom) >= 0.005:
+                moved = True
+                for k in range(start[star], start[star + 1]):
+                    stale[neighbours[k]] = True
+        if not moved:
             return sweep + 1
     return sweeps
 
 
 @njit(cache=True)
 def fit_shifts(residual: np.ndarray, inverse: np.ndarray, stamps: np.ndarray, near_x: np.ndarray, near_y: np.ndarray,
-               rows: np.ndarray, flux: np.ndarray, shift: np.ndarray) -> None:
+               rows: np.ndarray, flux: np.ndarray, segmentation: np.ndarray, shift: np.ndarray) -> None:
     """One Gauss-Newton step of the positions of the stars `rows`, neighbours held.
 
     Parameters
     ----------
+    segmentation : ndarray, (ny, nx) int32
+        1 + the row of the star that owns a pixel, 0 none; pixels of others are left out.
     shift : ndarray, (len(rows), 2) float64, pixels
         Overwritten; 0 where the flux is not positive.
     """
@@ -100,6 +124,9 @@ def fit_shifts(residual: np.ndarray, inverse: np.ndarray, stamps: np.ndarray, ne
         for j in range(max(y0, 1), min(y1, 2 * half)):
             for i in range(max(x0, 1), min(x1, 2 * half)):
                 row, column = near_y[star] + j - half, near_x[star] + i - half
+                owner = segmentation[row, column]
+                if owner > 0 and owner != star + 1:
+                    continue
                 slope_x = 0.5 * (stamps[star, j, i - 1] - stamps[star, j, i + 1])
                 slope_y = 0.5 * (stamps[star, j - 1, i] - stamps[star, j + 1, i])
                 weight = inverse[row, column]
@@ -157,14 +184,16 @@ def pair_correlations(stamps: np.ndarray, near_x: np.ndarray, near_y: np.ndarray
 
 @njit(cache=True)
 def spread_models(image: np.ndarray, residual: np.ndarray, inverse: np.ndarray, stamps: np.ndarray, discs: np.ndarray,
-                  near_x: np.ndarray, near_y: np.ndarray, flux: np.ndarray, gain: float, spread: np.ndarray,
-                  error: np.ndarray) -> None:
-    """SPREAD_MODEL and its error with the neighbours' PSF models subtracted.
+                  near_x: np.ndarray, near_y: np.ndarray, flux: np.ndarray, segmentation: np.ndarray, gain: float,
+                  spread: np.ndarray, error: np.ndarray) -> None:
+    """SPREAD_MODEL and its error, without the pixels of other objects, their PSF models subtracted elsewhere.
 
     Parameters
     ----------
     discs : ndarray, (n, s, s) float64
         PSFs convolved with the disc.
+    segmentation : ndarray, (ny, nx) int32
+        As in `fit_shifts`.
     spread, error : ndarray, (n,) float64
         Overwritten; 0 and 1 for an object without usable pixels or without flux.
 
@@ -182,7 +211,8 @@ def spread_models(image: np.ndarray, residual: np.ndarray, inverse: np.ndarray, 
         for j in range(y0, y1):
             for i in range(x0, x1):
                 row, column = near_y[star] + j - half, near_x[star] + i - half
-                if inverse[row, column] <= 0.0:
+                owner = segmentation[row, column]
+                if inverse[row, column] <= 0.0 or (owner > 0 and owner != star + 1):
                     continue
                 unit, disc = stamps[star, j, i], discs[star, j, i]
                 value = residual[row, column] + flux[star] * unit

@@ -16,14 +16,17 @@ from sediff.catalog.psf_kernels import (
 )
 from sediff.errors import BadData
 from sediff.psf.model import PsfModel
-from sediff.psf.shape import with_disc
+from sediff.psf.shape import half_light_diameter, with_disc
 
-#: Scale length of SPREAD_MODEL's disc over the PSF's FWHM (Desai et al. 2012).
+#: Scale length of SPREAD_MODEL's disc over PSF_FWHM (Desai et al. 2012), as which PSFEx writes the half-light diameter
+#: of the stars; the customary limits of SPREAD_MODEL hold for it.
 DISC_SCALE = 1.0 / 16.0
 #: Sweeps of the joint fit at most.
 SWEEPS = 30
-#: Rounds of position fits for stars with neighbours, and the greatest total move in pixels.
-ROUNDS, REACH = 3, 1.5
+#: Greatest total move of a position fit in pixels.
+REACH = 1.5
+#: Stars that would move by less (pixels) stay: their flux changes by less than 1e-4, SPREAD_MODEL by less than 5e-5.
+SETTLED = 0.02
 
 
 @dataclass
@@ -51,7 +54,7 @@ class PsfPhotometry:
 
 
 def psf_photometry(image: np.ndarray, weight: np.ndarray, psf: PsfModel, x: np.ndarray, y: np.ndarray, *,
-                   gain: float = 1.0, fit_blends: bool = True) -> PsfPhotometry:
+                   gain: float = 1.0, fit_positions: bool = True, segmentation: np.ndarray | None = None) -> PsfPhotometry:
     """Fit PSFs of given positions to an image.
 
     Parameters
@@ -65,8 +68,10 @@ def psf_photometry(image: np.ndarray, weight: np.ndarray, psf: PsfModel, x: np.n
         0-based positions.
     gain : float
         Electrons per flux unit, for the objects' own noise.
-    fit_blends : bool
-        Also fit the positions of objects with a neighbour within 2.5 FWHM.
+    fit_positions : bool
+        Also fit the positions.
+    segmentation : ndarray, (ny, nx) int32, optional
+        1 + the row of the object that owns each pixel, 0 none: positions and SPREAD_MODEL leave the pixels of others out.
 
     Returns
     -------
@@ -85,11 +90,14 @@ def psf_photometry(image: np.ndarray, weight: np.ndarray, psf: PsfModel, x: np.n
     """
     _check(image, weight, psf, x, y)
     x, y = np.array(x, float), np.array(y, float)
-    stars = _Field(image, weight, psf, x, y)
+    if segmentation is None:
+        segmentation = np.zeros(image.shape, np.int32)
+    stars = _Field(image, weight, psf, x, y, segmentation)
     crowd, pairs = _neighbours(x, y, 2.5 * psf.fwhm)
+    everyone = np.arange(x.size)
     stars.solve()
-    for _ in range(ROUNDS if fit_blends and crowd.size else 0):
-        stars.move(crowd)
+    for rows in (everyone, everyone, crowd) if fit_positions else ():
+        stars.move(rows)
         stars.solve()
     variance, worst = np.zeros(x.size), np.zeros(x.size)
     flux_variances(image, stars.residual, weight, stars.stamps, stars.near_x, stars.near_y, float(gain), variance)
@@ -102,8 +110,9 @@ def psf_photometry(image: np.ndarray, weight: np.ndarray, psf: PsfModel, x: np.n
 class _Field:
     """Stars of one image under joint fit."""
 
-    def __init__(self, image: np.ndarray, weight: np.ndarray, psf: PsfModel, x: np.ndarray, y: np.ndarray) -> None:
-        self.weight, self.psf, self.x, self.y = weight, psf, x, y
+    def __init__(self, image: np.ndarray, weight: np.ndarray, psf: PsfModel, x: np.ndarray, y: np.ndarray,
+                 segmentation: np.ndarray) -> None:
+        self.weight, self.psf, self.x, self.y, self.segmentation = weight, psf, x, y, segmentation
         self.start_x, self.start_y = x.copy(), y.copy()
         self.residual = image.copy()
         self.size = psf.default_size()
@@ -116,31 +125,34 @@ class _Field:
         rows = np.clip(self.near_y, 0, self.residual.shape[0] - 1)
         columns = np.clip(self.near_x, 0, self.residual.shape[1] - 1)
         order = np.argsort(-(self.flux if self.flux.any() else self.residual[rows, columns].astype(float)))
-        solve_fluxes(self.residual, self.weight, self.stamps, self.near_x, self.near_y, order, self.flux, self.norm,
-                     SWEEPS)
+        start, neighbours = _overlaps(self.near_x, self.near_y, self.size)
+        solve_fluxes(self.residual, self.weight, self.stamps, self.near_x, self.near_y, order, start, neighbours,
+                     self.flux, self.norm, SWEEPS)
 
     def move(self, rows: np.ndarray) -> None:
         """One step of the positions of `rows`; stamps and residual follow."""
         shift = np.zeros((rows.size, 2))
-        fit_shifts(self.residual, self.weight, self.stamps, self.near_x, self.near_y, rows, self.flux, shift)
-        shift = np.clip(shift, -0.5, 0.5)
-        self._add(rows, self.flux[rows])
+        fit_shifts(self.residual, self.weight, self.stamps, self.near_x, self.near_y, rows, self.flux, self.segmentation,
+                   shift)
+        moved = np.hypot(shift[:, 0], shift[:, 1]) > SETTLED
+        rows, shift = rows[moved], np.clip(shift[moved], -0.5, 0.5)
+        self._add(rows, 1.0)
         self.x[rows] = np.clip(self.x[rows] + shift[:, 0], self.start_x[rows] - REACH, self.start_x[rows] + REACH)
         self.y[rows] = np.clip(self.y[rows] + shift[:, 1], self.start_y[rows] - REACH, self.start_y[rows] + REACH)
         self.near_x[rows] = np.floor(self.x[rows] + 0.5).astype(np.int64)
         self.near_y[rows] = np.floor(self.y[rows] + 0.5).astype(np.int64)
         self.stamps[rows] = self.psf.images(self.x[rows], self.y[rows], self.size)
-        self._add(rows, -self.flux[rows])
+        self._add(rows, -1.0)
 
-    def _add(self, rows: np.ndarray, flux: np.ndarray) -> None:
-        add_models(self.residual, self.stamps[rows], self.near_x[rows], self.near_y[rows], flux)
+    def _add(self, rows: np.ndarray, sign: float) -> None:
+        add_models(self.residual, self.stamps, self.near_x, self.near_y, self.flux, rows, sign)
 
 
 def _spread(image, weight, psf: PsfModel, stars: _Field, gain: float) -> tuple[np.ndarray, np.ndarray]:
     spread, error = np.zeros(stars.x.size), np.zeros(stars.x.size)
-    discs = with_disc(psf, DISC_SCALE * psf.fwhm).images(stars.x, stars.y, stars.size)
-    spread_models(image, stars.residual, weight, stars.stamps, discs, stars.near_x, stars.near_y, stars.flux, gain,
-                  spread, error)
+    discs = with_disc(psf, DISC_SCALE * half_light_diameter(psf)).images(stars.x, stars.y, stars.size)
+    spread_models(image, stars.residual, weight, stars.stamps, discs, stars.near_x, stars.near_y, stars.flux,
+                  stars.segmentation, gain, spread, error)
     return spread, error
 
 
@@ -150,6 +162,17 @@ def _neighbours(x: np.ndarray, y: np.ndarray, radius: float) -> tuple[np.ndarray
         return np.zeros(0, np.int64), np.zeros((0, 2), np.int64)
     pairs = cKDTree(np.stack([x, y], axis=1)).query_pairs(radius, output_type='ndarray').astype(np.int64)
     return np.unique(pairs), pairs.reshape(-1, 2)
+
+
+def _overlaps(near_x: np.ndarray, near_y: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Stars whose stamps of side `size` overlap that of each star: starts (n + 1,) and rows (m,), int64."""
+    pairs = np.zeros((0, 2), np.int64)
+    if near_x.size > 1:
+        tree = cKDTree(np.stack([near_x, near_y], axis=1).astype(float))
+        pairs = tree.query_pairs(size - 0.5, p=np.inf, output_type='ndarray').astype(np.int64).reshape(-1, 2)
+    both = np.concatenate([pairs, pairs[:, ::-1]])
+    both = both[np.argsort(both[:, 0], kind='stable')]
+    return np.searchsorted(both[:, 0], np.arange(near_x.size + 1)).astype(np.int64), np.ascontiguousarray(both[:, 1])
 
 
 def _check(image, weight, psf: PsfModel, x, y) -> None:

@@ -1,60 +1,120 @@
-"""SE12: the zero point of a CCD; and the stage behind BLISS-expCalib_Y3apass.py."""
+"""SE12: the zero point of a CCD; and the stage behind BLISS-expCalib_Y3apass.py.
+
+Zero points have the usual sign, mag = -2.5 log10(electrons) + ZP; DES-GW's tool of that name stored -ZP.
+"""
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from sediff.camera.catalogs import catalog_path
 from sediff.camera.wcs import pixel_scale, read_wcs
+from sediff.ccdimage import CcdImage
 from sediff.context import Context
 from sediff.errors import BadData, BadInput, BadUsage
 from sediff.flow.arguments import Parser, integer, parameter_arguments, read_parameters, root_of
-from sediff.io.refcat import read_colour_terms, read_quality_table, reference_stars
+from sediff.io.refcat import read_colour_terms, read_quality_table
+from sediff.io.refcat_cascade import standard_stars
 from sediff.names import Exposure, product_path
-from sediff.photometry.calibrate import calibrate_ccd
+from sediff.photometry.calibrate import CcdCalibration, calibrate_ccd
 from sediff.photometry.quality import depth, effective_pixels, effective_time
+from sediff.photometry.spatial import SpatialOptions
 from sediff.photometry.zeropoint import ClipOptions, StarCuts
+from sediff.psf.model import PsfModel
+from sediff.refcat.stars import empty_stars
 
 
 def calibrate(context: Context) -> None:
-    """Zero point and calibrated tables of a CCD, its t_eff and depth."""
-    exposure, image = context.exposure, context.load('immask')
-    wcs = read_wcs(image.header)
-    stars, _ = reference_stars(context.file('refcat'), wcs, image.shape, image.header['MJD-OBS'])
-    cuts = StarCuts(magnitude_range=(context.parameter('ZP_MAG_MIN'), context.parameter('ZP_MAG_MAX')))
-    clip = ClipOptions(min_stars=context.parameter('ZP_MIN_STARS'))
-    result = calibrate_ccd(context.load('fullcat'), image.header, stars, exposure.band,
-                           read_colour_terms(catalog_path('colour_terms.json')), context.path('fullcat').name, cuts, clip)
-    if result.zero_point is None:
-        raise BadData(f'{exposure.label()}: no zero point: {result.reason}')
-    zero_point = result.zero_point
-    context.log(f'zero point {zero_point.zero_point:.4f} +- {zero_point.error:.4f}, scatter {zero_point.rms:.4f}, '
-                f'{zero_point.n_clipped} of {zero_point.n_all} stars')
+    """Zero point of a CCD, with the stars it came from, and the figures of its quality.
+
+    A CCD with too few stars is no failure here: its Zero file says -999, and the exposure's tables give it the exposure's
+    zero point.
+    """
+    exposure, image, psf = context.exposure, context.load('immask'), context.load('psf')
+    cuts = StarCuts(match_radius=context.parameter('ZP_MATCH_RADIUS'), max_flux=_largest_flux(context, image, psf),
+                    magnitude_range=(context.parameter('ZP_MAG_MIN'), context.parameter('ZP_MAG_MAX')),
+                    colour_range=(context.parameter('ZP_COLOUR_MIN'), context.parameter('ZP_COLOUR_MAX')),
+                    blend_radius=context.parameter('ZP_BLEND_RADIUS'))
+    clip = ClipOptions(min_stars=context.parameter('ZP_MIN_STARS'),
+                       spatial=SpatialOptions(context.parameter('ZP_SPATIAL_DEGREE')))
+    stars, terms = _standards(context, image)
+    result = calibrate_ccd(context.load('fullcat'), image.header, stars, exposure.band, terms,
+                           context.path('fullcat').name, cuts, clip,
+                           context.parameter('ZP_MAG_TYPE').replace('mag_', 'FLUX_').upper(), image.shape)
+    context.log(_outcome(result))
     for name, table in result.tables.items():
         context.save(name, table)
-    context.save('zp_fits', result.tables['zp'])
-    context.save('quality', _quality(context, zero_point.zero_point, pixel_scale(wcs)))
+    context.save('quality', _quality(context, image, psf, result))
 
 
-def _quality(context: Context, zero_point: float, scale: float) -> dict:
-    header, psf = context.load('immask').header, context.load('psf')
-    seeing = psf.fwhm * scale
-    time = effective_time(context.exposure.band, seeing, header['SKYBRITE'], header['EXPTIME'], header['AIRMASS'],
-                          zero_point, read_quality_table(catalog_path('teff.csv')))
-    area = effective_pixels(psf.image(1023.0, 2047.0))
-    return {'fwhm_arcsec': seeing, 'sky_electrons': header['SKYBRITE'], 'zero_point': zero_point,
-            't_eff': time.t_eff, 'seeing_factor': time.f, 'sky_factor': time.b, 'cloud_factor': time.c,
-            'cloud_mag': time.cloud, 'depth_5sigma': depth(zero_point, header['SKYSIGMA'], area)}
+def _standards(context: Context, image: CcdImage) -> tuple[np.ndarray, Mapping]:
+    """Standard stars around the CCD, of the first catalogue of REFCAT_CASCADE that serves, and their colour terms."""
+    limits = context.parameter('ZP_MAG_MIN'), context.parameter('ZP_MAG_MAX')
+    try:
+        found = standard_stars(context.file('refcat'), context.parameter('REFCAT_CASCADE'), context.exposure.band,
+                               read_wcs(image.header), image.shape, image.header['MJD-OBS'], limits,
+                               context.parameter('ZP_MIN_STARS'))
+    except BadData as error:
+        context.log(str(error))
+        return empty_stars(0), read_colour_terms(catalog_path('colour_terms.json'))
+    context.log(f'standards of {found.catalogue}; passed by: {found.passed_by or "none"}; '
+                f'shards that are not there: {list(found.missing) or "none"}')
+    return found.stars, found.terms
+
+
+def _largest_flux(context: Context, image: CcdImage, psf: PsfModel) -> float:
+    """Flux (e-) of a star whose peak and sky reach ZP_MAX_PEAK of saturation."""
+    ny, nx = image.shape
+    stamp = psf.image(nx / 2.0, ny / 2.0)
+    room = context.parameter('ZP_MAX_PEAK') * image.header['SATURATE'] - image.header['SKYBRITE']
+    return float(max(room, 0.0) * stamp.sum() / stamp.max())
+
+
+def _outcome(result: CcdCalibration) -> str:
+    zero_point = result.zero_point
+    if zero_point is None:
+        return f'no zero point of its own: {result.reason}'
+    spatial = '' if zero_point.spatial is None else f', changes over the CCD by {zero_point.spatial.amplitude:.4f} (rms)'
+    return (f'zero point {zero_point.zero_point:.4f} +- {zero_point.error:.4f} (colour relation {result.accuracy:g}), '
+            f'scatter {zero_point.rms:.4f}, {zero_point.n_clipped} of {zero_point.n_all} stars{spatial}')
+
+
+def _quality(context: Context, image: CcdImage, psf: PsfModel, result: CcdCalibration) -> dict:
+    header, fit = image.header, result.zero_point
+    figures = {'band': context.exposure.band, 'objects': len(context.load('fullcat')),
+               'fwhm_arcsec': psf.fwhm * pixel_scale(read_wcs(header)), 'ellipticity': header.get('ELLIPTIC'),
+               'sky_electrons': header['SKYBRITE'], 'sky_sigma': header['SKYSIGMA'],
+               'psf_area': effective_pixels(psf.image(1023.0, 2047.0)), 'exptime': header['EXPTIME'],
+               'airmass': header['AIRMASS'], 'astrometry_rms_mas': header.get('ASTRMS'),
+               'astrometry_stars': header.get('SCAMPNUM'), 'astrometry_chi2': header.get('SCAMPCHI'),
+               'zero_point': None, 'reason': result.reason}
+    if fit is not None:
+        figures |= {'zero_point': fit.zero_point, 'zero_point_error': fit.error, 'relation_accuracy': result.accuracy,
+                    'zero_point_rms': fit.rms, 'star_scatter': fit.scatter, 'stars': fit.n_clipped, 'stars_all': fit.n_all,
+                    'spatial': fit.spatial.record() if fit.spatial else None}
+    return figures | with_zero_point(figures, figures['zero_point'])
+
+
+def with_zero_point(figures: dict, zero_point: float | None) -> dict:
+    """t_eff with its factors, and depth, of a CCD with this zero point; without one, transparency and depth are unknown."""
+    time = effective_time(figures['band'], figures['fwhm_arcsec'], figures['sky_electrons'], figures['exptime'],
+                          figures['airmass'], zero_point, read_quality_table(catalog_path('teff.csv')))
+    known = None if zero_point is None else depth(zero_point, figures['sky_sigma'], figures['psf_area'])
+    return {'t_eff': time.t_eff, 'seeing_factor': time.f, 'sky_factor': time.b, 'cloud_factor': time.c,
+            'cloud_mag': time.cloud if time.cloud_known else None, 'cloud_known': time.cloud_known, 'depth_5sigma': known}
 
 
 def main(stage: str, argv: list[str]) -> int:
     """Calibrate one CCD, or all, of an exposure whose images and catalogues are there."""
     from sediff.flow.exposure import Options, exit_code, run_single_epoch
     args = _parser(stage).parse_args(argv)
-    if args.magType != 'mag_psf' or args.sex_mag_zeropoint != 25.0:
-        raise BadUsage('fullcat has --magType mag_psf at --sex_mag_zeropoint 25.0; others are not made')
+    if args.sex_mag_zeropoint != 25.0:
+        raise BadUsage('fullcat has its magnitudes at --sex_mag_zeropoint 25.0; others are not made')
     parameters = read_parameters(args)
+    if args.magType:
+        parameters.set('ZP_MAG_TYPE', args.magType, '--magType')
     exposure = find_exposure(root_of(parameters), args.expnum, args.reqnum, args.attnum)
     ccds = [args.ccd] if args.ccd else [ccd for ccd in range(1, 63)
                                         if product_path(exposure.with_ccd(ccd), 'fullcat').is_file()]
@@ -68,7 +128,7 @@ def _parser(stage: str) -> argparse.ArgumentParser:
     parser.add_argument('--reqnum', default='4', help='RNUM')
     parser.add_argument('--attnum', default='7', help='PNUM')
     parser.add_argument('--ccd', type=integer('--ccd'), default=0, help='CCD; default all that have a catalogue')
-    parser.add_argument('--magType', default='mag_psf', help='mag_psf')
+    parser.add_argument('--magType', help='mag_psf or mag_auto; default ZP_MAG_TYPE')
     parser.add_argument('--sex_mag_zeropoint', type=float, default=25.0, help='zero point of the catalogue')
     parser.add_argument('--verbose', type=int, default=0, help='accepted for compatibility')
     parser.add_argument('--debug', action='store_true', help='accepted for compatibility')
@@ -94,6 +154,11 @@ def find_exposure(root, expnum: int, rnum: str, pnum: str) -> Exposure:
     return Exposure(root, expnum, nite, band, rnum, pnum, cache=cache, schema=schema)
 
 
-def combined_quality(rows: list[dict]) -> dict:
-    """Median over CCDs of each figure of `quality`."""
-    return {name: float(np.median([row[name] for row in rows])) for name in rows[0]} if rows else {}
+def combined_quality(rows: Sequence[dict]) -> dict:
+    """Median over CCDs of each figure that is a number; figures that no CCD has are left out."""
+    numbers = {}
+    for row in rows:
+        for name, value in row.items():
+            if isinstance(value, (int, float)) and not isinstance(value, bool) and np.isfinite(value):
+                numbers.setdefault(name, []).append(value)
+    return {name: float(np.median(values)) for name, values in numbers.items()}

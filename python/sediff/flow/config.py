@@ -5,7 +5,6 @@ from sediff import steps
 from sediff.flow.arguments import Parser, parameter_arguments, read_parameters
 from sediff.parameters import describe
 
-
 HEAD = '''# The drivers and their steps
 
 Each script here reads its flags and calls Python once (`python -m sediff STAGE`); its flags are in its head (`-h`) and in

@@ -39,7 +39,7 @@ def make_star_cat(context: Context) -> None:
     if context.files('snstar'):
         stars = read_assoc(context.file('snstar'))
     else:
-        zero_point = float(context.load('zero')['ZP'].iloc[0])
+        zero_point = float(context.load('zero_point')['NewZP'].iloc[0])
         stars = star_columns(point_sources(context.load('fullcat'), context.parameter('STAR_MAX_MAGERR')), zero_point)
     x, y = sky_to_pixel(read_wcs(image.header), stars['RA'], stars['DEC'])
     inside = (x > 0) & (x < image.shape[1]) & (y > 0) & (y < image.shape[0])
@@ -49,7 +49,7 @@ def make_star_cat(context: Context) -> None:
 
 def make_ws_template(context: Context) -> None:
     """Zero point of each template CCD relative to the search CCD, from stars in both catalogues."""
-    search_zp = float(context.load('zero')['ZP'].iloc[0])
+    search_zp = float(context.load('zero_point')['NewZP'].iloc[0])
     stars = star_columns(point_sources(context.load('fullcat')), search_zp)
     rows = [_relative_zero_point(pair, stars, search_zp) for pair in context.pairs]
     least = context.parameter('WSTEMPLATE_NSTARMIN')
@@ -64,7 +64,7 @@ def make_ws_template(context: Context) -> None:
 
 
 def _relative_zero_point(pair, stars: pd.DataFrame, search_zp: float) -> dict:
-    template_zp = float(read_csv(pair.path('zero'))['ZP'].iloc[0])
+    template_zp = float(read_csv(pair.path('zero_point'))['NewZP'].iloc[0])
     catalogue, _ = read_ldac(pair.path('fullcat'))
     others = star_columns(point_sources(catalogue), 0.0)
     first, second, _ = match_sky(stars['RA'], stars['DEC'], others['RA'], others['DEC'], 1.0)
@@ -163,7 +163,7 @@ def astrom_headers(context: Context) -> None:
 def sex2(context: Context) -> None:
     """Detections that are calibration stars, and the zero point they give."""
     catalogue, stars = context.load('sex1'), read_assoc(context.path('starcat'))
-    zero_point = float(context.load('zero')['ZP'].iloc[0])
+    zero_point = float(context.load('zero_point')['NewZP'].iloc[0])
     first, second, _ = match_sky(catalogue['ALPHAWIN_J2000'], catalogue['DELTAWIN_J2000'], stars['RA'], stars['DEC'], 1.0)
     matched = catalogue[first]
     difference = stars['MAG'].to_numpy()[second] - (matched['MAG_AUTO'] - 25.0)

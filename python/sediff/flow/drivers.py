@@ -11,7 +11,7 @@ from sediff.flow.exposure import Options
 from sediff.flow.page import write_page
 from sediff.flow.starcat import write_star_lists
 from sediff.flow.verify import verified_templates
-from sediff.names import Exposure
+from sediff.names import Exposure, star_list_path
 from sediff.parameters import Parameters
 
 
@@ -71,7 +71,7 @@ def _single_epoch(args: argparse.Namespace, parameters: Parameters) -> int:
     target, options = _exposure(args, parameters), _options(args, parameters)
     code = exposure.exit_code(exposure.run_single_epoch(target, parameters, options))
     if not args.template_only and not code:
-        verified_templates(target, parameters, options.ccds, calibrated=args.calibrate)
+        verified_templates(target, parameters, options.ccds, calibrated=args.calibrate, rewrite=False)
     return code
 
 
@@ -83,14 +83,18 @@ def _verify(args: argparse.Namespace, parameters: Parameters) -> int:
 
 
 def _diffimg(args: argparse.Namespace, parameters: Parameters) -> int:
-    return _difference(_exposure(args, parameters), parameters, _options(args, parameters))
+    target, options = _exposure(args, parameters), _options(args, parameters)
+    lists = {kind: name for kind, name in (('snstar', f'SNSTAR_{target.expnum}_{target.rpnum}.LIST'),
+                                           ('snveto', f'SNVETO_{target.expnum}_{target.rpnum}.LIST'))
+             if star_list_path(target, name).is_file()}
+    return _difference(target, parameters, replace(options, **lists))
 
 
 def _difference(target: Exposure, parameters: Parameters, options: Options) -> int:
     """Verification, star lists, difference imaging, page."""
     ready = exposure.ready_for_diffimg(target, options.ccds)
     target = exposure.with_field(target)
-    templates = verified_templates(target, parameters, ready, calibrated=True)
+    templates = verified_templates(target, parameters, ready, calibrated=True, rewrite=False)
     write_star_lists(target, parameters, templates, options.snstar, options.snveto)
     outcomes = exposure.run_diffimg(target, parameters, replace(options, ccds=ready), templates)
     if any(not outcome.code for outcome in outcomes):

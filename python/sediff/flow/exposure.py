@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sediff import steps
 from sediff.camera.headers import band_of
 from sediff.errors import BadData, BadInput, BadUsage
+from sediff.flow.astrometry_exposure import starved, write_common
 from sediff.flow.job import Job, archived, run_job
 from sediff.flow.tables import write_exposure_tables
 from sediff.io.fits import read_header
@@ -64,14 +65,29 @@ def run_single_epoch(exposure: Exposure, parameters: Parameters, options: Option
                 options.special_y4) for ccd in options.ccds]
     count = len(steps.SE) * (not options.calibrate_only) + options.calibrate
     outcomes = run_phase('SE', exposure, jobs, count, options.workers)
-    write_exposure_tables(exposure, [outcome.task.exposure.ccd for outcome in outcomes if not outcome.code])
+    if not options.calibrate_only:
+        outcomes = solve_starved(exposure, parameters, options, outcomes, count)
+    write_exposure_tables(exposure, [outcome.task.exposure.ccd for outcome in outcomes if not outcome.code], parameters)
     return outcomes
+
+
+def solve_starved(exposure: Exposure, parameters: Parameters, options: Options, outcomes: list[Outcome],
+                  count: int) -> list[Outcome]:
+    """Run CCDs that their own stars do not solve once more, with the exposure's common astrometric solution."""
+    ccds = starved(exposure, outcomes)
+    if not ccds or write_common(exposure, parameters) is None:
+        return outcomes
+    jobs = [replace(outcome.task, overwrite=False) for outcome in outcomes if outcome.task.exposure.ccd in ccds]
+    again = run_phase('SE, common astrometry', exposure, jobs, count, options.workers)
+    by_ccd = {outcome.task.exposure.ccd: outcome for outcome in again}
+    return [by_ccd.get(outcome.task.exposure.ccd, outcome) for outcome in outcomes]
 
 
 def run_diffimg(exposure: Exposure, parameters: Parameters, options: Options, templates: list[Exposure]) -> list[Outcome]:
     """Difference imaging of every CCD of the list."""
     if not templates:
-        raise BadData(f'{exposure.expnum}: no template exposure is left; see WS_diff.list in {exposure.folder}')
+        raise BadData(f'{exposure.expnum}: no overlapping template is left of WS_diff.list in {exposure.folder}; '
+                      'the reasons are above; widen the choice in rc/dagmaker.rc and run DAGMaker.sh again')
     jobs = [Job(exposure.with_ccd(ccd), 'diffimg', parameters, overwrite=options.overwrite, templates=templates,
                 snstar=options.snstar, snveto=options.snveto) for ccd in options.ccds]
     return run_phase('diffimg', exposure, jobs, len(steps.DIFFIMG), options.workers)
@@ -99,8 +115,6 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
 
 def with_field(exposure: Exposure) -> Exposure:
     """The exposure with its WS field name, from the header of the first CCD product or of the raw file."""
-    from dataclasses import replace
-
     from astropy.coordinates import Angle
     products = sorted(exposure.folder.glob(f'D{exposure.expnum:08d}_*_{exposure.rpnum}_immask.fits.fz'))
     path: Path = products[0] if products else raw_path(exposure.root, exposure.nite, exposure.expnum)
@@ -117,12 +131,12 @@ def ready_for_diffimg(exposure: Exposure, ccds: Sequence[int]) -> list[int]:
     BadInput
         None is.
     """
-    needed = ('immask', 'psf', 'fullcat', 'out', 'zero')
+    needed = ('immask', 'psf', 'fullcat', 'out', 'zero_point')
     missing = {ccd: [name for name in needed if not product_path(exposure.with_ccd(ccd), name).is_file()] for ccd in ccds}
     ready = [ccd for ccd in ccds if not missing[ccd]]
     for ccd in ccds:
         if missing[ccd]:
-            hint = '; run with -C' if missing[ccd] == ['zero'] else ''
+            hint = '; run with -C' if missing[ccd] == ['zero_point'] else ''
             print(f'{exposure.with_ccd(ccd).label()}: no {", ".join(missing[ccd])}{hint}', file=sys.stderr)
     if not ready:
         raise BadInput(f'{exposure.expnum}: no CCD of {list(ccds)} is ready for difference imaging in {exposure.folder}')

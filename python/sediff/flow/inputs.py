@@ -7,9 +7,13 @@ from datetime import date
 from pathlib import Path
 
 from sediff.camera.catalogs import catalog_path
-from sediff.errors import BadData, BadInput
+from sediff.camera.epochs import Epoch, choose_epoch, read_epochs
+from sediff.errors import BadData, BadInput, BadUsage
+from sediff.flow.astrometry_exposure import common_input
+from sediff.flow.sky_files import find_sky_files
+from sediff.io.community import find_community
 from sediff.io.corners import read_out
-from sediff.names import CALIB_FOLDERS, Exposure, exposure_table, product_path, raw_path, star_list_path
+from sediff.names import BANDED_CALIBRATIONS, CALIB_FOLDERS, Exposure, exposure_table, product_path, raw_path, star_list_path
 from sediff.parameters import Parameters
 from sediff.template.overlap import pair_ccds
 
@@ -30,32 +34,50 @@ class TemplateCcd:
     @property
     def files(self) -> list[Path]:
         """Everything difference imaging reads of it."""
-        return [self.path(name) for name in ('immask', 'fullcat', 'psf', 'zero')]
+        return [self.path(name) for name in ('immask', 'fullcat', 'psf', 'zero_point')]
 
 
-def find_calibration(root: Path, kind: str, exposure: Exposure, max_days: float, nite: str | None = None) -> Path:
-    """The calibration image nearest in time.
+def find_calibration(root: Path, kind: str, exposure: Exposure, max_days: float, epoch: Epoch,
+                     nite: str | None = None) -> tuple[Path, str]:
+    """The calibration image of an epoch: by the dates in the DES file names, else the nearest in time.
+
+    Parameters
+    ----------
+    nite : str, optional
+        Look for the nearest to this night, whatever the nights of the epoch.
+
+    Returns
+    -------
+    path : Path
+    reason : str
+        Which row of the table of epochs was taken, and why this file.
 
     Raises
     ------
     BadInput
-        None for this CCD (and band), or the nearest is more than `max_days` away.
+        None for this CCD (and band), or the nearest is more than `max_days` away or of another epoch.
     """
-    band = exposure.band if kind == 'norm-dflatcor' else None
+    band = exposure.band if kind in BANDED_CALIBRATIONS else None
     folder = root / 'calib' / CALIB_FOLDERS[kind]
     middle = f'{band}_c{exposure.ccd:02d}' if band else f'c{exposure.ccd:02d}'
-    pattern = re.compile(rf'D_n(\d{{8}})_{middle}_{re.escape(kind)}\.fits$')
-    nite = nite or exposure.nite
-    found = sorted((abs(_days(match[1], nite)), match[1], path) for path in sorted(folder.glob('D_n*.fits'))
-                   if (match := pattern.match(path.name)))
-    if not found:
-        raise BadInput(f'{exposure.label()}: no {kind} for {middle} in {folder}; '
-                       f'make one with `python -m sediff calib`')
-    days, _, path = found[0]
+    pattern = re.compile(rf'[0-9A-Z]+_n?(\d{{8}}(?:t\d{{4,6}})?)_{middle}(?:_r\d+p\d+)?_{re.escape(kind)}\.fits(?:\.fz)?$')
+    named = [(match[1], path) for path in sorted(folder.glob('*.fits*')) if (match := pattern.match(path.name))]
+    if not named:
+        raise BadInput(f'{exposure.label()}: no {kind} for {middle} in {folder}; make one with `python -m sediff calib`')
+    tagged = [path for dates, path in named if dates == epoch.tags.get(kind)]
+    if tagged:
+        return tagged[-1], f'{epoch} covers it and has this file'
+    first, last = ('', '') if nite else epoch.calibrations
+    near = sorted((abs(_days(dates[:8], nite or exposure.nite)), dates, path) for dates, path in named
+                  if dates[:8] >= first and (not last or dates[:8] <= last))
+    if not near:
+        raise BadInput(f'{exposure.label()}: {epoch} covers it, its calibrations are of {first}-{last}, and {folder} has '
+                       f'none of these nights for {middle}; build one')
+    days, _, path = near[0]
     if days > max_days:
-        raise BadInput(f'{exposure.label()}: nearest {kind} {path} is {days} days from {nite}, '
+        raise BadInput(f'{exposure.label()}: nearest {kind} {path} is {days} days from {nite or exposure.nite}, '
                        f'MAX_CALIB_DAYS is {max_days:g}; build one nearer in time or raise it')
-    return path
+    return path, f'{epoch} covers it; nearest in time, {days} days'
 
 
 def _days(one: str, other: str) -> int:
@@ -63,15 +85,95 @@ def _days(one: str, other: str) -> int:
     return (dates[0] - dates[1]).days
 
 
-def single_epoch_inputs(exposure: Exposure, parameters: Parameters, special_y4: bool = False) -> dict[str, list[Path]]:
-    """External inputs of the SE steps of one CCD."""
-    nite = Y4E1_NITE if special_y4 else None
-    days = float('inf') if special_y4 else parameters['MAX_CALIB_DAYS']
-    given = {kind: find_calibration(exposure.root, kind, exposure, days, nite) for kind in CALIB_FOLDERS}
+#: Calibration images: name of the external input, kind, parameter that names a user's own file.
+IMAGES = (('bias', 'biascor', 'BIAS_FILE'), ('flat', 'norm-dflatcor', 'FLAT_FILE'), ('bpm', 'bpm', 'BPM_FILE'),
+          ('starflat', 'starflat', 'STARFLAT_FILE'))
+
+
+def single_epoch_inputs(exposure: Exposure, parameters: Parameters, special_y4: bool = False) -> dict:
+    """External inputs of the SE steps of one CCD; 'reasons' holds a line about each calibration image that was chosen."""
+    if parameters['INPUT'] == 'community':
+        return {'community': community_files(exposure, parameters), 'starflat': [], 'reasons': [],
+                'common': common_input(exposure), **reference_inputs(exposure.root, parameters)}
+    images, reasons = _images(exposure, parameters, special_y4)
     return {'raw': [raw_path(exposure.root, exposure.nite, exposure.expnum)],
-            'crosstalk': [catalog_path('crosstalk.csv')],
-            'bias': [given['biascor']], 'flat': [given['norm-dflatcor']], 'bpm': [given['bpm']],
-            **reference_inputs(exposure.root, parameters)}
+            'crosstalk': [_table(exposure, parameters['CROSSTALK_FILE'])], **images,
+            'linearity': _linearity(exposure, parameters), 'reasons': reasons,
+            'skypca': find_sky_files(exposure, parameters['MAX_CALIB_DAYS']),
+            **{name: [_table(exposure, parameters[key])] if parameters[key] else []
+               for name, key in (('bf', 'BF_FILE'), ('tapebumps', 'TAPEBUMP_FILE'))},
+            'common': common_input(exposure), **reference_inputs(exposure.root, parameters)}
+
+
+def _images(exposure: Exposure, parameters: Parameters, special_y4: bool) -> tuple[dict[str, list[Path]], list[str]]:
+    found, reasons = {}, []
+    for name, kind, key in IMAGES:
+        given = parameters[key]
+        if kind == 'starflat' and (given == 'none' or (not given and not _any_starflat(exposure))):
+            found[name] = []
+            continue
+        if given:
+            path, reason = _own_file(exposure, key, given), f'given as {key}'
+        else:
+            epoch = _epoch(exposure, parameters, special_y4)
+            days = float('inf') if special_y4 else parameters['MAX_CALIB_DAYS']
+            path, reason = find_calibration(exposure.root, kind, exposure, days, epoch, Y4E1_NITE if special_y4 else None)
+        found[name] = [path]
+        reasons.append(f'{name} {path}: {reason}')
+    return found, reasons
+
+
+def _any_starflat(exposure: Exposure) -> bool:
+    folder = exposure.root / 'calib' / CALIB_FOLDERS['starflat']
+    return any(folder.glob(f'*_{exposure.band}_c{exposure.ccd:02d}*_starflat.fits*'))
+
+
+def _epoch(exposure: Exposure, parameters: Parameters, special_y4: bool) -> Epoch:
+    """The row of the table of epochs for an exposure; with -Y that of Y4E1."""
+    epochs = read_epochs(_table(exposure, parameters['CALIB_EPOCHS']))
+    forced = [epoch for epoch in epochs if special_y4 and epoch.name == 'y4e1']
+    return forced[0] if forced else choose_epoch(epochs, exposure.expnum, exposure.nite, exposure.band)
+
+
+def _own_file(exposure: Exposure, key: str, text: str) -> Path:
+    try:
+        path = exposure.root / text.format(ccd=exposure.ccd, band=exposure.band, nite=exposure.nite)
+    except (IndexError, KeyError, ValueError) as error:
+        raise BadUsage(f'{key}={text}: only {{ccd}}, {{band}} and {{nite}} can be put in, as in '
+                       'bias_c{ccd:02d}.fits') from error
+    if not path.is_file():
+        raise BadInput(f'{exposure.label()}: {key} names {path}, which is no file')
+    return path
+
+
+def _table(exposure: Exposure, name: str) -> Path:
+    """A table of the user's, relative to ROOT, or else of the catalogs folder."""
+    own = exposure.root / name
+    return own if own.is_file() else catalog_path(name)
+
+
+def _linearity(exposure: Exposure, parameters: Parameters) -> list[Path]:
+    """The table of LINEARITY_FILE, or the newest one in ROOT/calib/linearity that is not younger than the night."""
+    given = parameters['LINEARITY_FILE']
+    if given:
+        return [] if given == 'none' else [_table(exposure, given)]
+    folder = exposure.root / 'calib' / 'linearity'
+    found = sorted(path for path in folder.glob(f'D_n*_c{exposure.ccd:02d}_linearity.csv'))
+    before = [path for path in found if path.name[3:11] <= exposure.nite]
+    return [before[-1]] if before else found[:1]
+
+
+def community_files(exposure: Exposure, parameters: Parameters) -> list[Path]:
+    """The ooi, oow and ood files of an exposure, found by EXPNUM, in COMMUNITY_DIR (in NITE below it, where there is one).
+
+    Raises
+    ------
+    BadInput
+        One of the three is not there.
+    """
+    folder = exposure.root / parameters['COMMUNITY_DIR']
+    nightly = folder / exposure.nite
+    return find_community(nightly if nightly.is_dir() else folder, exposure.expnum, exposure.ccd, exposure.band)
 
 
 def reference_inputs(root: Path, parameters: Parameters) -> dict[str, list[Path]]:

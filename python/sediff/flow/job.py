@@ -8,7 +8,9 @@ from pathlib import Path
 from sediff import steps
 from sediff.context import Context
 from sediff.flow.inputs import diffimg_inputs, reference_inputs, single_epoch_inputs
+from sediff.io.atomic import remove_leftovers
 from sediff.io.locks import lock
+from sediff.io.raw import read_raw_shared
 from sediff.names import Exposure, product_path
 from sediff.parameters import Parameters
 from sediff.runner import run_steps
@@ -49,7 +51,9 @@ def run_job(job: Job, send: Callable[[tuple], None]) -> int:
     with lock(_lock_path(exposure), exposure.label()):
         chosen, external = _single_epoch(job) if job.phase == 'se' else _diffimg(job)
         context = Context(exposure, job.parameters, external)
-        context.pairs = external.pop('pairs', [])
+        context.pairs, context.reasons = external.pop('pairs', []), external.pop('reasons', [])
+        for name in {name for step in chosen for name in step.makes}:
+            remove_leftovers(context.path(name))
         return run_steps(chosen, context, job.overwrite, lambda *event: send(event))
 
 
@@ -62,10 +66,12 @@ def _single_epoch(job: Job) -> tuple[tuple, dict]:
     if job.calibrate_only or (not job.overwrite and archived(job.exposure)):
         external = reference_inputs(job.exposure.root, job.parameters) if calibration else {}
         return calibration, external
-    return (*steps.SE, *calibration), single_epoch_inputs(job.exposure, job.parameters, job.special_y4)
+    first = (*steps.COMMUNITY, *steps.SE[5:]) if job.parameters['INPUT'] == 'community' else steps.SE
+    return (*first, *calibration), single_epoch_inputs(job.exposure, job.parameters, job.special_y4)
 
 
 def _diffimg(job: Job) -> tuple[tuple, dict]:
+    read_raw_shared.keep_only(())
     return steps.DIFFIMG, diffimg_inputs(job.exposure, job.parameters, job.templates, job.snstar, job.snveto)
 
 

@@ -2,60 +2,88 @@
 from __future__ import annotations
 
 import numpy as np
+from astropy.io.fits import Header
 
-from sediff.astrometry.fit import AstrometryOptions, solve
+from sediff.astrometry.common import fall_back
+from sediff.astrometry.fit import solve
 from sediff.astrometry.head import head_text, parse_head
+from sediff.astrometry.solution import AstrometryOptions, Solution
+from sediff.astrometry.start import check_date, starting_wcs
+from sediff.astrometry.tables import Stars
 from sediff.camera.ccds import dead_amplifiers
+from sediff.camera.focalplane import camera_model
 from sediff.camera.wcs import copy_wcs, out_corners, pixel_to_sky, read_wcs
+from sediff.catalog.columns import aperture_diameters
 from sediff.catalog.detect import estimate_fwhm
 from sediff.catalog.measure import measure, measure_bright
 from sediff.ccdimage import CcdImage
 from sediff.context import Context
-from sediff.errors import BadInput
-from sediff.flow.stars import psf_of
+from sediff.errors import BadData, BadInput
+from sediff.flow import sky
+from sediff.flow.astrometry_exposure import read_common
+from sediff.flow.stars import psf_and_statistics
+from sediff.io.brighterfatter import read_border_shifts
+from sediff.io.calibration import file_checksum, read_calibration, read_tape_bumps
 from sediff.io.corners import out_line
 from sediff.io.crosstalk import read_crosstalk
-from sediff.io.fits import read_image
-from sediff.io.raw import read_raw_ccd
+from sediff.io.linearity import read_linearity
+from sediff.io.raw import read_raw_shared
 from sediff.io.refcat import reference_stars
 from sediff.isr import detrend
-from sediff.isr.crosstalk import needed_sources
+from sediff.isr.crosstalk import needed_later, needed_sources
 from sediff.psf.stars import select_stars
+from sediff.refcat.stars import empty_stars
 
 
 def crosstalk(context: Context) -> None:
     """Overscan, trim, crosstalk; sources that the raw file lacks are named in the header."""
     exposure, path = context.exposure, context.file('raw')
-    raw, header = read_raw_ccd(path, exposure.ccd)
+    raw, header = read_raw_shared(path, exposure.ccd)
     table = read_crosstalk(context.file('crosstalk')) if context.parameter('CROSSTALK') else {}
     sources = {}
     for ccd in needed_sources(exposure.ccd, table) - {exposure.ccd}:
         try:
-            sources[ccd] = read_raw_ccd(path, ccd)
+            sources[ccd] = read_raw_shared(path, ccd)
         except BadInput:
             context.log(f'crosstalk source CCD {ccd} is not in {path.name}')
+    read_raw_shared.keep_only(needed_later(exposure.ccd, table))
     dead = {ccd: dead_amplifiers(ccd, exposure.nite) for ccd in (exposure.ccd, *sources)}
-    context.save('xtalk', detrend.crosstalk_stage(raw, header, sources, table, context.file('crosstalk').name, dead))
+    context.save('xtalk', detrend.crosstalk_stage(raw, header, sources, table, context.file('crosstalk').name, dead,
+                                                  context.parameter('OVERSCAN'), context.parameter('SSXTALK_LEVEL'),
+                                                  file_checksum(context.file('crosstalk'))))
 
 
 def pixcorrect(context: Context) -> None:
-    """Bias, saturation, gain, flat, bad pixels, weight."""
-    files = {name: context.file(name) for name in ('bias', 'flat', 'bpm')}
-    bias, flat, bad = (read_image(path)[0] for path in files.values())
-    names = {name: path.name for name, path in files.items()}
-    context.log(', '.join(f'{name} {path}' for name, path in files.items()))
-    context.save('detrend', detrend.pixcorrect(context.load('xtalk'), bias, flat, bad, names,
-                                                    context.parameter('EDGE_WIDTH'), context.parameter('NEAREDGE_WIDTH')))
+    """Bias, saturation, linearity, gain, brighter-fatter, flat, bad pixels and columns, weight."""
+    exposure = context.exposure
+    for reason in context.reasons:
+        context.log(reason)
+    ccd = context.load('xtalk')
+    bias, flat, bad = (read_calibration(context.file(name), name, exposure.ccd, band, ccd.shape)
+                       for name, band in (('bias', None), ('flat', exposure.band), ('bpm', None)))
+    used = {name: path for name in ('bias', 'flat', 'bpm', 'linearity', 'bf', 'tapebumps') for path in context.files(name)}
+    more = detrend.Corrections(
+        read_linearity(used['linearity'], exposure.ccd) if 'linearity' in used else {},
+        read_border_shifts(used['bf']) if 'bf' in used else None,
+        read_tape_bumps(used['tapebumps'], exposure.ccd) if 'tapebumps' in used else (), context.parameter('FIXCOLS'),
+        {name: file_checksum(path) for name, path in used.items()})
+    names = {name: path.name for name, path in used.items()}
+    result = detrend.pixcorrect(ccd, bias, flat, bad, names, context.parameter('EDGE_WIDTH'),
+                                context.parameter('NEAREDGE_WIDTH'), context.parameter('SATURATION_GROWTH'), more)
+    figures = ('WGTSCLA', 'WGTSCLB', 'NFIXED')
+    context.log(', '.join(f'{card} {result.header[card]}' for card in figures if card in result.header))
+    context.save('detrend', result)
 
 
 def bleedmask(context: Context) -> None:
-    """Bleed trails."""
-    context.save('bleedmasked', detrend.mask_bleeds(context.load('detrend'), context.parameter('BLEED_MIN_LENGTH')))
+    """Bleed trails and halos."""
+    values = (context.parameter(name) for name in ('BLEED_MIN_LENGTH', 'HALO_LEVEL', 'INTERPOLATE_TRAILS'))
+    context.save('bleedmasked', detrend.mask_bleeds(context.load('detrend'), *values))
 
 
 def skysub(context: Context) -> None:
     """Sky."""
-    image = detrend.subtract_sky(context.load('bleedmasked'), context.parameter('SKY_BLOCK'))
+    image = sky.subtract(context, context.load('bleedmasked'))
     context.log(f'sky {image.header["SKYBRITE"]:.1f} e-, noise {image.header["SKYSIGMA"]:.2f} e-')
     context.save('skysub', image)
 
@@ -83,19 +111,45 @@ def scamp(context: Context) -> None:
     image, catalogue = context.load('crmasked'), context.load('sextractor')
     options = AstrometryOptions(context.parameter('POSITION_MAXERR'), context.parameter('ROTATION_MAXERR'),
                                 min_matched=context.parameter('ASTROM_MIN_STARS'),
-                                max_rms=context.parameter('ASTROM_MAX_RMS'))
-    margin = 1.5 * options.search_radius / 3600.0
-    stars, missing = reference_stars(context.file('refcat'), read_wcs(image.header), image.shape, image.header['MJD-OBS'],
-                                     margin)
+                                max_rms=context.parameter('ASTROM_MAX_RMS'),
+                                min_contrast=context.parameter('ASTROM_MIN_CONTRAST'),
+                                floor=context.parameter('ASTROM_FLOOR'), max_order=context.parameter('ASTROM_MAX_ORDER'))
+    start = starting_wcs(image.header, image.shape, context.parameter('ASTROM_START') == 'camera', camera_model)
+    clean = catalogue[catalogue['FLAGS'] < 4]
+    context.log(f'{len(clean)} of {len(catalogue)} detections are neither saturated nor cut off')
+    stars = _reference(context, start, image, options)
+    columns = (clean['XWIN_IMAGE'] - 1.0, clean['YWIN_IMAGE'] - 1.0, clean['FLUX_AUTO'], clean['ERRAWIN_IMAGE'])
+    errors = np.hypot(stars['ra_error'], stars['dec_error']) / np.sqrt(2.0)
+    try:
+        result = solve(*columns, start, stars['ra'], stars['dec'], stars['phot_g_mean_mag'], errors, options)
+    except BadData as error:
+        if not context.files('common'):
+            raise
+        common = read_common(context.file('common'))
+        context.log(f'{error}; taking the common solution of {len(common.ccds)} CCDs, good to {common.rms_mas:.0f} mas')
+        listed = Stars.ranked(*columns, stars['ra'], stars['dec'], stars['phot_g_mean_mag'], errors)
+        predicted = common.predict(camera_model(context.exposure.ccd))
+        result = fall_back(listed, start, predicted, common.rms_mas, str(error), options)
+    _save_solution(context, result)
+
+
+def _reference(context: Context, start: Header, image: CcdImage, options: AstrometryOptions) -> np.ndarray:
+    """Reference stars around the CCD at the date of the exposure; none where the shards hold none there."""
+    try:
+        stars, missing = reference_stars(context.file('refcat'), read_wcs(start), image.shape, check_date(image.header),
+                                         1.5 * options.search_radius / 3600.0)
+    except BadData as error:
+        context.log(str(error))
+        return empty_stars()
     if missing:
         context.log(f'{len(missing)} shards are not there: {missing}')
-    clean = catalogue[catalogue['FLAGS'] < 4]
-    result = solve(clean['XWIN_IMAGE'] - 1.0, clean['YWIN_IMAGE'] - 1.0, clean['FLUX_AUTO'], clean['ERRAWIN_IMAGE'],
-                   image.header, stars['ra'], stars['dec'], stars['phot_g_mean_mag'],
-                   np.hypot(stars['ra_error'], stars['dec_error']) / np.sqrt(2.0), options)
-    figures = {'matched': result.n_matched, 'rms_ra_mas': result.rms_ra, 'rms_dec_mas': result.rms_dec, 'chi2': result.chi2,
-               'offset_arcsec': result.offset_arcsec, 'rotation_deg': result.rotation_deg, 'contrast': result.contrast}
-    context.log(', '.join(f'{name} {value:.4g}' for name, value in figures.items()))
+    return stars
+
+
+def _save_solution(context: Context, result: Solution) -> None:
+    figures = result.figures()
+    context.log(', '.join(f'{name} {value:.4g}' if not isinstance(value, str) else f'{name} {value}'
+                          for name, value in figures.items()))
     context.save('head', head_text(result))
     context.save('astrometry', figures)
 
@@ -103,9 +157,13 @@ def scamp(context: Context) -> None:
 def immask(context: Context) -> None:
     """The science product with its solved header."""
     image, figures = context.load('crmasked'), context.load('astrometry')
+    for path in context.files('starflat'):
+        flat = read_calibration(path, 'star flat', context.exposure.ccd, context.exposure.band, image.shape)
+        image = detrend.apply_star_flat(image, flat, path.name, file_checksum(path))
     header = image.header.copy()
     copy_wcs(parse_head(context.load('head')), header)
-    header['SCAMPFLG'] = (0, 'astrometry accepted')
+    common = figures['kind'] == 'common'
+    header['SCAMPFLG'] = (int(common), 'astrometry: 0 from own stars, 1 from the exposure')
     header['SCAMPCHI'] = (figures['chi2'], 'chi2 per degree of freedom')
     header['SCAMPNUM'] = (figures['matched'], 'reference stars matched')
     header['ASTRMS'] = (np.hypot(figures['rms_ra_mas'], figures['rms_dec_mas']) / np.sqrt(2), '[mas] rms along an axis')
@@ -132,18 +190,23 @@ def _add_corners(header, shape: tuple[int, int]) -> None:
 
 
 def psfex(context: Context) -> None:
-    """PSF model."""
-    model = psf_of(context.load('immask'), context.load('sextractor'), context.parameter('PSF_DEGREE'),
-                   context.parameter('PSF_SIZE'))
+    """PSF model, the figures of its quality, maps of FWHM and ellipticity."""
+    model, figures = psf_and_statistics(context.load('immask'), context.load('sextractor'), context.parameter('PSF_DEGREE'),
+                                        context.parameter('PSF_SIZE'), context.parameter('PSF_BRIGHT_MARGIN'))
     context.log(f'{model.n_accepted} of {model.n_loaded} stars, degree {model.degree}, FWHM {model.fwhm:.2f} px, '
-                f'chi2 {model.chi2:.2f}')
+                f'chi2 {model.chi2:.2f}, residual of {figures["reserve"]} reserve stars '
+                f'{100 * figures["residual_peak"]:.2f} % of the peak')
+    if figures['peak_limit'] is None:
+        context.log('few stars: those near saturation are used too')
     context.save('psf', model)
+    context.save('psf_map', figures)
 
 
 def fullcat(context: Context) -> None:
     """Catalogue with PSF fluxes."""
     image = context.load('immask')
-    catalogue = measure(image, context.load('psf'), context.parameter('DETECT_THRESH'))
+    catalogue = measure(image, context.load('psf'), context.parameter('DETECT_THRESH'),
+                        apertures=aperture_diameters(context.parameter('APERTURES')))
     context.log(f'{len(catalogue)} objects')
     context.save('fullcat', (catalogue, image.header))
 

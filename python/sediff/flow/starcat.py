@@ -23,7 +23,9 @@ def write_star_lists(search: Exposure, parameters: Parameters, templates: list[E
     tables = [read_csv(exposure_table(template, 'ZP')) for template in templates]
     corners = read_out(exposure_table(search, 'out'))['corners']
     options = StarListOptions(magnitude_range=(parameters['STAR_MAG_MIN'], parameters['STAR_MAG_MAX']),
-                              max_error=parameters['STAR_MAX_MAGERR'])
+                              max_error=parameters['STAR_MAX_MAGERR'], radius_zero=parameters['VETO_RADIUS'],
+                              radius_slope=parameters['VETO_RADIUS_SLOPE'],
+                              radius_magnitude=parameters['VETO_RADIUS_MAG'])
     texts = build_star_lists(tables, corners, search.band, search.rnum, search.pnum, options)
     paths = []
     for name, text in zip(names, texts):

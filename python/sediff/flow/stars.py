@@ -9,9 +9,10 @@ import pandas as pd
 from sediff.candidates.texttable import parse_table
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadInput
-from sediff.psf.fit import fit_psf
+from sediff.psf.fit import fit_psf, stars_needed
+from sediff.psf.maps import psf_map
 from sediff.psf.model import PsfModel
-from sediff.psf.stars import select_stars
+from sediff.psf.stars import safe_peak, select_stars
 
 #: Point sources: |SPREAD_MODEL| below this, or within three of its errors.
 SPREAD_LIMIT = 0.003
@@ -53,9 +54,58 @@ def read_assoc(path: Path) -> pd.DataFrame:
     return pd.DataFrame(np.array(rows, float).reshape(-1, width.pop()), columns=names[:len(rows[0]) if rows else 5])
 
 
-def psf_of(image: CcdImage, catalogue: np.ndarray, degree: int, size: int) -> PsfModel:
-    """PSF model from the stars of a catalogue of bright objects."""
-    stars = catalogue[select_stars(catalogue)]
-    model, _, _ = fit_psf(image.image, image.weight, image.mask, stars['XWIN_IMAGE'] - 1.0, stars['YWIN_IMAGE'] - 1.0,
-                          stars['FLUX_AUTO'], degree=degree, size=size)
-    return model
+def psf_of(image: CcdImage, catalogue: np.ndarray, degree: int, size: int, bright_margin: float = 1.5) -> PsfModel:
+    """PSF model from the stars of a catalogue of bright objects; see `psf_and_statistics`."""
+    return psf_and_statistics(image, catalogue, degree, size, bright_margin)[0]
+
+
+def psf_and_statistics(image: CcdImage, catalogue: np.ndarray, degree: int, size: int,
+                       bright_margin: float = 1.5) -> tuple[PsfModel, dict]:
+    """PSF model from the stars of a catalogue of bright objects, and the figures of its quality.
+
+    Parameters
+    ----------
+    catalogue : structured ndarray
+        Of `sediff.catalog.measure.measure_bright`.
+    degree, size : int
+        Polynomial degree over the CCD and odd side of the planes (pixels).
+    bright_margin : float, mag
+        Stars must be so much fainter than one whose peak saturates. Dropped where it leaves too few for the degree and
+        the brighter ones help.
+
+    Returns
+    -------
+    model : PsfModel
+    figures : dict
+        For the json file: numbers of stars, figures of `sediff.psf.fit.PsfStatistics`, the peak allowed (null: any), and
+        maps of FWHM and ellipticity.
+
+    Raises
+    ------
+    BadData
+        Fewer than three usable stars.
+    """
+    saturation = image.header.get('SATURATE')
+    known = isinstance(saturation, (int, float)) and saturation > 0
+    peak = safe_peak(saturation, bright_margin) if known else np.inf
+    rows = select_stars(catalogue, maximum_peak=peak)
+    if rows.size < stars_needed(degree) and np.isfinite(peak):
+        everything = select_stars(catalogue)
+        if everything.size > rows.size:
+            rows, peak = everything, np.inf
+    stars = catalogue[rows]
+    model, used, found = fit_psf(image.image, image.weight, image.mask, stars['XWIN_IMAGE'] - 1.0, stars['YWIN_IMAGE'] - 1.0,
+                                 stars['FLUX_AUTO'], degree=degree, size=size)
+    return model, {'stars': len(stars), 'used': int(used.size), 'reserve': found.n_reserve, 'degree': found.degree,
+                   'chi2': found.chi2, 'residual_peak': found.residual_peak, 'residual_noise': found.residual_noise,
+                   'core_scatter': found.core_scatter, 'peak_limit': float(peak) if np.isfinite(peak) else None,
+                   **_map_figures(psf_map(model, image.image.shape))}
+
+
+def _map_figures(table: np.ndarray) -> dict:
+    """Medians of a PSF map and the map itself, 1-based positions."""
+    modulus = np.hypot(table['e1'], table['e2'])
+    cells = {'X_IMAGE': table['x'] + 1.0, 'Y_IMAGE': table['y'] + 1.0, 'FWHM': table['fwhm'], 'E1': table['e1'],
+             'E2': table['e2']}
+    return {'fwhm': float(np.median(table['fwhm'])), 'ellipticity': float(np.median(modulus)),
+            'fwhm_range': float(np.ptp(table['fwhm'])), 'map': {name: np.round(v, 4).tolist() for name, v in cells.items()}}

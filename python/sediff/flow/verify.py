@@ -1,19 +1,36 @@
-"""Which template exposures can be used: complete, calibrated, deep enough; WS_diff.list is brought up to date."""
+"""Which template exposures can be used: complete, calibrated, deep enough.
+
+A job for some CCDs judges its templates for itself, by the template CCDs that overlap its own, and keeps the verdict in
+memory. WS_diff.list and copy_pairs_for_EXPNUM.sh are brought up to date by verifySE.sh alone, which looks at the whole
+exposure; so no job takes away another one's template, and no two jobs write these files.
+"""
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from sediff.errors import BadInput, BadUsage
 from sediff.flow.calibrate import combined_quality
+from sediff.flow.inputs import overlapping_ccds
+from sediff.flow.quality import read_quality
+from sediff.flow.tables import PATIENCE, exposure_lock
 from sediff.io.atomic import write_text
 from sediff.io.inventory import take_inventory
 from sediff.io.products import read_product
-from sediff.names import Exposure, product_path
+from sediff.names import Exposure, exposure_table, product_path
 from sediff.parameters import Parameters
-from sediff.workflow.verify import drop_from_copy_pairs, drop_from_ws_diff, parse_copy_pairs, parse_ws_diff, verify_templates
+from sediff.report.qc import verdict_text
+from sediff.workflow.verify import (
+    EffectiveTimeFound,
+    Verdict,
+    drop_from_copy_pairs,
+    drop_from_ws_diff,
+    parse_copy_pairs,
+    parse_ws_diff,
+    verify_templates,
+)
 
 
 def planned_templates(search: Exposure) -> list[Exposure]:
@@ -34,32 +51,91 @@ def planned_templates(search: Exposure) -> list[Exposure]:
     return [replace(search, expnum=number, nite=paths[number].parent.parent.name, ccd=0) for number in numbers]
 
 
-def verified_templates(search: Exposure, parameters: Parameters, ccds: Sequence[int], calibrated: bool) -> list[Exposure]:
-    """The templates that can be used; the others are dropped from the lists, with the reason on stderr."""
+def verified_templates(search: Exposure, parameters: Parameters, ccds: Sequence[int], calibrated: bool,
+                       rewrite: bool = True) -> list[Exposure]:
+    """The templates that can be used; why the others cannot goes to stderr.
+
+    Parameters
+    ----------
+    ccds : sequence of int
+        CCDs of the search exposure.
+    calibrated : bool
+        Zero points and calibrated tables are needed, too.
+    rewrite : bool
+        True (verifySE.sh): judge by these CCDs of each template and take those that cannot be used off the lists. False
+        (jobs): judge by the template CCDs that overlap the search CCDs, and leave the lists as they are.
+
+    Raises
+    ------
+    BadInput
+        There is no plan.
+    """
     templates = planned_templates(search)
-    cut = parameters[f'TEFF_CUT_{search.band.upper()}']
-    verdicts = verify_templates([take_inventory(template, tuple(ccds)) for template in templates], ccds, calibrated,
-                                parameters['TEMPLATE_MIN_CCD_FRACTION'], cut,
-                                {template.expnum: _t_eff(template) for template in templates})
+    wanted: Collection[int] | Mapping[int, Collection[int]] = tuple(ccds)
+    if not rewrite:
+        wanted = {template.expnum: _overlapping(search, template, ccds) for template in templates}
+    verdicts = _verdicts(search, parameters, templates, wanted, calibrated)
     for verdict in verdicts:
         if not verdict.kept:
-            print(f'{search.expnum}: template {verdict.expnum} dropped: {verdict.reason} (t_eff cut {cut:g})',
-                  file=sys.stderr)
+            print(f'{search.expnum}: template {verdict.expnum} dropped: {verdict.reason}', file=sys.stderr)
+        elif verdict.reason:
+            print(f'{search.expnum}: template {verdict.expnum} kept without: {verdict.reason}', file=sys.stderr)
     dropped = [verdict.expnum for verdict in verdicts if not verdict.kept]
-    if dropped:
-        write_text(_ws_diff(search), drop_from_ws_diff(_read(_ws_diff(search)), dropped))
-        write_text(_copy_pairs(search), drop_from_copy_pairs(_read(_copy_pairs(search)), dropped))
+    if rewrite:
+        _report_quality(templates)
+        _take_off_lists(search, dropped)
     return [template for template in templates if template.expnum not in dropped]
 
 
+def _verdicts(search: Exposure, parameters: Parameters, templates: list[Exposure], wanted,
+              calibrated: bool) -> list[Verdict]:
+    name = f'TEFF_CUT_{search.band.upper()}'
+    measured = {template.expnum: _t_eff(template) for template in templates}
+    if not calibrated:
+        measured = {expnum: found for expnum, found in measured.items() if found.t_eff is not None}
+    inventories = [take_inventory(template, tuple(wanted[template.expnum] if isinstance(wanted, Mapping) else wanted))
+                   for template in templates]
+    return verify_templates(inventories, wanted, calibrated, parameters['TEMPLATE_MIN_CCD_FRACTION'], parameters[name],
+                            measured, name)
+
+
+def _overlapping(search: Exposure, template: Exposure, ccds: Sequence[int]) -> tuple[int, ...]:
+    """CCDs of a template that overlap some CCDs of the search exposure; without its corners, CCDs of the same number."""
+    if not exposure_table(template, 'out').is_file():
+        return tuple(ccds)
+    pairs = [pair for ccd in ccds if product_path(search.with_ccd(ccd), 'out').is_file()
+             for pair in overlapping_ccds(search.with_ccd(ccd), [template])]
+    return tuple(sorted({pair.exposure.ccd for pair in pairs}))
+
+
+def _report_quality(templates: list[Exposure]) -> None:
+    """One line a template: the verdict of its figures."""
+    for template in templates:
+        report = read_quality(template)
+        if report:
+            print(verdict_text(template.expnum, list(report['figures'].values())))
+
+
+def _take_off_lists(search: Exposure, dropped: list[int]) -> None:
+    if dropped:
+        with exposure_lock(search, PATIENCE):
+            write_text(_ws_diff(search), drop_from_ws_diff(_read(_ws_diff(search)), dropped))
+            write_text(_copy_pairs(search), drop_from_copy_pairs(_read(_copy_pairs(search)), dropped))
+
+
 def exposure_quality(exposure: Exposure) -> dict:
-    """Median quality figures over the calibrated CCDs; empty without any."""
+    """Median quality figures over the calibrated CCDs, from the exposure's quality file or else the CCDs'; or empty."""
+    report = read_quality(exposure)
+    if report:
+        return {name: value for name, value in report['medians'].items() if value is not None}
     paths = [product_path(exposure.with_ccd(ccd), 'quality') for ccd in range(1, 63)]
     return combined_quality([read_product(path, 'json') for path in paths if path.is_file()])
 
 
-def _t_eff(exposure: Exposure) -> float:
-    return exposure_quality(exposure).get('t_eff', float('nan'))
+def _t_eff(exposure: Exposure) -> EffectiveTimeFound:
+    figures = exposure_quality(exposure)
+    return EffectiveTimeFound(figures.get('t_eff'), figures.get('seeing_factor'), figures.get('sky_factor'),
+                              figures.get('cloud_factor'), figures.get('cloud_mag'))
 
 
 def _ws_diff(search: Exposure) -> Path:

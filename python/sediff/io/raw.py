@@ -2,7 +2,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import fitsio
@@ -37,18 +38,73 @@ def read_raw_ccd(path: str | os.PathLike, ccdnum: int) -> tuple[np.ndarray, Head
     BadInput
         The file is missing, is no FITS file, is cut short, or has no such CCD (the message lists those it has).
     """
+    pixels, header = read_raw_rows(path, ccdnum)
+    return pixels.astype(np.float32), header
+
+
+def read_raw_rows(path: str | os.PathLike, ccdnum: int, first: int = 0,
+                  last: int | None = None) -> tuple[np.ndarray, Header]:
+    """Rows `first` to `last` (not in; default all) of a CCD as they are in the file, uint16, and its cards.
+
+    Raises
+    ------
+    BadInput
+        As `read_raw_ccd`.
+    """
     path = Path(path)
     with open_fits(path) as handle:
         try:
-            index = _find_ccd(handle, ccdnum, path)
-            pixels = handle[index].read()
+            hdu = handle[_find_ccd(handle, ccdnum, path)]
+            pixels = hdu.read() if (first, last) == (0, None) else hdu[first:hdu.get_dims()[0] if last is None else last, :]
             header = header_of(handle[0])
-            header.update(header_of(handle[index]))
+            header.update(header_of(hdu))
         except (OSError, ValueError) as error:
             reason = (str(error).strip().splitlines() or ['?'])[0]
             raise BadInput(f'{path}, CCD {ccdnum}: cannot be read ({reason}); it may be truncated: '
                            'fetch it again') from error
-    return pixels.astype(np.float32), header
+    return pixels, header
+
+
+class SharedReader:
+    """Reads CCDs of raw exposures and keeps the last few, 18 MB each, for those that need them as sources of crosstalk.
+
+    Parameters
+    ----------
+    read : callable
+        `read(path, ccdnum)` gives pixels and header.
+    most : int
+        CCDs kept at most.
+    """
+
+    def __init__(self, read: Callable[[Path, int], tuple[np.ndarray, Header]], most: int = 8) -> None:
+        self._read, self._most = read, most
+        self._kept: OrderedDict[tuple, tuple[np.ndarray, Header]] = OrderedDict()
+
+    def __call__(self, path: str | os.PathLike, ccdnum: int) -> tuple[np.ndarray, Header]:
+        """Pixels (uint16) and header of a CCD, perhaps those that were read before: do not change them."""
+        path = Path(path)
+        stat = path.stat() if path.is_file() else None
+        file = (str(path), stat.st_mtime_ns if stat else 0, stat.st_size if stat else 0)
+        for other in [key for key in self._kept if key[0] != file]:
+            del self._kept[other]
+        if (file, ccdnum) not in self._kept:
+            self._kept[file, ccdnum] = self._read(path, ccdnum)
+        self._kept.move_to_end((file, ccdnum))
+        while len(self._kept) > self._most:
+            self._kept.popitem(last=False)
+        return self._kept[file, ccdnum]
+
+    def keep_only(self, ccds: Collection[int]) -> None:
+        """Drop all CCDs but these."""
+        for key in [key for key in self._kept if key[1] not in ccds]:
+            del self._kept[key]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+
+#: The CCDs that this process has read last.
+read_raw_shared = SharedReader(read_raw_rows)
 
 
 def read_raw_primary(path: str | os.PathLike) -> tuple[Header, list[int]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import fitsio
@@ -14,21 +15,34 @@ from sediff.camera.wcs import pixel_to_sky
 from sediff.errors import BadData, BadInput
 from sediff.io.atomic import atomic_path
 from sediff.io.fits import open_fits
-from sediff.refcat.motion import at_epoch
-from sediff.refcat.regions import from_vectors, inside_cone, pixels_of, separation, shards_for_region, unit_vectors
+from sediff.io.refcat_shard import DamagedShard, damaged, is_shard, open_shard, read_shard
+from sediff.refcat.motion import at_epoch, julian_year
+from sediff.refcat.regions import (
+    cells_for_region,
+    from_vectors,
+    inside_cone,
+    pixels_of,
+    separation,
+    shards_for_region,
+    unit_vectors,
+)
 from sediff.refcat.stars import REQUIRED, SHARD_NSIDE, STAR_DTYPE, empty_stars, shard_name
 
-HOW_TO_BUILD = ('build them once from a Gaia download with sediff.io.refcat.write_shards (HEALPix nside 32, RING, '
-                'one FITS table a pixel)')
+HOW_TO_BUILD = ('build them with `python -m sediff refcat build` (from Gaia archive files with --from, over the net with '
+                '--tap AREA)')
+#: No star moves faster (arcsec/yr; Barnard's), and the middle of the epochs of Gaia's releases (yr) with their half range.
+FASTEST, EPOCH, EPOCH_RANGE = 10.4, 2015.75, 0.5
+_NOTHING = empty_stars(1)[0]
+_Within = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 def read_shards(folder: str | os.PathLike, pixels: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Stars of some shards.
+    """Gaia stars of some whole shards.
 
     Parameters
     ----------
     folder : path
-        Where `GAIA_%05d.fits` lie.
+        Where `GAIA_%05d.fits` lie, compressed or plain FITS tables.
     pixels : array of int
         RING pixels (nside 32).
 
@@ -42,25 +56,19 @@ def read_shards(folder: str | os.PathLike, pixels: np.ndarray) -> tuple[np.ndarr
     Raises
     ------
     BadInput
-        No such folder, none of the shards there, a file that is no star table.
+        No such folder, none of the shards there, a file that is no star table or damaged.
     BadData
         The shards exist and hold no star.
     """
-    folder, pixels = Path(folder), [int(pixel) for pixel in pixels]
-    if not folder.is_dir():
-        raise BadInput(f'no folder of reference stars at {folder}; {HOW_TO_BUILD}, or set its path')
-    found = [pixel for pixel in pixels if (folder / shard_name(pixel)).is_file()]
-    missing = [pixel for pixel in pixels if pixel not in set(found)]
-    if not found:
-        raise BadInput(f'no reference stars: none of {_named(pixels)} is in {folder}; {HOW_TO_BUILD}')
-    stars = np.concatenate([_read_table(folder / shard_name(pixel)) for pixel in found])
+    parts, found, missing = _parts(folder, [int(pixel) for pixel in pixels], shard_name)
+    stars = np.concatenate([as_stars(rows, str(path)) for path, rows in parts])
     if stars.size == 0:
         raise BadData(f'no reference stars: {_named(found)} in {folder} hold no rows; {HOW_TO_BUILD}')
     return stars, missing
 
 
 def write_shards(folder: str | os.PathLike, stars: np.ndarray, nside: int = SHARD_NSIDE) -> list[Path]:
-    """Write stars as one FITS table a HEALPix pixel; a shard already there is replaced.
+    """Write stars as one plain FITS table a HEALPix pixel, every digit kept; a shard already there is replaced.
 
     Parameters
     ----------
@@ -93,7 +101,7 @@ def write_shards(folder: str | os.PathLike, stars: np.ndarray, nside: int = SHAR
 
 def reference_stars(folder: str | os.PathLike, wcs: WCS, shape: tuple[int, int], mjd: float,
                     margin_deg: float = 0.03) -> tuple[np.ndarray, list[int]]:
-    """Reference stars around a CCD, at the epoch of its exposure.
+    """Gaia stars around a CCD, at the epoch of its exposure.
 
     Parameters
     ----------
@@ -113,23 +121,34 @@ def reference_stars(folder: str | os.PathLike, wcs: WCS, shape: tuple[int, int],
     stars : ndarray of STAR_DTYPE
         Within the cone that holds the CCD and the margin, moved to `mjd`.
     missing : list of int
-        Shards of that cone which are not in the folder.
+        Shards of that cone which are not in the folder: the stars are those of the other shards.
 
     Raises
     ------
-    BadInput, BadData
-        See `read_shards`; or the shards hold no star in the cone.
+    BadInput
+        No such folder, none of the shards there, one of them damaged.
+    BadData
+        The shards hold no star in the cone.
     """
+    return stars_around(folder, shard_name, as_stars, wcs, shape, mjd, margin_deg)
+
+
+def stars_around(folder: str | os.PathLike, name_of: Callable[[int], str], rows_as: Callable[[np.ndarray, str], np.ndarray],
+                 wcs: WCS, shape: tuple[int, int], mjd: float, margin_deg: float) -> tuple[np.ndarray, list[int]]:
+    """As `reference_stars`, of any catalogue: `name_of` a pixel is its file, `rows_as` gives rows their type."""
     ra, dec, radius = enclosing_cone(wcs, shape)
     radius += margin_deg
-    pixels = shards_for_region(ra, dec, radius)
-    stars, missing = read_shards(folder, pixels)
-    near = stars[inside_cone(stars['ra'], stars['dec'], ra, dec, radius + 0.02)]
-    moved = at_epoch(near, mjd)
-    inside = moved[inside_cone(moved['ra'], moved['dec'], ra, dec, radius)]
+    reach = radius + FASTEST / 3600.0 * (abs(julian_year(mjd) - EPOCH) + EPOCH_RANGE)
+    cells = cells_for_region(ra, dec, reach)
+    parts, _, missing = _parts(folder, cells, name_of, lambda a, d: inside_cone(a, d, ra, dec, reach))
+    touched = set(shards_for_region(ra, dec, radius).tolist())
+    near = [rows_as(rows, str(path)) for path, rows in parts]
+    moved = at_epoch(near[0] if len(near) == 1 else np.concatenate(near), mjd)
+    inside = moved.take(np.flatnonzero(inside_cone(moved['ra'], moved['dec'], ra, dec, radius)))
+    missing = sorted(touched.intersection(missing))
     if inside.size == 0:
         raise BadData(f'no reference star within {radius:.3f} deg of RA {ra:.5f} Dec {dec:+.5f}; looked in {folder}, '
-                      f'{_named(pixels)} ({len(missing)} of them missing); {HOW_TO_BUILD}')
+                      f'{_named(list(cells), name_of)} ({len(missing)} of them missing); {HOW_TO_BUILD}')
     return inside, missing
 
 
@@ -144,14 +163,15 @@ def enclosing_cone(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, floa
 
 def as_stars(table: np.ndarray, where: str) -> np.ndarray:
     """A structured array as STAR_DTYPE; BadData where a required column is missing."""
+    if table.dtype == STAR_DTYPE:
+        return table
     names = {name.lower(): name for name in table.dtype.names or ()}
     absent = [name for name in REQUIRED if name not in names]
     if absent:
         raise BadData(f'{where} is no table of reference stars: it lacks {", ".join(absent)}')
-    stars = empty_stars(table.size)
+    stars = np.empty(table.size, STAR_DTYPE)
     for name in STAR_DTYPE.names:
-        if name in names:
-            stars[name] = table[names[name]]
+        stars[name] = table[names[name]] if name in names else _NOTHING[name]
     return stars
 
 
@@ -180,17 +200,56 @@ def read_quality_table(path: str | os.PathLike) -> dict[str, dict[str, float]]:
         raise BadInput(f'{path} is no table of reference conditions (column or number wrong: {error})') from error
 
 
-def _read_table(path: Path) -> np.ndarray:
+def _parts(folder: str | os.PathLike, cells: Mapping[int, np.ndarray] | list[int],
+           name_of: Callable[[int], str],
+           within: _Within | None = None) -> tuple[list[tuple[Path, np.ndarray]], list[int], list[int]]:
+    """(path, rows) of the shards that are there, their pixels, and the pixels of those that are not."""
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise BadInput(f'no folder of reference stars at {folder}; {HOW_TO_BUILD}, or set its path')
+    found = [pixel for pixel in cells if (folder / name_of(pixel)).is_file()]
+    if not found:
+        raise BadInput(f'no reference stars: none of {_named(list(cells), name_of)} is in {folder}; {HOW_TO_BUILD}')
+    wanted = cells if isinstance(cells, Mapping) else dict.fromkeys(cells)
+    parts = [(folder / name_of(pixel), read_rows(folder / name_of(pixel), wanted[pixel], within)) for pixel in found]
+    return parts, found, [pixel for pixel in cells if pixel not in set(found)]
+
+
+def read_rows(path: Path, cells: np.ndarray | None = None, within: _Within | None = None) -> np.ndarray:
+    """Rows of a shard whose places are `within`: of a compressed one those of `cells`, of a plain FITS table all.
+
+    Raises
+    ------
+    DamagedShard
+        It cannot be read.
+    BadData
+        A table without positions.
+    """
+    if is_shard(path):
+        return read_shard(open_shard(path), cells, within, STAR_DTYPE)
+    try:
+        rows = _read_plain(path)
+    except DamagedShard:
+        raise
+    except BadInput as error:
+        raise DamagedShard(f'{error}') from error
+    if not {'ra', 'dec'} <= {name.lower() for name in rows.dtype.names}:
+        raise BadData(f'{path} is no table of reference stars: it lacks ra, dec')
+    rows.dtype.names = tuple(name.lower() if name.lower() in ('ra', 'dec') else name for name in rows.dtype.names)
+    return rows if within is None else rows[within(rows['ra'], rows['dec'])]
+
+
+def _read_plain(path: Path) -> np.ndarray:
     with open_fits(path) as handle:
         tables = [hdu for hdu in handle if hdu.get_exttype() == 'BINARY_TBL']
         if not tables:
             raise BadInput(f'{path} holds no table; {HOW_TO_BUILD}')
         try:
-            return as_stars(np.atleast_1d(tables[0].read()), str(path))
+            return np.atleast_1d(tables[0].read())
         except (OSError, ValueError) as error:
-            raise BadInput(f'{path} cannot be read ({error}); it may be truncated: make it again') from error
+            raise DamagedShard(f'{path} cannot be read: {damaged(path, error)}') from error
 
 
-def _named(pixels) -> str:
-    names = [shard_name(pixel) for pixel in pixels]
+def _named(pixels, name_of: Callable[[int], str] = shard_name) -> str:
+    names = [name_of(pixel) for pixel in pixels]
     return ', '.join(names) if len(names) <= 12 else f'{", ".join(names[:10])} ... {names[-1]} ({len(names)} shards)'

@@ -1,27 +1,31 @@
 """Calibration images from many frames: mean bias, dome flat, bad-pixel mask."""
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 from numba import njit
 from scipy import ndimage
 from scipy.stats import chi2
 
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadData
+from sediff.isr.badpixels import Defect
 
+#: Gives rows `first` to `last` (not in) of every frame.
+ReadRows = Callable[[int, int], Sequence[np.ndarray]]
+#: Memory (bytes) that the rows of all frames may take at a time.
+MEMORY = 400e6
 #: Fewest frames from which a calibration image is made.
 FEWEST = 3
 
 
 def combine_bias(frames: Iterable[np.ndarray], sigma: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
-    """Clipped mean of bias frames, and the scatter between them.
+    """Clipped mean of bias frames, and the scatter between them; of frames that are all in memory.
 
     Parameters
     ----------
     frames : iterable of ndarray, (ny, nx) float32, ADU
-        Overscan-subtracted. All are held at once: 34 MB each for a DECam CCD.
+        Overscan-subtracted.
     sigma : float
         A value this many standard deviations from the pixel's median is left out.
 
@@ -36,13 +40,42 @@ def combine_bias(frames: Iterable[np.ndarray], sigma: float = 4.0) -> tuple[np.n
     BadData
         Fewer than three frames, or frames of different shape or with values that are not finite.
     """
-    stack = _stack(frames, 'bias')
-    return _combine(stack, sigma)
+    planes = _stack(frames, 'bias')
+    shape = planes[0].shape
+    return combine_rows(lambda first, last: [plane[first:last] for plane in planes], len(planes), shape, sigma, 'bias')
+
+
+def combine_rows(read: ReadRows, count: int, shape: tuple[int, int], sigma: float = 4.0,
+                 kind: str = 'frame') -> tuple[np.ndarray, np.ndarray]:
+    """Clipped mean and scatter of frames that are read a band of rows at a time.
+
+    Parameters
+    ----------
+    read : callable
+        `read(first, last)` gives these rows of all frames.
+    count : int
+        Number of frames; the bands are as high as `MEMORY` allows.
+    shape : (int, int)
+
+    Raises
+    ------
+    BadData
+        As `combine_bias`.
+    """
+    if count < FEWEST:
+        raise BadData(f'{count} {kind} frames; at least {FEWEST} are needed')
+    mean, rms = np.empty(shape, np.float32), np.empty(shape, np.float32)
+    height = int(np.clip(MEMORY / (4 * count * shape[1]), 16, shape[0]))
+    for first in range(0, shape[0], height):
+        last = min(first + height, shape[0])
+        planes = _stack(read(first, last), kind)
+        mean[first:last], rms[first:last] = _combine(planes, sigma)
+    return mean, rms
 
 
 def combine_flat(frames: Iterable[np.ndarray], bias: np.ndarray, gain: np.ndarray | float = 1.0,
                  full: np.ndarray | float = np.inf, sigma: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
-    """Normalised flat: clipped mean of dome flats, each divided by its median; then median 1 over the CCD.
+    """Normalised flat of frames that are all in memory: clipped mean of dome flats, each divided by its median; median 1.
 
     Parameters
     ----------
@@ -66,16 +99,48 @@ def combine_flat(frames: Iterable[np.ndarray], bias: np.ndarray, gain: np.ndarra
     BadData
         As `combine_bias`; or a frame's median is above 80 % of saturation, or below 100 ADU (lamp off).
     """
-    full_level = float(np.median(full))
-    stack = _stack((_normalised(frame, bias, gain, full_level, k) for k, frame in enumerate(frames)), 'flat')
-    flat, rms = _combine(stack, sigma)
+    planes = _stack(frames, 'flat')
+    if planes[0].shape != bias.shape:
+        raise BadData(f'flat frames have shape {planes[0].shape}, the bias {bias.shape}')
+    levels = [flat_level(plane, bias, gain, full, f'flat frame {number}') for number, plane in enumerate(planes, 1)]
+    gains = np.broadcast_to(np.asarray(gain, np.float32), bias.shape)
+
+    def electrons(first: int, last: int) -> list[np.ndarray]:
+        return [(plane[first:last] - bias[first:last]) * gains[first:last] for plane in planes]
+    return combine_flat_rows(electrons, levels, bias.shape, sigma)
+
+
+def flat_level(frame: np.ndarray, bias: np.ndarray, gain: np.ndarray | float, full: np.ndarray | float, name: str) -> float:
+    """Median of a dome flat in electrons, from every fourth row and column.
+
+    Raises
+    ------
+    BadData
+        Above 80 % of saturation, or below 100 ADU.
+    """
+    part = np.s_[::4, ::4]
+    level = float(np.median(frame[part] - bias[part]))
+    most = float(np.median(full))
+    if level > 0.8 * most:
+        raise BadData(f'{name} is saturated: median {level:.0f} ADU of {most:.0f}; leave it out')
+    if level < 100.0:
+        raise BadData(f'{name} has a median of {level:.0f} ADU: no light; leave it out')
+    return float(np.median((frame[part] - bias[part]) * (gain[part] if np.ndim(gain) else gain)))
+
+
+def combine_flat_rows(read: ReadRows, levels: Sequence[float], shape: tuple[int, int],
+                      sigma: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
+    """`combine_flat` a band of rows at a time; `read` gives electrons, `levels` the medians of the frames."""
+    def normalised(first: int, last: int) -> list[np.ndarray]:
+        return [(rows / np.float32(level)).astype(np.float32) for rows, level in zip(read(first, last), levels)]
+    flat, rms = combine_rows(normalised, len(levels), shape, sigma, 'flat')
     middle = np.float32(np.median(flat))
     return np.maximum(flat / middle, np.float32(0)), rms / middle
 
 
 def bad_pixels(flat: np.ndarray, bias: np.ndarray, bias_rms: np.ndarray, frames: int, low: float = 0.5,
                high: float = 1.5, hot: float = 10.0, noisy: float = 2.0, column_fraction: float = 0.2) -> np.ndarray:
-    """Static bad pixels: BPM where a pixel responds or reads differently from its neighbourhood.
+    """Static bad pixels: bits of `Defect` where a pixel responds or reads differently from its neighbourhood.
 
     Parameters
     ----------
@@ -107,15 +172,17 @@ def bad_pixels(flat: np.ndarray, bias: np.ndarray, bias_rms: np.ndarray, frames:
     smooth = np.maximum(_smooth(flat), np.float32(1e-3))
     response = flat / smooth
     spread = 1.4826 * float(np.median(np.abs(bias - np.median(bias))))
-    bad = ~((response > low) & (response < high))
-    bad |= np.abs(bias - np.median(bias)) > max(hot * spread, 5.0)
+    defects = np.where(response > low, 0, int(Defect.FLAT_MIN)) | np.where(response < high, 0, int(Defect.FLAT_MAX))
+    hot_pixels = np.abs(bias - np.median(bias)) > max(hot * spread, 5.0)
     dof = frames - 1
     chance = np.sqrt(chi2.isf(1e-7, dof) / chi2.median(dof))
-    bad |= bias_rms > noisy * chance * max(float(np.median(bias_rms)), 1e-6)
+    unsteady = bias_rms > noisy * chance * max(float(np.median(bias_rms)), 1e-6)
+    defects |= np.where(hot_pixels, int(Defect.BIAS_HOT), 0) | np.where(unsteady, int(Defect.BIAS_WARM), 0)
+    bad = defects != 0
     for x in np.flatnonzero(bad.mean(axis=0) > column_fraction):
         rows = np.flatnonzero(bad[:, x])
-        bad[rows[0]:rows[-1] + 1, x] = True
-    return np.where(bad, int(Bit.BPM), 0).astype(np.uint16)
+        defects[rows[0]:rows[-1] + 1, x] |= int(Defect.BIAS_COL)
+    return defects.astype(np.uint16)
 
 
 def warm() -> None:
@@ -130,18 +197,6 @@ def _smooth(flat: np.ndarray) -> np.ndarray:
     blocks = padded.reshape(padded.shape[0] // 5, 5, padded.shape[1] // 5, 5).transpose(0, 2, 1, 3)
     medians = np.median(blocks.reshape(*blocks.shape[:2], 25), axis=2)
     return ndimage.median_filter(medians, size=3).repeat(5, axis=0).repeat(5, axis=1)[:ny, :nx].astype(np.float32)
-
-
-def _normalised(frame: np.ndarray, bias: np.ndarray, gain: np.ndarray | float, full: float, number: int) -> np.ndarray:
-    if frame.shape != bias.shape:
-        raise BadData(f'flat frame {number + 1} has shape {frame.shape}, the bias {bias.shape}')
-    level = float(np.median(frame[::4, ::4]))
-    if level > 0.8 * full:
-        raise BadData(f'flat frame {number + 1} is saturated: median {level:.0f} ADU of {full:.0f}; leave it out')
-    if level < 100.0:
-        raise BadData(f'flat frame {number + 1} has a median of {level:.0f} ADU: no light; leave it out')
-    electrons = (frame - bias) * np.asarray(gain, np.float32)
-    return (electrons / np.float32(np.median(electrons))).astype(np.float32)
 
 
 def _stack(frames: Iterable[np.ndarray], kind: str) -> np.ndarray:

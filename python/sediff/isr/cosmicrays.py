@@ -1,7 +1,14 @@
-"""Cosmic rays by Laplacian edge detection (van Dokkum 2001, PASP 113, 1420, arXiv:astro-ph/0108003)."""
+"""Cosmic rays: what is sharper than any star can be, by linear tests that the PSF's width decides.
+
+Like the Laplacian of van Dokkum (2001, PASP 113, 1420, arXiv:astro-ph/0108003) the tests measure edges; as in the SDSS
+photo pipeline (and the Rubin pipelines' finder after it) a pixel is compared with its neighbours through the ratio that
+the PSF has there. A star obeys every test wherever it lies in the pixel, so blends of stars, and galaxies, which are
+stars smeared out, obey them too: the tests are linear.
+"""
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 from numba import njit
@@ -11,17 +18,32 @@ from sediff.errors import BadData
 
 #: Mask bits whose pixels are neither searched nor used. Edges are searched.
 _BLIND = int(UNUSABLE & ~(Bit.EDGE | Bit.CRAY))
+#: A star that a pixel is tested against has this fraction of the measured FWHM: room for ellipticity and wrong seeing.
+MARGIN = 0.85
+#: On steep ground (lower quartile of the surroundings this many noises below their median) the median says nothing of a
+#: replaced pixel: only tests without one count there, at _STRICT noises. Elsewhere a pixel must stand out by _SPREAD times
+#: that difference.
+_STEEP, _SPREAD, _STRICT = 3.0, 1.5, 2.0
+
+#: The tests: (core pixels, neighbours) as offsets (y, x) from the pixel, which is always the first of the core.
+TESTS = (
+    (((0, 0),), ((0, -1), (0, 1))), (((0, 0),), ((-1, 0), (1, 0))),
+    (((0, 0),), ((-1, -1), (1, 1))), (((0, 0),), ((-1, 1), (1, -1))),
+    (((0, 0),), ((0, -1), (0, 1), (-1, 0), (1, 0))),
+    (((0, 0), (0, 1)), ((0, -1), (0, 2))), (((0, 0), (0, -1)), ((0, 1), (0, -2))),
+    (((0, 0), (1, 0)), ((-1, 0), (2, 0))), (((0, 0), (-1, 0)), ((1, 0), (-2, 0))),
+)
 
 
 def find_cosmic_rays(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, fwhm: float, limit: float = 4.5,
-                     grow_limit: float = 1.0, sharpness: float = 3.0, iterations: int = 4) -> np.ndarray:
+                     grow_limit: float = 3.0, grow_sharpness: float = 1.0, passes: int = 6) -> np.ndarray:
     """Pixels hit by cosmic rays.
 
-    The Laplacian of the image subsampled twice, negative lobes cut off and summed back to pixels, measures edges.
-    In units of the noise (sky, read noise and the 5 x 5 median of the image) and less its own 5 x 5 median it must
-    exceed `limit`; and in relation to the fine structure (3 x 3 median less the 7 x 7 median of that) it must exceed
-    what the sharpest pixel of a star of this FWHM shows, times `sharpness`. Then neighbours above `grow_limit`
-    join. Found pixels are replaced by the median of the good ones around, and the search repeats near them.
+    A pixel is hit when it stands `limit` noises above the 5 x 5 median around it and one test says, at `limit` - 0.25
+    noises, that it is sharper than a star: r x (mean of the core) - (mean of the neighbours) is positive, where r is the
+    smallest ratio of neighbours to core that a star of 0.85 FWHM shows anywhere. Then, pass by pass, pixels that touch a
+    hit one join when, with the hit ones replaced by the median of the good ones around, they stand out by `grow_limit`
+    noises and one test shows `grow_sharpness`; on the flanks of stars only tests that need no replaced pixel count.
 
     Parameters
     ----------
@@ -32,13 +54,11 @@ def find_cosmic_rays(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, fw
     mask : ndarray, (ny, nx) uint16
         Unusable pixels (EDGE and CRAY excepted) are neither searched nor used.
     fwhm : float, pixels
-        Of the PSF. Rather too small than too large: stars sharper than this are taken for cosmic rays.
-    limit, grow_limit : float
-        Noise-normalised thresholds.
-    sharpness : float
-        Margin over a noiseless star's sharpness.
-    iterations : int
-        Most passes made; the search stops when a pass finds nothing.
+        Of the PSF. Rather too small than too large: stars much sharper than this are taken for cosmic rays.
+    limit, grow_limit, grow_sharpness : float
+        Thresholds in units of the noise.
+    passes : int
+        Most passes of growing.
 
     Returns
     -------
@@ -53,38 +73,33 @@ def find_cosmic_rays(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, fw
         raise BadData(f'a FWHM of {fwhm} pixels cannot be that of a star; cosmic rays need one between 1 and 20')
     if not (weight > 0).any():
         raise BadData('no pixel has weight; cosmic rays cannot be found')
-    usable = (mask & np.uint16(_BLIND)) == 0
     sample = weight[::16, ::16]
-    noise = _noise_map(np.ascontiguousarray(weight, np.float32), np.float32(np.median(sample[sample > 0])
-                       if (sample > 0).any() else weight[weight > 0].mean()))
-    clean = np.ascontiguousarray(image, np.float32).copy()
+    typical = np.median(sample[sample > 0]) if (sample > 0).any() else weight[weight > 0].mean()
+    image, weight = (np.ascontiguousarray(plane, np.float32) for plane in (image, weight))
+    tests = _tests(round(float(fwhm), 3))
     rays = np.zeros(image.shape, np.bool_)
-    ratio = sharpness * star_sharpness(fwhm)
-    edges = np.zeros(image.shape, np.float32)
-    search = usable.copy()
-    for _ in range(iterations):
-        _laplacian(clean, usable, noise, edges)
-        new = _select(clean, usable, noise, edges, search & ~rays, float(limit), ratio)
-        if not len(new):
-            break
-        found = _grow(clean, usable, noise, edges, rays, new, float(limit), float(grow_limit))
-        _replace(clean, usable, rays, found)
-        search[:] = False
-        _mark_around(search, found)
+    seeds = _seeds(image, weight, mask, np.uint16(_BLIND), np.float32(typical), tests, float(limit))
+    _grow(image, weight, mask, np.uint16(_BLIND), np.float32(typical), tests, rays, seeds, float(grow_limit),
+          float(grow_sharpness), passes)
     return rays
 
 
-def star_sharpness(fwhm: float) -> float:
-    """Largest ratio of Laplacian to fine structure that a noiseless star (Moffat, beta 3.5) of this FWHM shows.
+@lru_cache(maxsize=32)
+def star_ratios(fwhm: float) -> np.ndarray:
+    """For each of `TESTS` the smallest ratio of mean neighbour to mean core of a star (Moffat, beta 3.5), float64.
 
-    Over 5 x 5 positions of its centre in a pixel and all its pixels above 5 % of the peak's Laplacian.
+    Over 7 x 7 positions of the star's centre in a pixel, and all pixels above 2 % of its peak.
     """
-    largest = 0.0
-    for phase_y in np.linspace(-0.4, 0.4, 5):
-        for phase_x in np.linspace(-0.4, 0.4, 5):
-            star = _moffat(fwhm, phase_y, phase_x).astype(np.float32)
-            largest = max(largest, _largest_ratio(star, np.ones(star.shape, np.bool_)))
-    return largest
+    ratios = np.full(len(TESTS), np.inf)
+    for phase_y in np.linspace(-0.5, 0.5, 7):
+        for phase_x in np.linspace(-0.5, 0.5, 7):
+            star = _moffat(fwhm, phase_y, phase_x)
+            bright = np.argwhere(star > 0.02 * star.max())
+            for k, (core, neighbours) in enumerate(TESTS):
+                inner, outer = (np.mean([star[tuple((bright + np.array(step)).T)] for step in part], axis=0)
+                                for part in (core, neighbours))
+                ratios[k] = min(ratios[k], (outer / inner).min())
+    return ratios
 
 
 def warm() -> None:
@@ -95,114 +110,50 @@ def warm() -> None:
     find_cosmic_rays(image, np.ones_like(image), np.zeros(image.shape, np.uint16), 4.0)
 
 
-def _moffat(fwhm: float, phase_y: float, phase_x: float, size: int = 31, fine: int = 5) -> np.ndarray:
-    beta = 3.5
+def _moffat(fwhm: float, phase_y: float, phase_x: float, fine: int = 5) -> np.ndarray:
+    """A pixel-integrated star wide enough for its pixels above 2 % of the peak."""
+    beta, size = 3.5, 2 * int(2.0 * fwhm + 4) + 1
     alpha = fwhm / (2.0 * math.sqrt(2.0 ** (1.0 / beta) - 1.0))
     axis = (np.arange(size * fine) + 0.5) / fine - 0.5 - size // 2
     radius2 = (axis[:, None] - phase_y) ** 2 + (axis[None, :] - phase_x) ** 2
     return ((1.0 + radius2 / alpha ** 2) ** -beta).reshape(size, fine, size, fine).mean(axis=(1, 3))
 
 
-def _largest_ratio(star: np.ndarray, usable: np.ndarray) -> float:
-    edges = np.zeros_like(star)
-    _laplacian(star, usable, np.ones_like(star), edges)
-    return _scan_ratio(star, usable, edges, np.float32(0.05) * edges.max())
+@lru_cache(maxsize=32)
+def _tests(fwhm: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The tests as arrays: offsets (tests, 6, 2), number of core pixels and of neighbours (tests, 2), ratios."""
+    offsets = np.zeros((len(TESTS), 6, 2), np.int64)
+    counts = np.zeros((len(TESTS), 2), np.int64)
+    for k, (core, neighbours) in enumerate(TESTS):
+        offsets[k, :len(core) + len(neighbours)] = core + neighbours
+        counts[k] = len(core), len(neighbours)
+    return offsets, counts, star_ratios(max(MARGIN * fwhm, 1.0))
 
 
 @njit(cache=True)
-def _noise_map(weight, typical):
-    noise = np.empty(weight.shape, np.float32)
-    for y in range(weight.shape[0]):
-        for x in range(weight.shape[1]):
-            w = weight[y, x]
-            noise[y, x] = 1.0 / math.sqrt(w if w > 0 else typical)
-    return noise
+def _variance(weight, y, x, typical):
+    w = weight[y, x]
+    return 1.0 / (w if w > 0 else typical)
 
 
 @njit(cache=True)
-def _laplacian(image, usable, noise, edges):
-    """Half the rectified Laplacian of the twice subsampled image, in units of the noise."""
-    ny, nx = image.shape
-    for y in range(ny):
-        above, below = min(y + 1, ny - 1), max(y - 1, 0)
-        for x in range(nx):
-            edges[y, x] = 0.0
-            if not usable[y, x]:
-                continue
-            right, left = min(x + 1, nx - 1), max(x - 1, 0)
-            value = image[y, x]
-            up = value - image[above, x] if usable[above, x] else np.float32(0)
-            down = value - image[below, x] if usable[below, x] else np.float32(0)
-            east = value - image[y, right] if usable[y, right] else np.float32(0)
-            west = value - image[y, left] if usable[y, left] else np.float32(0)
-            total = max(up + east, np.float32(0)) + max(up + west, np.float32(0))
-            total += max(down + east, np.float32(0)) + max(down + west, np.float32(0))
-            edges[y, x] = np.float32(0.125) * total / noise[y, x]
-
-
-@njit(cache=True)
-def _median(values, count):
-    """Median of the first `count` values, which it sorts."""
-    for i in range(1, count):
-        value = values[i]
-        j = i - 1
-        while j >= 0 and values[j] > value:
-            values[j + 1] = values[j]
-            j -= 1
-        values[j + 1] = value
-    if count % 2:
-        return values[count // 2]
-    return np.float32(0.5) * (values[count // 2 - 1] + values[count // 2])
-
-
-@njit(cache=True)
-def _window_median(image, usable, y, x, half, values):
-    ny, nx = image.shape
-    count = 0
-    for j in range(max(y - half, 0), min(y + half + 1, ny)):
-        for i in range(max(x - half, 0), min(x + half + 1, nx)):
-            if usable[j, i]:
-                values[count] = image[j, i]
-                count += 1
-    return _median(values, count) if count else np.float32(0)
-
-
-@njit(cache=True)
-def _fine_structure(image, usable, y, x, values, medians):
-    """3 x 3 median less the 7 x 7 median of the 3 x 3 medians."""
-    ny, nx = image.shape
-    count = 0
-    for j in range(max(y - 3, 0), min(y + 4, ny)):
-        for i in range(max(x - 3, 0), min(x + 4, nx)):
-            medians[count] = _window_median(image, usable, j, i, 1, values)
-            count += 1
-    return _window_median(image, usable, y, x, 1, values) - _median(medians, count)
-
-
-@njit(cache=True)
-def _significance(image, usable, noise, edges, y, x, values):
-    """Laplacian less its 5 x 5 median, over the noise with the source's own; and that noise in units of the sky's."""
-    excess = edges[y, x] - _window_median(edges, usable, y, x, 2, values)
-    level = max(_window_median(image, usable, y, x, 2, values), np.float32(0))
-    factor = math.sqrt(1.0 + level / (noise[y, x] * noise[y, x]))
-    return excess / factor, factor
-
-
-@njit(cache=True)
-def _select(image, usable, noise, edges, search, limit, ratio):
-    values, medians = np.empty(25, np.float32), np.empty(49, np.float32)
+def _seeds(image, weight, mask, blind, typical, tests, limit):
+    """Pixels that stand out of their surroundings and are sharper than a star."""
+    values = np.empty(49, np.float32)
+    none = np.zeros((1, 1), np.bool_)
+    least = np.float32(max(limit - 1.0, 0.0) ** 2)
     found = []
     ny, nx = image.shape
     for y in range(ny):
         for x in range(nx):
-            if edges[y, x] <= limit or not search[y, x]:
+            w = weight[y, x]
+            if image[y, x] * abs(image[y, x]) * (w if w > 0 else typical) < least or mask[y, x] & blind:
                 continue
-            significance, factor = _significance(image, usable, noise, edges, y, x, values)
-            if significance <= limit:
+            variance = _variance(weight, y, x, typical)
+            if _sharpness(image, mask, blind, y, x, variance, tests, none, True, values) < limit - 0.25:
                 continue
-            fine = _fine_structure(image, usable, y, x, values, medians)
-            own_noise = noise[y, x] * factor
-            if significance * own_noise > ratio * max(fine, np.float32(0.01) * own_noise):
+            level, _ = _surroundings(image, mask, blind, none, y, x, 2, values)
+            if image[y, x] - level > limit * math.sqrt(variance + max(level, 0.0)):
                 found.append((y, x))
     return _as_array(found)
 
@@ -216,62 +167,111 @@ def _as_array(pixels):
 
 
 @njit(cache=True)
-def _grow(image, usable, noise, edges, rays, new, limit, grow_limit):
-    """Mark the new pixels; their neighbours above `limit`, and then those above `grow_limit`, join."""
-    values = np.empty(25, np.float32)
+def _sharpness(image, mask, blind, y, x, variance, tests, rays, strict, values):
+    """Largest excess over a star's ratio, in units of its noise.
+
+    Neighbours among `rays` count as their surroundings' median; `strict` leaves out the tests that have any.
+    """
+    offsets, counts, ratios = tests
     ny, nx = image.shape
-    found = [(y, x) for y, x in new]
-    for y, x in found:
+    largest = -1e30
+    for k in range(len(ratios)):
+        cores, total = counts[k, 0], counts[k, 0] + counts[k, 1]
+        inner, outer = 0.0, 0.0
+        good = True
+        for m in range(total):
+            j, i = y + offsets[k, m, 0], x + offsets[k, m, 1]
+            if j < 0 or i < 0 or j >= ny or i >= nx or mask[j, i] & blind:
+                good = False
+                break
+            value = image[j, i]
+            if rays.shape[0] > 1 and rays[j, i]:
+                if strict or m < cores:
+                    good = False
+                    break
+                value = _surroundings(image, mask, blind, rays, j, i, 2, values)[0]
+            if m < cores:
+                inner += value / cores
+            else:
+                outer += value / (total - cores)
+        if not good:
+            continue
+        ratio, level = ratios[k], max(outer, 0.0)
+        noise2 = ratio * ratio * (variance + level / ratio) / cores + (variance + level) / (total - cores)
+        largest = max(largest, (ratio * inner - outer) / math.sqrt(noise2))
+    return largest
+
+
+@njit(cache=True)
+def _surroundings(image, mask, blind, rays, y, x, half, values):
+    """Median and lower quartile of the good pixels around (of the next larger window when there are few)."""
+    ny, nx = image.shape
+    count = 0
+    for j in range(max(y - half, 0), min(y + half + 1, ny)):
+        for i in range(max(x - half, 0), min(x + half + 1, nx)):
+            if not mask[j, i] & blind and not (rays.shape[0] > 1 and rays[j, i]):
+                values[count] = image[j, i]
+                count += 1
+    if count < 5 and half < 3:
+        return _surroundings_wide(image, mask, blind, rays, y, x, values)
+    return _median_and_quartile(values, count)
+
+
+@njit(cache=True)
+def _surroundings_wide(image, mask, blind, rays, y, x, values):
+    ny, nx = image.shape
+    count = 0
+    for j in range(max(y - 3, 0), min(y + 4, ny)):
+        for i in range(max(x - 3, 0), min(x + 4, nx)):
+            if not mask[j, i] & blind and not (rays.shape[0] > 1 and rays[j, i]):
+                values[count] = image[j, i]
+                count += 1
+    return _median_and_quartile(values, count)
+
+
+@njit(cache=True)
+def _median_and_quartile(values, count):
+    if count == 0:
+        return 0.0, 0.0
+    for i in range(1, count):
+        value = values[i]
+        j = i - 1
+        while j >= 0 and values[j] > value:
+            values[j + 1] = values[j]
+            j -= 1
+        values[j + 1] = value
+    return 0.5 * (values[count // 2] + values[(count - 1) // 2]), float(values[count // 4])
+
+
+@njit(cache=True)
+def _grow(image, weight, mask, blind, typical, tests, rays, seeds, grow_limit, grow_sharpness, passes):
+    """Mark the seeds and, pass by pass, neighbours of what the pass before marked."""
+    values = np.empty(49, np.float32)
+    ny, nx = image.shape
+    for y, x in seeds:
         rays[y, x] = True
-    for threshold in (limit, grow_limit):
-        end = len(found)
-        for k in range(end):
-            y, x = found[k]
+    front = seeds
+    seen = np.zeros(image.shape, np.uint8)
+    for number in range(1, passes + 1):
+        new = []
+        for y, x in front:
             for j in range(max(y - 1, 0), min(y + 2, ny)):
                 for i in range(max(x - 1, 0), min(x + 2, nx)):
-                    if rays[j, i] or not usable[j, i] or edges[j, i] <= threshold:
+                    if rays[j, i] or seen[j, i] == number or mask[j, i] & blind:
                         continue
-                    if _significance(image, usable, noise, edges, j, i, values)[0] > threshold:
-                        rays[j, i] = True
-                        found.append((j, i))
-    return _as_array(found)
-
-
-@njit(cache=True)
-def _replace(image, usable, rays, found):
-    values = np.empty(49, np.float32)
-    fills = np.empty(len(found), np.float32)
-    ny, nx = image.shape
-    for k in range(len(found)):
-        y, x = found[k]
-        count = 0
-        for j in range(max(y - 3, 0), min(y + 4, ny)):
-            for i in range(max(x - 3, 0), min(x + 4, nx)):
-                near = abs(j - y) <= 2 and abs(i - x) <= 2
-                if near and usable[j, i] and not rays[j, i]:
-                    values[count] = image[j, i]
-                    count += 1
-        fills[k] = _median(values, count) if count else np.float32(0)
-    for k in range(len(found)):
-        image[found[k][0], found[k][1]] = fills[k]
-
-
-@njit(cache=True)
-def _mark_around(search, found):
-    ny, nx = search.shape
-    for y, x in found:
-        search[max(y - 3, 0):min(y + 4, ny), max(x - 3, 0):min(x + 4, nx)] = True
-
-
-@njit(cache=True)
-def _scan_ratio(star, usable, edges, floor):
-    values, medians = np.empty(25, np.float32), np.empty(49, np.float32)
-    largest = 0.0
-    centre_y, centre_x = star.shape[0] // 2, star.shape[1] // 2
-    for y in range(centre_y - 6, centre_y + 7):
-        for x in range(centre_x - 6, centre_x + 7):
-            excess = edges[y, x] - _window_median(edges, usable, y, x, 2, values)
-            if excess > floor:
-                fine = _fine_structure(star, usable, y, x, values, medians)
-                largest = max(largest, excess / max(fine, np.float32(1e-9)))
-    return largest
+                    seen[j, i] = number
+                    variance = _variance(weight, j, i, typical)
+                    level, low = _surroundings(image, mask, blind, rays, j, i, 2, values)
+                    noise = math.sqrt(variance + max(level, 0.0))
+                    steep = level - low > _STEEP * noise
+                    excess = image[j, i] - level
+                    if excess < grow_limit * noise or (not steep and excess < _SPREAD * (level - low)):
+                        continue
+                    sharp = _sharpness(image, mask, blind, j, i, variance, tests, rays, steep, values)
+                    if sharp > (_STRICT if steep else grow_sharpness):
+                        new.append((j, i))
+        for y, x in new:
+            rays[y, x] = True
+        if not len(new):
+            break
+        front = _as_array(new)

@@ -46,6 +46,12 @@ def needed_sources(ccdnum: int, table: CrosstalkTable) -> set[int]:
     return {int(term.source[3:5]) for name in 'AB' for term in table.get(amplifier_key(ccdnum, name), ())}
 
 
+def needed_later(ccdnum: int, table: CrosstalkTable, last: int = 62) -> set[int]:
+    """CCDs that those after this one need, themselves included, when an exposure is worked through in ascending order."""
+    later = range(ccdnum + 1, last + 1)
+    return set(later).union(*(needed_sources(ccd, table) for ccd in later))
+
+
 def readout_arrays(image: np.ndarray, ccdnum: int, amplifiers: Sequence[Amplifier],
                    dead: Sequence[str] = ()) -> dict[str, np.ndarray]:
     """Views of a trimmed image's amplifiers in readout order, by crosstalk name; dead ones are left out."""
@@ -66,13 +72,15 @@ def crosstalk_signal(source: np.ndarray, term: CrosstalkTerm) -> np.ndarray:
     ndarray of the shape of `source`, float32, ADU of the victim
     """
     signal = np.zeros(source.shape, np.float32)
-    _subtract_signal(signal, np.asarray(source, np.float32), term.linear, term.onset, *term.polynomial)
+    _subtract_signal(signal, np.asarray(source, np.float32), term.linear, term.onset, *term.polynomial,
+                     np.zeros(source.shape, np.bool_), np.inf)
     return -signal
 
 
 def correct_crosstalk(image: np.ndarray, ccdnum: int, amplifiers: Sequence[Amplifier],
-                      sources: Mapping[str, np.ndarray], table: CrosstalkTable) -> tuple[np.ndarray, list[str]]:
-    """Subtract the crosstalk of all source amplifiers from a CCD.
+                      sources: Mapping[str, np.ndarray], table: CrosstalkTable,
+                      suspicious: tuple[np.ndarray, float] | None = None) -> tuple[np.ndarray, list[str]]:
+    """Subtract the crosstalk of all source amplifiers from a CCD (Bernstein et al. 2017, 4.1).
 
     Parameters
     ----------
@@ -85,6 +93,8 @@ def correct_crosstalk(image: np.ndarray, ccdnum: int, amplifiers: Sequence[Ampli
         Source amplifiers ('ccd25A') in their own readout order and uncorrected, from `readout_arrays`.
     table : mapping
         From `sediff.io.crosstalk.read_crosstalk`.
+    suspicious : (ndarray (4096, 2048) bool, float), optional
+        Set (in place) where a source pixel above its onset, that is a super-saturated one, adds at least so many ADU.
 
     Returns
     -------
@@ -95,19 +105,20 @@ def correct_crosstalk(image: np.ndarray, ccdnum: int, amplifiers: Sequence[Ampli
     """
     corrected = image.astype(np.float32, copy=True)
     skipped = []
+    flags, least = suspicious or (np.zeros(image.shape, np.bool_), np.inf)
     for amplifier in amplifiers:
-        victim = corrected[amplifier.ccd][amplifier.readout]
+        victim, flag = corrected[amplifier.ccd][amplifier.readout], flags[amplifier.ccd][amplifier.readout]
         for term in table.get(amplifier_key(ccdnum, amplifier.name), ()):
             source = sources.get(term.source)
             if source is None or source.shape != victim.shape:
                 skipped.append(term.source)
                 continue
-            _subtract_signal(victim, source, term.linear, term.onset, *term.polynomial)
+            _subtract_signal(victim, source, term.linear, term.onset, *term.polynomial, flag, least)
     return corrected, sorted(set(skipped))
 
 
 @njit(cache=True)
-def _subtract_signal(victim, source, linear, onset, p1, p2, p3):
+def _subtract_signal(victim, source, linear, onset, p1, p2, p3, flag, least):
     for y in range(victim.shape[0]):
         for x in range(victim.shape[1]):
             level = source[y, x]
@@ -115,14 +126,19 @@ def _subtract_signal(victim, source, linear, onset, p1, p2, p3):
                 victim[y, x] -= np.float32(linear * level)
             else:
                 above = level - onset
-                victim[y, x] -= np.float32(linear * onset + above * (p1 + above * (p2 + above * p3)))
+                signal = linear * onset + above * (p1 + above * (p2 + above * p3))
+                victim[y, x] -= np.float32(signal)
+                if abs(signal) >= least:
+                    flag[y, x] = True
 
 
 def warm() -> None:
     """Compile the kernel for arrays as they come: contiguous, and reversed views."""
-    pixels = np.ones((4, 8), np.float32)
+    pixels, flags = np.ones((4, 8), np.float32), np.zeros((4, 8), np.bool_)
     for view in (slice(None), slice(None, None, -1)):
         for step in (1, -1):
             part = pixels[view, :4][:, ::step]
-            _subtract_signal(part, part.copy(), 0.0, 1.0, 0.0, 0.0, 0.0)
-            _subtract_signal(part, part, 0.0, 1.0, 0.0, 0.0, 0.0)
+            flag = flags[view, :4][:, ::step]
+            _subtract_signal(part, part.copy(), 0.0, 1.0, 0.0, 0.0, 0.0, flag, 1.0)
+            _subtract_signal(part, part, 0.0, 1.0, 0.0, 0.0, 0.0, flag, 1.0)
+    _subtract_signal(pixels, pixels, 0.0, 1.0, 0.0, 0.0, 0.0, flags, 1.0)

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from astropy.io.fits import Header
@@ -11,16 +12,23 @@ from sediff.camera.headers import trimmed_header
 from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData
-from sediff.isr.badpixels import mark_bad_pixels, mark_dead_amplifiers
+from sediff.isr.badpixels import mark_bad_pixels, mark_boxes, mark_dead_amplifiers
 from sediff.isr.bias import subtract_bias
 from sediff.isr.bleed import mark_bleed_trails
+from sediff.isr.brighterfatter import BorderShifts, correct_brighter_fatter
+from sediff.isr.columns import fix_columns
 from sediff.isr.cosmicrays import find_cosmic_rays
 from sediff.isr.crosstalk import CrosstalkTable, correct_crosstalk, readout_arrays
+from sediff.isr.edgebleed import mark_edge_bleeds
 from sediff.isr.edges import mark_edges
 from sediff.isr.flat import divide_flat
 from sediff.isr.gain import apply_gain, record_gain
+from sediff.isr.halos import mark_halos
 from sediff.isr.history import once, record
-from sediff.isr.overscan import subtract_overscan
+from sediff.isr.interpolate import interpolate_rows
+from sediff.isr.linearity import LinearityTable, linearize, saturation_levels
+from sediff.isr.noise import scale_weight, with_measured_read_noise
+from sediff.isr.overscan import measure_overscans, subtract_overscan
 from sediff.isr.saturation import mark_saturation
 from sediff.isr.sky import fit_sky
 from sediff.isr.streaks import find_streaks
@@ -33,8 +41,33 @@ RawCcd = tuple[np.ndarray, Header]
 SHARPEST_FWHM = 2.6
 
 
+@dataclass(frozen=True)
+class Corrections:
+    """Corrections of single pixels beyond bias, flat and bad pixels; each is left out where it is not given.
+
+    Parameters
+    ----------
+    linearity : mapping of amplifier name to LinearityCurve
+    border_shifts : BorderShifts or None
+        Brighter-fatter effect.
+    tape_bumps : sequence of (first x, last x, first y, last y)
+        0-based boxes, ends included.
+    fix_columns : bool
+        Put bad columns right whose level alone is wrong.
+    checksums : mapping
+        CRC-32 of the files named in `names`, under the same keys.
+    """
+
+    linearity: LinearityTable = field(default_factory=dict)
+    border_shifts: BorderShifts | None = None
+    tape_bumps: Sequence[tuple[int, int, int, int]] = ()
+    fix_columns: bool = True
+    checksums: Mapping[str, str] = field(default_factory=dict)
+
+
 def crosstalk_stage(raw: np.ndarray, header: Header, sources: Mapping[int, RawCcd], table: CrosstalkTable,
-                    table_name: str = '', dead: Mapping[int, Sequence[str]] | None = None) -> CcdImage:
+                    table_name: str = '', dead: Mapping[int, Sequence[str]] | None = None, overscan: str = 'mean',
+                    suspicious_level: float = 10.0, checksum: str = '') -> CcdImage:
     """Overscan and crosstalk: a raw CCD to a trimmed image in ADU.
 
     Parameters
@@ -46,41 +79,55 @@ def crosstalk_stage(raw: np.ndarray, header: Header, sources: Mapping[int, RawCc
         The CCDs of `needed_sources` that the exposure has; the CCD itself is not needed among them.
     table : mapping
         Crosstalk terms; empty: no correction.
-    table_name : str
+    table_name, checksum : str
         Named in the header.
     dead : mapping of CCD number to amplifier names, optional
         Amplifiers known to be unusable.
+    overscan : str
+        How the overscan of a row is found, see `sediff.isr.overscan.METHODS`.
+    suspicious_level : float, ADU
+        SSXTALK is set where a super-saturated source pixel adds at least this.
 
     Returns
     -------
     CcdImage
-        ADU, mask with BADAMP only, weight 1 (not known yet; 0 on dead amplifiers).
+        ADU, mask with BADAMP and SSXTALK, weight 1 (not known yet; 0 where the mask says so). OSNOISEA and OSNOISEB in the
+        header are the measured read noises, ADU.
 
     Raises
     ------
     BadData
-        Header cards are missing, or an amplifier is dead that is not named in `dead`.
+        Done before, header cards are missing or contradict each other, or an amplifier is dead that is not named in `dead`.
     """
+    once(header, 'DESOSCN', 'the overscan correction')
+    once(header, 'XTALKFIL', 'the crosstalk correction')
     dead = dead or {}
     amplifiers, out = read_amplifiers(header), trimmed_header(header)
     ccdnum = int(header['CCDNUM'])
     lost = tuple(dead.get(ccdnum, ()))
-    image = subtract_overscan(raw, amplifiers, dead=lost)
-    record(out, 'DESOSCN', 'clipped mean of each row', 'Overscan subtracted')
-    arrays = _source_arrays(sources, dead, ccdnum) | readout_arrays(image, ccdnum, amplifiers, lost)
-    image, skipped = correct_crosstalk(image, ccdnum, amplifiers, arrays, table)
-    record(out, 'XTALKFIL', table_name if table else 'none', 'Crosstalk subtracted')
+    overscans = measure_overscans(raw, amplifiers, method=overscan, dead=lost)
+    image = subtract_overscan(raw, amplifiers, dead=lost, overscans=overscans)
+    record(out, 'DESOSCN', f'{overscan} of each row', 'Overscan subtracted')
+    for name, found in overscans.items():
+        out[f'OSNOISE{name}'] = (round(found.noise, 4), f'[adu] Noise of the overscan of amp {name}')
+    arrays = _source_arrays(sources, dead, ccdnum, overscan) | readout_arrays(image, ccdnum, amplifiers, lost)
+    flags = np.zeros(image.shape, np.bool_)
+    image, skipped = correct_crosstalk(image, ccdnum, amplifiers, arrays, table, (flags, suspicious_level))
+    record(out, 'XTALKFIL', table_name if table else 'none', 'Crosstalk subtracted', checksum if table else '')
     if skipped:
         record(out, 'XTALKMIS', ','.join(name[3:] for name in skipped), 'Crosstalk sources without pixels')
     out['BADAMPS'] = (''.join(lost), 'Unusable amplifiers')
     mask = mark_dead_amplifiers(np.zeros(image.shape, np.uint16), amplifiers, lost)
+    mask[flags] |= np.uint16(Bit.SSXTALK)
     return CcdImage(image, mask, null_weight(np.ones(image.shape, np.float32), mask), out)
 
 
 def pixcorrect(ccd: CcdImage, bias: np.ndarray | None, flat: np.ndarray | None, bad_pixels: np.ndarray | None,
                names: Mapping[str, str] | None = None, edge: int = 15, near_edge: int = 30,
-               saturation_growth: int = 1) -> CcdImage:
-    """Bias, saturation, gain, flat, static masks, weight: ADU to electrons.
+               saturation_growth: int = 1, more: Corrections | None = None) -> CcdImage:
+    """Bias, saturation, linearity, gain, brighter-fatter, flat, static masks, columns, weight: ADU to electrons.
+
+    The order is that of DES (Morganson et al. 2018, 3.2; Bernstein et al. 2017, 4).
 
     Parameters
     ----------
@@ -90,45 +137,128 @@ def pixcorrect(ccd: CcdImage, bias: np.ndarray | None, flat: np.ndarray | None, 
     flat : ndarray, (ny, nx) float32, or None
         Median 1 over the CCD.
     bad_pixels : ndarray, (ny, nx) integer, or None
-        Not 0 where bad.
+        Bits of `sediff.isr.badpixels.Defect`; a mere 1 where bad will do.
     names : mapping, optional
-        File names under 'bias', 'flat', 'bpm', for the header. A calibration that is None is left out, and its card
-        says 'none'.
+        File names under 'bias', 'flat', 'bpm', 'linearity', 'bf', 'tapebumps', for the header. A calibration that is None
+        is left out, and its card says 'none'.
     edge, near_edge, saturation_growth : int, pixels
+    more : Corrections, optional
 
     Raises
     ------
     BadData
         Done before, or a calibration does not fit.
     """
-    once(ccd.header, 'BIASFIL', 'the bias correction')
-    names, header = names or {}, ccd.header.copy()
+    for keyword, doing in (('BIASFIL', 'the bias correction'), ('LINFIL', 'the linearity correction'),
+                           ('BFFIL', 'the brighter-fatter correction'), ('FLATFIL', 'the flat field')):
+        once(ccd.header, keyword, doing)
+    names, header, more = names or {}, ccd.header.copy(), more or Corrections(fix_columns=False)
     amplifiers, lost = read_trimmed_amplifiers(header), str(header.get('BADAMPS', ''))
+    amplifiers = with_measured_read_noise(amplifiers, header)
     image = subtract_bias(ccd.image, bias) if bias is not None else ccd.image
-    mask = mark_edges(mark_saturation(image, ccd.mask, amplifiers, saturation_growth), edge, near_edge)
+    mask = mark_edges(mark_saturation(image, ccd.mask, [each for each in amplifiers if each.name not in lost],
+                                      saturation_growth), edge, near_edge)
+    if more.linearity:
+        image = linearize(image, amplifiers, more.linearity)
+        full = saturation_levels(amplifiers, more.linearity)
+        amplifiers = tuple(replace(each, saturate=full[each.name]) for each in amplifiers)
     image = apply_gain(image, amplifiers)
     record_gain(header, amplifiers, lost)
+    if more.border_shifts is not None:
+        image = correct_brighter_fatter(image, more.border_shifts)
     if flat is not None:
         image, mask = divide_flat(image, mask, flat)
     if bad_pixels is not None:
         mask = mark_bad_pixels(mask, bad_pixels)
+    mask = mark_boxes(mask, more.tape_bumps, int(Bit.TAPEBUMP | Bit.SUSPECT)) if len(more.tape_bumps) else mask
+    fixed = 0
+    if more.fix_columns:
+        image, mask, fixed = fix_columns(image, mask)
+    _record_pixcorrect(header, names, more, {'bias': bias, 'flat': flat, 'bpm': bad_pixels}, fixed)
+    return _weighted(image, mask, header, amplifiers, flat)
+
+
+def _record_pixcorrect(header: Header, names: Mapping[str, str], more: Corrections, given: Mapping, fixed: int) -> None:
+    """Cards of what `pixcorrect` did and used."""
+    used = {**given, 'linearity': more.linearity or None, 'bf': more.border_shifts, 'tapebumps': more.tape_bumps or None}
+    for keyword, kind, done in (('BIASFIL', 'bias', 'Bias subtracted'), ('LINFIL', 'linearity', 'Made linear'),
+                                ('BFFIL', 'bf', 'Brighter-fatter corrected'), ('FLATFIL', 'flat', 'Divided by flat'),
+                                ('BPMFIL', 'bpm', 'Bad pixels marked'), ('TAPEFIL', 'tapebumps', 'Tape bumps marked')):
+        there = used[kind] is not None
+        record(header, keyword, names.get(kind, 'given') if there else 'none', done,
+               more.checksums.get(kind, '') if there else '')
+    if more.fix_columns:
+        record(header, 'NFIXED', fixed, 'Pixels of bad columns put right')
+
+
+def _weighted(image: np.ndarray, mask: np.ndarray, header: Header, amplifiers: Sequence,
+              flat: np.ndarray | None) -> CcdImage:
+    """The image with its weight: sky and read noise, scaled to the noise that is measured."""
     sky = _typical_level(image, mask)
     weight = inverse_variance(sky, amplifiers, np.ones(image.shape, np.float32) if flat is None else flat)
-    for keyword, kind, used, done in (('BIASFIL', 'bias', bias, 'Bias subtracted'),
-                                      ('FLATFIL', 'flat', flat, 'Divided by flat'),
-                                      ('BPMFIL', 'bpm', bad_pixels, 'Bad pixels marked')):
-        record(header, keyword, 'none' if used is None else names.get(kind, 'given'), done)
+    weight, scales = scale_weight(image, weight, mask, amplifiers)
+    for name, scale in scales.items():
+        header[f'WGTSCL{name}'] = (round(scale, 5), f'Measured / expected noise of amp {name}')
     header['NSATPIX'] = (int(np.count_nonzero(mask & np.uint16(Bit.SATURATE))), 'Saturated pixels')
     header['SKYBRITE'] = (sky, '[e-] Sky')
     return CcdImage(image, mask, null_weight(weight, mask), header)
 
 
-def mask_bleeds(ccd: CcdImage, min_length: int = 20) -> CcdImage:
-    """Mark bleed trails (TRAIL, EDGEBLEED) of saturated stars; `min_length` in pixels."""
+def mask_bleeds(ccd: CcdImage, min_length: int = 20, halo_level: float = 0.0, interpolate: bool = False) -> CcdImage:
+    """Mark bleed trails (TRAIL), edge bleeds (EDGEBLEED) and halos (STAR) of saturated stars; interpolate the trails.
+
+    Parameters
+    ----------
+    min_length : int, pixels
+        Shortest trail.
+    halo_level : float
+        A halo reaches to where the star's wings are this many noises of the sky; 0: no halos.
+    interpolate : bool
+        Replace trails of at most 50 columns by straight lines along the rows (INTERP); their weight stays 0.
+
+    Raises
+    ------
+    BadData
+        Done before.
+    """
+    once(ccd.header, 'NTRAIL', 'the search for bleed trails')
     header = ccd.header.copy()
-    mask = mark_bleed_trails(ccd.image, ccd.mask, float(header.get('RDNOISE', 6.0)), min_length)
+    image, noise = ccd.image, float(header.get('RDNOISE', 6.0))
+    sigma = float(np.sqrt(max(float(header.get('SKYBRITE', 0.0)), 0.0) + noise ** 2))
+    mask = mark_bleed_trails(image, ccd.mask, noise, min_length)
+    mask = mark_edge_bleeds(image, mask, read_trimmed_amplifiers(header), sigma)
     record(header, 'NTRAIL', int(np.count_nonzero(mask & np.uint16(Bit.TRAIL))), 'Pixels in bleed trails')
-    return CcdImage(ccd.image, mask, null_weight(ccd.weight, mask), header)
+    if halo_level > 0:
+        mask, halos = mark_halos(image, mask, sigma, halo_level)
+        record(header, 'NHALO', len(halos), 'Halos of saturated stars marked')
+    if interpolate:
+        image, mask, replaced = interpolate_rows(image, mask)
+        record(header, 'NINTERP', replaced, 'Pixels of trails interpolated')
+    return CcdImage(image, mask, null_weight(ccd.weight, mask), header)
+
+
+def apply_star_flat(ccd: CcdImage, star_flat: np.ndarray, name: str = 'given', checksum: str = '') -> CcdImage:
+    """Divide a sky-subtracted image by the star flat: what stars see and the dome flat does not (Bernstein et al. 2017, 5).
+
+    Parameters
+    ----------
+    star_flat : ndarray, (ny, nx) float32
+        Response to stars after the dome flat, near 1.
+
+    Raises
+    ------
+    BadData
+        Done before, shapes differ, or values that are not finite and between 0.5 and 2.
+    """
+    once(ccd.header, 'STARFIL', 'the star flat')
+    if star_flat.shape != ccd.shape:
+        raise BadData(f'the star flat has shape {star_flat.shape}, the image {ccd.shape}; it belongs to another CCD')
+    if not (np.isfinite(star_flat).all() and star_flat.min() > 0.5 and star_flat.max() < 2.0):
+        raise BadData('the star flat has values that are not between 0.5 and 2; build it again')
+    header = ccd.header.copy()
+    record(header, 'STARFIL', name, 'Divided by star flat', checksum)
+    image, weight = ccd.image / star_flat, ccd.weight * star_flat ** 2
+    return CcdImage(image.astype(np.float32, copy=False), ccd.mask, weight.astype(np.float32, copy=False), header)
 
 
 def subtract_sky(ccd: CcdImage, block: int = 128) -> CcdImage:
@@ -187,7 +317,8 @@ def detrend(raw: np.ndarray, header: Header, bias: np.ndarray | None, flat: np.n
     return mask_cosmic_rays(subtract_sky(mask_bleeds(pixcorrect(ccd, bias, flat, bad_pixels, names))), fwhm)
 
 
-def _source_arrays(sources: Mapping[int, RawCcd], dead: Mapping[int, Sequence[str]], victim: int) -> dict[str, np.ndarray]:
+def _source_arrays(sources: Mapping[int, RawCcd], dead: Mapping[int, Sequence[str]], victim: int,
+                   overscan: str = 'mean') -> dict[str, np.ndarray]:
     """Source amplifiers in readout order; a CCD that cannot be used is left out, and so reported as missing."""
     arrays: dict[str, np.ndarray] = {}
     for ccdnum, (raw, header) in sources.items():
@@ -196,7 +327,8 @@ def _source_arrays(sources: Mapping[int, RawCcd], dead: Mapping[int, Sequence[st
         lost = tuple(dead.get(ccdnum, ()))
         try:
             amplifiers = read_amplifiers(header)
-            arrays |= readout_arrays(subtract_overscan(raw, amplifiers, dead=lost), ccdnum, amplifiers, lost)
+            image = subtract_overscan(raw, amplifiers, dead=lost, method=overscan)
+            arrays |= readout_arrays(image, ccdnum, amplifiers, lost)
         except BadData:
             continue
     return arrays

@@ -12,7 +12,7 @@ LOWEST_RESPONSE = 0.1
 
 def divide_flat(image: np.ndarray, mask: np.ndarray, flat: np.ndarray,
                 lowest: float = LOWEST_RESPONSE) -> tuple[np.ndarray, np.ndarray]:
-    """Divide by the flat; pixels without response become 0 and BPM.
+    """Divide by the flat (Bernstein et al. 2017, 4.4); pixels without response become 0 and BPM.
 
     Parameters
     ----------
@@ -21,7 +21,7 @@ def divide_flat(image: np.ndarray, mask: np.ndarray, flat: np.ndarray,
     flat : ndarray, (ny, nx) float32
         Response, median 1 over the CCD.
     lowest : float
-        Response at or below which (or NaN) a pixel is bad.
+        Response at or below which a pixel is bad.
 
     Returns
     -------
@@ -31,13 +31,16 @@ def divide_flat(image: np.ndarray, mask: np.ndarray, flat: np.ndarray,
     Raises
     ------
     BadData
-        The shapes differ, or more than half of the flat has no response.
+        The shapes differ, the flat has values that are not finite, or more than half of it has no response.
     """
     if image.shape != flat.shape:
         raise BadData(f'the flat has shape {flat.shape}, the image {image.shape}; it belongs to another CCD or camera')
+    odd = flat.size - np.count_nonzero(np.isfinite(flat))
+    if odd:
+        raise BadData(f'the flat has {odd} values that are not finite; build it again, with 0 where nothing responds')
     good = has_response(flat, lowest)
     if 2 * np.count_nonzero(good) < good.size:
-        raise BadData(f'{np.count_nonzero(~good)} of {good.size} pixels of the flat are at or below {lowest} or NaN; '
+        raise BadData(f'{np.count_nonzero(~good)} of {good.size} pixels of the flat are at or below {lowest}; '
                       'the flat must have median 1')
     flattened = np.zeros(image.shape, np.float32)
     np.divide(image, flat, out=flattened, where=good, dtype=np.float32)

@@ -7,6 +7,7 @@ import numpy as np
 
 from sediff.camera.amplifiers import Amplifier
 from sediff.camera.maskbits import Bit
+from sediff.errors import BadData
 
 
 def mark_saturation(image: np.ndarray, mask: np.ndarray, amplifiers: Sequence[Amplifier],
@@ -26,10 +27,18 @@ def mark_saturation(image: np.ndarray, mask: np.ndarray, amplifiers: Sequence[Am
     Returns
     -------
     ndarray, (ny, nx) uint16
+
+    Raises
+    ------
+    BadData
+        More than half of a living amplifier is saturated: the sky is.
     """
     saturated = np.zeros(image.shape, bool)
     for amplifier in amplifiers:
-        saturated[amplifier.ccd] = image[amplifier.ccd] >= amplifier.saturate
+        full = np.greater_equal(image[amplifier.ccd], np.float32(amplifier.saturate), out=saturated[amplifier.ccd])
+        if 2 * np.count_nonzero(full) > full.size:
+            raise BadData(f'{100 * full.mean():.0f} % of amplifier {amplifier.name} is at or above its saturation of '
+                          f'{amplifier.saturate:.0f} ADU; the sky is saturated: leave this exposure out')
     marked = mask.copy()
     rows, columns = np.nonzero(saturated)
     for y in range(-growth, growth + 1):

@@ -1,24 +1,30 @@
-"""Streaks of satellites and aircraft: long straight lines, found by a Hough transform of the binned image."""
+"""Streaks of satellites and aircraft: long straight lines, found by a Radon transform of the binned image.
+
+Morganson et al. 2018 (arXiv:1801.03177, 3.2.5) find them by a Hough transform; here clipped brightness is summed along
+lines instead of votes, on images averaged over 1, 2, 4 and 8 pixels, so that trails from a few to 200 pixels wide show.
+"""
 from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from scipy import ndimage
 
 from sediff.camera.maskbits import UNUSABLE, Bit
+from sediff.isr.streak_trace import Trace, trace_line
 
 #: Mask bits whose pixels take no part; cosmic rays and trails would make lines of their own.
 _BLIND = int(UNUSABLE & ~Bit.STREAK)
+#: Pixels averaged before the search, and blocks (of these averages) that the transform sums.
+LEVELS = ((1, 8), (2, 8), (4, 8), (8, 4))
+ANGLES = np.deg2rad(np.arange(0.0, 180.0, 0.5))
 
 
-def find_streaks(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, bin_size: int = 8, sigma: float = 1.5,
-                 min_contrast: float = 8.0, min_fill: float = 0.33, most: int = 4) -> np.ndarray:
-    """Pixels of straight streaks that cross most of the CCD.
+def find_streaks(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, min_contrast: float = 5.0,
+                 most: int = 4) -> np.ndarray:
+    """Pixels of straight streaks that cross more than half of the CCD along their line.
 
-    The image is averaged over `bin_size` pixels, objects much brighter than a faint trail are cut out, and pixels
-    `sigma` above the noise vote for lines (angle 0.5 deg, distance 1 bin). A line whose votes stand `min_contrast`
-    standard deviations above what chance gives, and of whose length inside the CCD at least `min_fill` is above the
-    noise, is a streak. Its angle, its width and its two ends are then measured on the pixels.
+    On each level the block means, clipped at 2 noises so that a star counts little, are summed along all lines (0.5 deg
+    by 1 block). The best lines, `min_contrast` robust deviations above what lines give, are then measured on the pixels
+    by `trace_line`, which decides, and finds their angle, their width and their ends.
 
     Parameters
     ----------
@@ -26,184 +32,104 @@ def find_streaks(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, bin_si
         Sky-subtracted.
     weight : ndarray, (ny, nx) float32, electrons^-2
     mask : ndarray, (ny, nx) uint16
-    bin_size : int, pixels
-    sigma, min_contrast, min_fill : float
+    min_contrast : float
     most : int
-        Streaks looked for at most.
+        Lines that are measured on each level at most.
 
     Returns
     -------
     ndarray, (ny, nx) bool
     """
-    binned, good = _bin(image, weight, mask, bin_size)
-    streaks = np.zeros(image.shape, bool)
-    if np.count_nonzero(good) < 100:
-        return streaks
-    noise = 1.4826 * float(np.median(np.abs(binned[good] - np.median(binned[good]))))
-    votes = good & (binned > sigma * noise) & ~_compact(binned, good, noise)
-    angles = np.deg2rad(np.arange(0.0, 180.0, 0.5))
-    for _ in range(most):
-        line = _best_line(votes, good, angles, min_contrast, min_fill)
-        if line is None:
+    streaks = np.zeros(image.shape, np.bool_)
+    usable = ((mask & np.uint16(_BLIND)) == 0) & (weight > 0)
+    values = np.where(usable, image, np.float32(0)).astype(np.float32, copy=False)
+    trails = (mask & np.uint16(Bit.TRAIL | Bit.EDGEBLEED)) != 0
+    done = 1
+    for size, block in LEVELS:
+        if size > done:
+            values, usable, trails = _average(values, usable, trails, size // done)
+            done = size
+        if min(values.shape) < 8 * block or np.count_nonzero(usable) < 1000:
             break
-        streaks |= trace_streak(image, weight, mask, line[0], _to_pixels(*line, bin_size))
-        votes &= ~_band(binned.shape, line[0], line[1], 4.0)
+        for trace in _search(values, usable, trails, block, min_contrast, most):
+            _draw(streaks, trace, size)
+            _draw(trails, trace, 1)
+            usable = usable & ~trails
+            values = np.where(usable, values, np.float32(0))
     return streaks
 
 
 def warm() -> None:
     """Compile the kernels."""
-    votes = np.zeros((16, 16), np.bool_)
-    votes[3] = True
-    _accumulate(votes, np.deg2rad(np.arange(0.0, 180.0, 0.5)), 23)
+    rng = np.random.default_rng(1)
+    image = rng.normal(0, 1, (128, 128)).astype(np.float32)
+    image[60:64] += 5
+    find_streaks(image, np.ones_like(image), np.zeros(image.shape, np.uint16))
 
 
-def _bin(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Weighted means of the blocks, and whether more than half of a block is usable."""
-    usable = ((mask & np.uint16(_BLIND)) == 0) & (weight > 0)
-    ny, nx = (length // size for length in image.shape)
-    cut = (slice(0, ny * size), slice(0, nx * size))
-    blocks = (ny, size, nx, size)
-    count = usable[cut].reshape(blocks).sum(axis=(1, 3))
-    total = np.where(usable, image, 0)[cut].reshape(blocks).sum(axis=(1, 3), dtype=np.float64)
-    return total / np.maximum(count, 1), 2 * count > size * size
+def _search(values: np.ndarray, usable: np.ndarray, trails: np.ndarray, block: int, min_contrast: float,
+            most: int) -> list[Trace]:
+    """Streaks of one level."""
+    means, good = _block_means(values, usable, block)
+    noise = _spread(means[good])
+    if noise <= 0:
+        return []
+    found = []
+    height = np.where(good, np.clip((means - np.median(means[good])) / noise, -2.0, 2.0), 0.0)
+    pixel_noise = _spread(values[::3, ::3][usable[::3, ::3]])
+    for _ in range(most):
+        line = _best_line(height, good, min_contrast)
+        if line is None:
+            break
+        distance = line[1] * block + 0.5 * (block - 1) * (np.cos(line[0]) + np.sin(line[0]))
+        trace = trace_line(values, usable, trails, pixel_noise, line[0], distance)
+        if trace is not None:
+            found.append(trace)
+        taken = _band(means.shape, *line, 2.5)
+        good = good & ~taken
+        height = np.where(good, height, 0.0)
+    return found
 
 
-def _compact(binned: np.ndarray, good: np.ndarray, noise: float) -> np.ndarray:
-    """Blocks of stars and galaxies: connected areas of 4 or more above 3 sigma that are neither drawn out (3:1) nor long."""
-    labels, count = ndimage.label(good & (binned > 3.0 * noise), structure=np.ones((3, 3), int))
-    rows, columns = np.nonzero(labels)
-    area = labels[rows, columns]
-    size = np.maximum(np.bincount(area, minlength=count + 1), 1)
-
-    def mean(values: np.ndarray) -> np.ndarray:
-        return np.bincount(area, values, minlength=count + 1) / size
-    y, x = mean(rows), mean(columns)
-    yy, xx, xy = mean(rows * rows) - y * y, mean(columns * columns) - x * x, mean(rows * columns) - x * y
-    root = np.sqrt(0.25 * (xx - yy) ** 2 + xy ** 2)
-    longer, shorter = 0.5 * (xx + yy) + root, np.maximum(0.5 * (xx + yy) - root, 0.0) + 1.0 / 12.0
-    compact = (size >= 4) & (longer < 9.0 * shorter) & (12.0 * longer < (min(binned.shape) / 4) ** 2)
-    compact[0] = False
-    return compact[labels]
+def _average(values: np.ndarray, usable: np.ndarray, trails: np.ndarray, size: int):
+    """Everything on blocks of `size` pixels; a block is usable when half of it is, a trail when a part of it is."""
+    means, good = _block_means(values, usable, size)
+    return np.where(good, means, 0).astype(np.float32), good, _any_in_block(trails, size, *means.shape)
 
 
-def _best_line(votes: np.ndarray, good: np.ndarray, angles: np.ndarray, min_contrast: float,
-               min_fill: float) -> tuple[float, float] | None:
-    """Angle (rad) and distance (bins, from the corner) of the strongest line x cos + y sin = distance."""
-    reach = int(np.hypot(*votes.shape)) + 1
-    counts, lengths = _accumulate(votes, angles, reach), _accumulate(good, angles, reach)
-    expected = lengths * (np.count_nonzero(votes) / max(np.count_nonzero(good), 1))
-    enough = lengths > min(votes.shape) / 3
-    contrast = np.where(enough, (counts - expected) / np.sqrt(np.maximum(expected, 1.0)), 0.0)
-    best = np.unravel_index(np.argmax(contrast), contrast.shape)
-    if contrast[best] < min_contrast or counts[best] < min_fill * lengths[best]:
+def _block_means(values: np.ndarray, usable: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means of the usable pixels of blocks, and whether at least half of the block is usable."""
+    ny, nx = (length // size for length in values.shape)
+    total, count = _block_sums(values, usable, size, ny, nx)
+    return total / np.maximum(count, 1), 2 * count >= size * size
+
+
+def _best_line(height: np.ndarray, good: np.ndarray, min_contrast: float) -> tuple[float, float] | None:
+    """Angle (rad) and distance (blocks, from the corner) of the strongest line x cos + y sin = distance."""
+    reach = int(np.hypot(*height.shape)) + 1
+    sums, lengths = _accumulate(height, good, ANGLES, reach)
+    enough = lengths > min(height.shape) / 3
+    if not enough.any():
         return None
-    return float(angles[best[0]]), float(best[1] - reach)
+    score = np.where(enough, sums / np.sqrt(np.maximum(lengths, 1.0)), 0.0)
+    middle = np.median(score[enough])
+    contrast = (score - middle) / max(_spread(score[enough]), 0.3)
+    best = np.unravel_index(np.argmax(np.where(enough, contrast, -np.inf)), contrast.shape)
+    return (float(ANGLES[best[0]]), float(best[1] - reach)) if contrast[best] > min_contrast else None
 
 
-def trace_streak(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, angle: float, distance: float,
-                 reach: float = 40.0, segment: float = 64.0) -> np.ndarray:
-    """Pixels of the streak near a line.
-
-    The pixels within `reach` of the line are averaged in cells of one pixel across by `segment` pixels along it
-    (values cut at 8 noises, so that a star moves its cell little). The middles of the segments give a better line, the
-    median over the segments the profile across, and the segments that stand out the ends.
-
-    Parameters
-    ----------
-    angle : float, radians
-    distance : float, pixels
-        The line is x cos(angle) + y sin(angle) = distance.
-
-    Returns
-    -------
-    ndarray, (ny, nx) bool
-        All False when nothing stands out of the noise.
-    """
-    streak = np.zeros(image.shape, bool)
-    rows, columns = np.nonzero(_band(image.shape, angle, distance, reach + 2.0))
-    across = columns * np.cos(angle) + rows * np.sin(angle) - distance
-    along = rows * np.cos(angle) - columns * np.sin(angle)
-    number = ((along - along.min()) / segment).astype(int)
-    usable = ((mask[rows, columns] & np.uint16(_BLIND)) == 0) & (weight[rows, columns] > 0)
-    noise = 1.0 / np.sqrt(np.where(usable, weight[rows, columns], 1.0))
-    values = np.where(usable, np.clip(image[rows, columns], -8.0 * noise, 8.0 * noise), 0.0)
-    across = across - _tilt(_cells(values, usable, across, number, reach), number)
-    cells = _cells(values, usable, across, number, reach)
-    low, high = _extent(np.median(cells, axis=0))
-    if high < low:
-        return streak
-    first, last = _ends(cells, int(low + reach), int(high + reach))
-    inside = (across >= low - 1.5) & (across <= high + 1.5) & (number >= first) & (number <= last)
-    streak[rows[inside], columns[inside]] = True
-    return streak
+def _draw(flags: np.ndarray, trace: Trace, size: int) -> None:
+    """Set the pixels of a streak found on averages of `size` pixels, and 1 + a tenth of its width more on both sides."""
+    grown = 1.0 + 0.1 * (trace.high - trace.low)
+    shift = 0.5 * (size - 1)
+    offset = shift * (np.cos(trace.angle) + np.sin(trace.angle))
+    turn = shift * (np.cos(trace.angle) - np.sin(trace.angle))
+    _fill(flags, np.cos(trace.angle), np.sin(trace.angle), trace.distance * size + offset, (trace.low - grown) * size - 0.5,
+          (trace.high + grown) * size + 0.5, trace.first * size + turn, trace.last * size + turn)
 
 
-def _cells(values: np.ndarray, usable: np.ndarray, across: np.ndarray, number: np.ndarray, reach: float) -> np.ndarray:
-    """Mean of each cell, (segments, 2 reach + 1); 0, the sky, where it has no usable pixel."""
-    width = int(2 * reach) + 1
-    offset = np.rint(across + reach).astype(int)
-    kept = usable & (offset >= 0) & (offset < width)
-    shape, index = (number.max() + 1, width), number[kept] * width + offset[kept]
-    count = np.bincount(index, minlength=shape[0] * shape[1])
-    total = np.bincount(index, values[kept], minlength=shape[0] * shape[1])
-    return (total / np.maximum(count, 1)).reshape(shape)
-
-
-def _tilt(cells: np.ndarray, number: np.ndarray, most: int = 12) -> np.ndarray:
-    """How far the streak's middle lies from the line at each pixel, by trying all shifts up to `most` at both ends.
-
-    The best pair of shifts gathers most light in a band of 5 pixels; a cell counts at most as much as the median
-    segment's brightest, so that stars do not decide.
-    """
-    segments, width = cells.shape
-    middle = width // 2
-    window = cells[:, middle - most:middle + most + 1]
-    smooth = ndimage.uniform_filter1d(np.minimum(cells, np.median(window.max(axis=1))), 5, axis=1, mode='nearest')
-    shifts = np.arange(-most, most + 0.5, 0.5)
-    place = np.arange(segments) / max(segments - 1, 1)
-    tracks = (shifts[:, None, None] * (1 - place) + shifts[None, :, None] * place)
-    score = smooth[np.arange(segments), np.rint(tracks + middle).astype(int)].sum(axis=2)
-    best = score >= score.max() - 0.02 * abs(score.max())
-    first, last = (float(np.mean(shifts[axis])) for axis in np.nonzero(best))
-    return first + (last - first) * place[np.clip(number, 0, segments - 1)]
-
-
-def _extent(profile: np.ndarray) -> tuple[float, float]:
-    """First and last offset (px) of the bright part in the middle of a profile; (1, 0) when there is none."""
-    middle = len(profile) // 2
-    far = np.concatenate([profile[:middle - 20], profile[middle + 21:]])
-    level = np.median(far)
-    error = max(1.4826 * np.median(np.abs(far - level)), 1e-9)
-    bright = profile - level > 3.0 * error
-    centre = middle - 3 + int(np.argmax(profile[middle - 3:middle + 4]))
-    if not bright[centre]:
-        return 1.0, 0.0
-    low = high = centre
-    while low > 0 and bright[low - 1]:
-        low -= 1
-    while high < len(profile) - 1 and bright[high + 1]:
-        high += 1
-    return float(low - middle), float(high - middle)
-
-
-def _ends(cells: np.ndarray, low: int, high: int) -> tuple[int, int]:
-    """First and last segment of the longest part that stands out (gaps of up to 2), and one more at each end."""
-    light = np.mean(cells[:, low:high + 1], axis=1) - np.median(cells, axis=1)
-    width = high - low + 1
-    beside = np.concatenate([cells[:, :width], cells[:, -width:]])
-    noise = 1.4826 * np.median(np.abs(beside - np.median(beside))) / np.sqrt(width)
-    bright = np.flatnonzero(light > max(3.0 * noise, 0.3 * np.quantile(light, 0.9)))
-    if not len(bright):
-        return 0, -1
-    runs = np.split(bright, np.flatnonzero(np.diff(bright) > 3) + 1)
-    longest = max(runs, key=len)
-    return int(longest[0]) - 1, int(longest[-1]) + 1
-
-
-def _to_pixels(angle: float, distance: float, bin_size: int) -> float:
-    """Distance (px) of a line whose distance is given in bins; bin 0 has its middle at (bin_size - 1) / 2."""
-    return distance * bin_size + 0.5 * (bin_size - 1) * (np.cos(angle) + np.sin(angle))
+def _spread(values: np.ndarray) -> float:
+    return 1.4826 * float(np.median(np.abs(values - np.median(values)))) if len(values) else 0.0
 
 
 def _band(shape: tuple[int, int], angle: float, distance: float, half_width: float) -> np.ndarray:
@@ -213,12 +139,52 @@ def _band(shape: tuple[int, int], angle: float, distance: float, half_width: flo
 
 
 @njit(cache=True)
-def _accumulate(points, angles, reach):
-    counts = np.zeros((len(angles), 2 * reach + 1), np.float64)
-    cosines, sines = np.cos(angles), np.sin(angles)
-    for y in range(points.shape[0]):
-        for x in range(points.shape[1]):
-            if points[y, x]:
-                for k in range(len(angles)):
-                    counts[k, int(np.floor(x * cosines[k] + y * sines[k] + 0.5)) + reach] += 1.0
-    return counts
+def _block_sums(values, usable, size, ny, nx):
+    total, count = np.zeros((ny, nx)), np.zeros((ny, nx), np.int32)
+    for y in range(ny * size):
+        row = y // size
+        for column in range(nx):
+            part, number = 0.0, 0
+            for x in range(column * size, (column + 1) * size):
+                if usable[y, x]:
+                    part += values[y, x]
+                    number += 1
+            total[row, column] += part
+            count[row, column] += number
+    return total, count
+
+
+@njit(cache=True)
+def _any_in_block(flags, size, ny, nx):
+    found = np.zeros((ny, nx), np.bool_)
+    for y in range(ny * size):
+        for column in range(nx):
+            for x in range(column * size, (column + 1) * size):
+                if flags[y, x]:
+                    found[y // size, column] = True
+    return found
+
+
+@njit(cache=True)
+def _accumulate(height, good, angles, reach):
+    """Sums of heights and numbers of good blocks along all lines."""
+    sums, lengths = np.zeros((len(angles), 2 * reach + 1), np.float32), np.zeros((len(angles), 2 * reach + 1), np.float32)
+    for k in range(len(angles)):
+        cosine, sine = np.cos(angles[k]), np.sin(angles[k])
+        for y in range(height.shape[0]):
+            start = y * sine + 0.5 + reach
+            for x in range(height.shape[1]):
+                if good[y, x]:
+                    place = int(start + x * cosine)
+                    sums[k, place] += height[y, x]
+                    lengths[k, place] += 1.0
+    return sums, lengths
+
+
+@njit(cache=True)
+def _fill(flags, cosine, sine, distance, low, high, first, last):
+    for y in range(flags.shape[0]):
+        for x in range(flags.shape[1]):
+            across = x * cosine + y * sine - distance
+            if low <= across <= high and first <= y * cosine - x * sine <= last:
+                flags[y, x] = True

@@ -2,24 +2,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from astropy.io.fits import Header
 
 from sediff.errors import BadData
-from sediff.photometry.colour_terms import bp_rp, decam_errors, decam_magnitudes
+from sediff.photometry.colour_terms import bp_rp, decam_errors, decam_magnitudes, relation_facts
 from sediff.photometry.match import match_sky
-from sediff.photometry.tables import (
-    CATALOGUE_ZERO_POINT,
-    calibrated_table,
-    match_table,
-    object_table,
-    standard_table,
-    zero_table,
+from sediff.photometry.spatial import SpatialOptions
+from sediff.photometry.tables import CATALOGUE_ZERO_POINT, match_table, object_table, standard_table, zero_table
+from sediff.photometry.zeropoint import (
+    ClipOptions,
+    StarCuts,
+    ZeroPoint,
+    fit_zero_point,
+    isolated,
+    select_objects,
+    select_references,
 )
-from sediff.photometry.zeropoint import ClipOptions, StarCuts, ZeroPoint, fit_zero_point, select_objects, select_references
 
 
 @dataclass(frozen=True)
@@ -33,17 +35,20 @@ class CcdCalibration:
     reason : str
         Why there is none; '' otherwise.
     tables : dict of DataFrame
-        'std', 'obj', 'match', 'zero', and with a zero point 'zp' (the whole catalogue, calibrated).
+        'std', 'obj', 'match', 'zero'.
+    accuracy : float
+        Of the colour relation as a whole, mag: what no number of stars improves.
     """
 
     zero_point: ZeroPoint | None
     reason: str
     tables: dict[str, pd.DataFrame]
+    accuracy: float = 0.0
 
 
 def calibrate_ccd(fullcat: np.ndarray, header: Header, reference_stars: np.ndarray, band: str, terms: Mapping,
                   filename: str, cuts: StarCuts | None = None, clip: ClipOptions | None = None,
-                  flux_name: str = 'FLUX_PSF') -> CcdCalibration:
+                  flux_name: str = 'FLUX_PSF', shape: tuple[int, int] = (4096, 2048)) -> CcdCalibration:
     """Zero point and calibration tables of one CCD.
 
     Parameters
@@ -57,13 +62,17 @@ def calibrate_ccd(fullcat: np.ndarray, header: Header, reference_stars: np.ndarr
     band : str
         u, g, r, i, z or Y.
     terms : mapping
-        Colour terms (`sediff.io.refcat.read_colour_terms`).
+        Colour terms (`sediff.io.refcat.read_colour_terms`); a band's range of colour narrows that of `cuts`, and its
+        scatter is the expected one of `clip`.
     filename : str
         Name of the catalogue's file, an entry of the tables.
     cuts : StarCuts, optional
     clip : ClipOptions, optional
+        Default: with a spatial term where the stars warrant one.
     flux_name : str
         'FLUX_PSF' or 'FLUX_AUTO'.
+    shape : tuple
+        (ny, nx) of the CCD, pixels.
 
     Returns
     -------
@@ -76,11 +85,15 @@ def calibrate_ccd(fullcat: np.ndarray, header: Header, reference_stars: np.ndarr
     BadData
         The band cannot be calibrated with Gaia, or the catalogue or header lacks something.
     """
-    cuts, clip = cuts or StarCuts(), clip or ClipOptions()
+    (low, high), scatter, accuracy = relation_facts(band, terms)
+    cuts, clip = cuts or StarCuts(), clip or ClipOptions(spatial=SpatialOptions())
+    cuts = replace(cuts, colour_range=(max(low, cuts.colour_range[0]), min(high, cuts.colour_range[1])))
+    clip = replace(clip, intrinsic_scatter=scatter or clip.intrinsic_scatter)
     expnum, ccdnum = _identity(header)
     _check_columns(fullcat, flux_name)
+    reference_stars = reference_stars[np.isfinite(reference_stars['ra']) & np.isfinite(reference_stars['dec'])]
     magnitude = decam_magnitudes(reference_stars, band, terms)
-    usable = select_references(magnitude, bp_rp(reference_stars), cuts)
+    usable = select_references(magnitude, bp_rp(reference_stars), cuts) & isolated(reference_stars, cuts)
     chosen = fullcat[select_objects(fullcat, cuts, flux_name)]
     objects = object_table(chosen, band, flux_name)
     first, second = _pairs(objects, reference_stars, usable, cuts.match_radius)
@@ -92,14 +105,21 @@ def calibrate_ccd(fullcat: np.ndarray, header: Header, reference_stars: np.ndarr
     try:
         zero_point = fit_zero_point(objects['MAG'].to_numpy()[first] - CATALOGUE_ZERO_POINT,
                                     objects['MAGERR'].to_numpy()[first], magnitude[second],
-                                    decam_errors(reference_stars)[second], clip)
+                                    decam_errors(reference_stars, band, terms)[second], clip,
+                                    _places(chosen[first], shape))
     except BadData as error:
         reason = (f'exposure {expnum} CCD {ccdnum}: {error} ({len(fullcat)} objects, {len(chosen)} of them star-like and '
                   f'bright; {len(reference_stars)} reference stars, {usable.sum()} of usable magnitude and colour)')
-        return CcdCalibration(None, reason, tables | {'zero': zero_table(filename, None, len(first), kind)})
+        return CcdCalibration(None, reason, tables | {'zero': zero_table(filename, None, len(first), kind)}, accuracy)
     tables['zero'] = zero_table(filename, zero_point, magnitude_type=kind)
-    tables['zp'] = calibrated_table(fullcat, expnum, ccdnum, zero_point.zero_point, zero_point.rms, 0)
-    return CcdCalibration(zero_point, '', tables)
+    return CcdCalibration(zero_point, '', tables, accuracy)
+
+
+def _places(objects: np.ndarray, shape: tuple[int, int]):
+    """0-based pixels of objects and the CCD's shape; None where the catalogue has no windowed places."""
+    if not {'XWIN_IMAGE', 'YWIN_IMAGE'} <= set(objects.dtype.names):
+        return None
+    return objects['XWIN_IMAGE'].astype(float) - 1.0, objects['YWIN_IMAGE'].astype(float) - 1.0, shape
 
 
 def _pairs(objects: pd.DataFrame, stars: np.ndarray, usable: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:

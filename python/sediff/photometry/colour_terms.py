@@ -59,9 +59,33 @@ def bp_rp(stars: np.ndarray) -> np.ndarray:
     return _magnitude(stars, 'phot_bp_mean_mag') - _magnitude(stars, 'phot_rp_mean_mag')
 
 
-def decam_errors(stars: np.ndarray, floor: float = 0.0) -> np.ndarray:
-    """Errors of the reference magnitudes: Gaia's G error (missing: zero) with a floor in quadrature, mag."""
-    return np.hypot(np.nan_to_num(np.asarray(stars['phot_g_mean_mag_error'], float)), floor)
+def decam_errors(stars: np.ndarray, band: str, terms: Mapping) -> np.ndarray:
+    """Errors of the magnitudes of `decam_magnitudes` from those of G, BP and RP: (n,) float64, mag.
+
+    A missing error counts as none: the scatter of the stars, which the fit of the zero point tells, has it then.
+
+    Notes
+    -----
+    sqrt(sum (dm/db sigma_b)^2) over the three bands, the derivative from the change of m when b changes by its error.
+    """
+    middle = decam_magnitudes(stars, band, terms)
+    variance = np.zeros(len(stars))
+    for name in _BASES.values():
+        error = np.nan_to_num(np.asarray(stars[f'{name}_error'], float))
+        moved = stars.copy()
+        moved[name] += error
+        # Y holds within a range only: a star that leaves it when moved adds nothing here
+        variance += np.nan_to_num(decam_magnitudes(moved, band, terms) - middle) ** 2
+    return np.sqrt(variance)
+
+
+def relation_facts(band: str, terms: Mapping) -> tuple[tuple[float, float], float, float]:
+    """How far a band's relation goes: its range of BP-RP (mag), the scatter of single stars (mag), its accuracy (mag)."""
+    term = terms.get(band)
+    if not isinstance(term, Mapping):
+        return (-np.inf, np.inf), 0.0, 0.0
+    low, high = term.get('colour', (-np.inf, np.inf))
+    return (float(low), float(high)), float(term.get('scatter', 0.0)), float(term.get('accuracy', 0.0))
 
 
 def _gaia_colour(stars: np.ndarray, terms: Mapping) -> np.ndarray:

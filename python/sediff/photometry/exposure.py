@@ -23,9 +23,10 @@ class OutlierOptions:
     max_difference : float
         Further from the median of the CCDs than this, mag: flag -1000.
     max_percent : float
-        From so many flagged CCDs (percent) on, every CCD gets flag -9999: the exposure is not photometric.
+        From so many flagged CCDs (percent of those with a zero point of their own) on, every CCD gets flag -9999: the
+        exposure is not photometric.
     min_ccds : int
-        With fewer good CCDs a median tells nothing, and no CCD is flagged as an outlier.
+        With fewer CCDs of their own zero point a median tells nothing, and no CCD is flagged as an outlier.
     """
 
     min_stars: int = 4
@@ -74,9 +75,9 @@ def exposure_zero_points(red_catlist: pd.DataFrame, zero_rows: pd.DataFrame, rnu
     merged['NewZPrms'] = np.where(good, merged['ZPrms'], scatter)
     merged['NewZPFlag1'] = np.where(good, 0, 1)
     merged['DiffZP'] = merged['NewZP'] - merged.loc[good, 'NewZP'].median()
-    outlier = (merged['DiffZP'].abs() >= options.max_difference) & (good.sum() >= options.min_ccds)
+    outlier = good & (merged['DiffZP'].abs() >= options.max_difference).to_numpy() & (good.sum() >= options.min_ccds)
     merged['NewZPFlag2'] = np.where(outlier, -1000, 0)
-    merged['Percent1'] = 100.0 * outlier.mean()
+    merged['Percent1'] = 100.0 * outlier.sum() / good.sum()
     merged['NewZPFlag3'] = np.where(merged['Percent1'] >= options.max_percent, -9999, 0)
     merged['NewZPFlag'] = merged[['NewZPFlag1', 'NewZPFlag2', 'NewZPFlag3']].sum(axis=1)
     merged['DiffZP1'] = 1000.0 * merged['DiffZP']

@@ -10,6 +10,8 @@ from sediff.errors import BadData
 
 #: Electrons per ADU by which sky in electrons is divided to compare with the reference sky.
 GAIN = 4.0
+#: arcsec per pixel.
+PIXEL_SCALE = 0.263
 
 
 @dataclass(frozen=True)
@@ -125,3 +127,15 @@ def depth(zero_point: float, noise: float, area: float, snr: float = 5.0) -> flo
 def gaussian_area(fwhm: float) -> float:
     """Noise-equivalent area (pixels) of a Gaussian PSF of a FWHM in pixels: 4 pi sigma^2."""
     return float(4.0 * np.pi * fwhm ** 2 / (8.0 * np.log(2.0)))
+
+
+def reference_depth(exptime: float, row: Mapping[str, float], profile: float = 1.0) -> float | None:
+    """5-sigma depth (mag) of an exposure time (s) at the zenith under a band's reference conditions (`teff.csv`).
+
+    `profile` is the noise-equivalent area of the PSF over that of a Gaussian of the same FWHM (a Moffat profile: about
+    1.4). None where the band has no published zero point.
+    """
+    if 'zero_point' not in row:
+        return None
+    area = profile * gaussian_area(row['fwhm'] / PIXEL_SCALE)
+    return depth(row['zero_point'] + 2.5 * np.log10(exptime), float(np.sqrt(row['sky'] * GAIN * exptime)), area)

@@ -29,7 +29,8 @@ class StarListOptions:
     match_radius : float
         Entries this near are one star, arcsec.
     radius_zero, radius_slope, radius_magnitude : float
-        Veto radius = radius_zero - radius_slope * (mag - radius_magnitude), pixels.
+        Veto radius = radius_zero - radius_slope * (mag - radius_magnitude), pixels; not below 0. DES-GW's rule, whose
+        unit it does not state and which is taken as pixels.
     """
 
     max_spread_model: float = 0.003
@@ -71,7 +72,7 @@ def build_star_lists(template_zp_tables: Sequence[pd.DataFrame], search_corners:
     box = enclosing_box(*np.moveaxis(np.asarray(search_corners, float).reshape(-1, 2), -1, 0))
     stars = _gathered(template_zp_tables, box, options)
     ra, dec, mag, error = merge_stars(*(stars[name].to_numpy(float) for name in COLUMNS[:4]), options.match_radius)
-    radius = options.radius_zero - options.radius_slope * (mag - options.radius_magnitude)
+    radius = np.maximum(options.radius_zero - options.radius_slope * (mag - options.radius_magnitude), 0.0)
     rows = [f'{number}\t{a:.6f}\t{d:.6f}\t{m:.4f}\t{e:.4f}'
             for number, (a, d, m, e) in enumerate(zip(ra, dec, mag, error), start=1)]
     names = f'OBJID\tRA\tDEC\tmag_{band}\tmagerr_{band}'

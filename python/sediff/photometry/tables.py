@@ -13,6 +13,7 @@ from astropy.io.fits import Header
 
 from sediff.camera.wcs import pixel_to_sky, read_wcs
 from sediff.errors import BadData
+from sediff.photometry.spatial import SpatialTerm
 from sediff.photometry.zeropoint import ZeroPoint
 
 #: Stands for 'no zero point' in ZP and ZPrms, and for 'no magnitude' in MAG and MAGERR.
@@ -96,6 +97,22 @@ def match_table(standards: pd.DataFrame, objects: pd.DataFrame, first: np.ndarra
     return table
 
 
+def whole_exposure(tables: Sequence[pd.DataFrame], key: str) -> pd.DataFrame:
+    """The CCDs' std or match tables as one (STD and OUT files): each star of `key` once in a STD table, rows of a match
+    table all kept; match tables are numbered anew from 1.
+
+    Parameters
+    ----------
+    tables : sequence of DataFrame
+    key : str
+        'std' or 'match'.
+    """
+    joined = pd.concat(tables, ignore_index=True)
+    if key == 'std':
+        return joined.drop_duplicates('MATCHID').sort_values('RA', kind='stable', ignore_index=True)
+    return joined.assign(MATCHID=np.arange(1, len(joined) + 1))
+
+
 def zero_table(filename: str, zero_point: ZeroPoint | None, n_all: int = 0, magnitude_type: str = 'mag_psf') -> pd.DataFrame:
     """The one row of a Zero file; without a zero point ZP and ZPrms are NO_ZERO_POINT and Nclipped 0."""
     if zero_point is None:
@@ -106,10 +123,11 @@ def zero_table(filename: str, zero_point: ZeroPoint | None, n_all: int = 0, magn
 
 
 def calibrated_table(catalogue: np.ndarray, expnum: int, ccdnum: int, zero_point: float, rms: float,
-                     flag: int) -> pd.DataFrame:
+                     flag: int, spatial: SpatialTerm | None = None) -> pd.DataFrame:
     """A whole catalogue with its zero point applied: the 25 ZP_COLUMNS, in ascending RA, ID from 1.
 
-    Magnitudes are -2.5 log10(flux) + zero_point, NO_MAGNITUDE where the flux is not positive.
+    Magnitudes are -2.5 log10(flux) + ZeroPoint, NO_MAGNITUDE where the flux is not positive. ZeroPoint is the CCD's, with
+    its spatial term (if it has one) at the object's place.
 
     Raises
     ------
@@ -122,17 +140,20 @@ def calibrated_table(catalogue: np.ndarray, expnum: int, ccdnum: int, zero_point
     if not (np.isfinite(zero_point) and zero_point > -100.0):
         raise BadData(f'no zero point ({zero_point}) for exposure {expnum} CCD {ccdnum}: calibrate the exposure first')
     table = pd.DataFrame({name: native(catalogue[name]) for name in CATALOGUE_COLUMNS})
+    here = np.full(len(catalogue), float(zero_point))
+    if spatial is not None:
+        here += spatial.at(catalogue['XWIN_IMAGE'] - 1.0, catalogue['YWIN_IMAGE'] - 1.0)
     for kind in ('AUTO', 'PSF'):
         flux, error = (table[name + kind].to_numpy(float) for name in ('FLUX_', 'FLUXERR_'))
         good = flux > 0.0
         safe = np.where(good, flux, 1.0)
-        table['MAG_' + kind] = np.where(good, zero_point - 2.5 * np.log10(safe), NO_MAGNITUDE)
+        table['MAG_' + kind] = np.where(good, here - 2.5 * np.log10(safe), NO_MAGNITUDE)
         table['MAGERR_' + kind] = np.where(good, 2.5 / np.log(10.0) * error / safe, NO_MAGNITUDE)
-    table = table.sort_values('ALPHAWIN_J2000', kind='stable', ignore_index=True)
+    table = table.assign(ZeroPoint=here).sort_values('ALPHAWIN_J2000', kind='stable', ignore_index=True)
     table.insert(0, 'ID', np.arange(1, len(table) + 1))
     table.insert(1, 'EXPNUM', expnum)
     table.insert(2, 'CCDNUM', ccdnum)
-    return table.assign(ZeroPoint=zero_point, ZeroPoint_rms=rms, ZeroPoint_FLAGS=flag)[list(ZP_COLUMNS)]
+    return table.assign(ZeroPoint_rms=rms, ZeroPoint_FLAGS=flag)[list(ZP_COLUMNS)]
 
 
 def native(column: np.ndarray) -> np.ndarray:

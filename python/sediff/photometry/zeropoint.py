@@ -1,15 +1,20 @@
 """Zero points: which stars may decide one, and the clipped mean over them.
 
-Sign: the usual one, mag = -2.5 log10(flux) + zero_point, flux in electrons of the whole exposure. (DES-GW stored the
-negative of it.)
+Sign: the usual one, mag = -2.5 log10(flux) + zero_point, flux in electrons of the whole exposure, so that about +31 for a
+90 s exposure in r. DES-GW's tools stored the negative of it, -31, and wrote mag = -2.5 log10(flux) - ZP. Magnitudes are as
+seen: no correction for Galactic extinction is in them, nor one for airmass, which the zero point takes up.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import brentq
+from scipy.spatial import cKDTree
 
 from sediff.errors import BadData
+from sediff.photometry.spatial import SpatialOptions, SpatialTerm, fit_spatial
+from sediff.refcat.regions import unit_vectors
 
 
 @dataclass(frozen=True)
@@ -23,32 +28,42 @@ class StarCuts:
     min_snr : float
         Smallest flux over its error.
     max_flags : int
-        Largest FLAGS (3 allows neighbours and deblended objects, not saturated ones).
+        Largest FLAGS (1 allows neighbours that touch the aperture, not blended nor saturated objects).
     allowed_mask : int
         Bits of IMAFLAGS_ISO that do no harm.
     min_class_star : float
         Smallest CLASS_STAR.
     max_spread_model : float
         Largest |SPREAD_MODEL|.
+    max_flux : float
+        Largest flux (e-): brighter stars come near saturation.
     magnitude_range : tuple
         Reference magnitudes in the band, mag AB.
     colour_range : tuple
         BP-RP, mag.
+    blend_radius : float
+        A reference star with another within this distance (arcsec) that is no more than `blend_contrast` fainter is
+        left out; 0: none is.
+    blend_contrast : float
+        mag in G; 4 is a neighbour of 2.5 % of the light.
     """
 
     match_radius: float = 1.0
     min_snr: float = 10.0
-    max_flags: int = 3
+    max_flags: int = 1
     allowed_mask: int = 0
     min_class_star: float = 0.8
     max_spread_model: float = 0.01
+    max_flux: float = np.inf
     magnitude_range: tuple[float, float] = (14.0, 20.5)
     colour_range: tuple[float, float] = (0.4, 2.5)
+    blend_radius: float = 3.0
+    blend_contrast: float = 4.0
 
 
 @dataclass(frozen=True)
 class ClipOptions:
-    """How the mean is clipped.
+    """How the mean is clipped and weighted.
 
     Parameters
     ----------
@@ -60,13 +75,19 @@ class ClipOptions:
     min_stars : int
         Fewest stars left.
     intrinsic_scatter : float
-        Scatter of stars about the colour term, in quadrature with their errors, mag.
+        Expected scatter of stars about the colour term, beyond their errors, mag.
+    prior_stars : float
+        How many stars' worth that expectation is, against the scatter that the stars show.
+    spatial : SpatialOptions, optional
+        When the zero point may change over the CCD; None: never.
     """
 
     sigma: float = 3.0
     iterations: int = 10
     min_stars: int = 5
     intrinsic_scatter: float = 0.02
+    prior_stars: float = 4.0
+    spatial: SpatialOptions | None = None
 
 
 @dataclass(frozen=True)
@@ -76,13 +97,17 @@ class ZeroPoint:
     Parameters
     ----------
     zero_point : float
-        mag = -2.5 log10(flux) + zero_point.
+        mag = -2.5 log10(flux) + zero_point; with a spatial term its mean over the CCD.
     rms : float
         Scatter of the stars about it, mag.
     error : float
-        Its standard error, mag.
+        Its standard error from the stars, mag.
     n_all, n_clipped : int
         Matched stars, and those left after clipping.
+    scatter : float
+        The part of the stars' scatter that their errors do not explain, mag.
+    spatial : SpatialTerm or None
+        How it changes over the CCD.
     """
 
     zero_point: float
@@ -90,10 +115,13 @@ class ZeroPoint:
     error: float
     n_all: int
     n_clipped: int
+    scatter: float = 0.0
+    spatial: SpatialTerm | None = None
 
 
 def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_reference: np.ndarray,
-                   reference_error: np.ndarray, options: ClipOptions | None = None) -> ZeroPoint:
+                   reference_error: np.ndarray, options: ClipOptions | None = None,
+                   place: tuple[np.ndarray, np.ndarray, tuple[int, int]] | None = None) -> ZeroPoint:
     """Weighted, sigma-clipped mean of reference minus instrumental magnitudes.
 
     Parameters
@@ -102,6 +130,8 @@ def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_refe
         -2.5 log10(flux), without any zero point.
     mag_error, mag_reference, reference_error : ndarray, (n,), mag
     options : ClipOptions, optional
+    place : tuple, optional
+        x, y (0-based pixels, (n,)) and the CCD's (ny, nx), for a spatial term.
 
     Returns
     -------
@@ -115,26 +145,55 @@ def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_refe
     Notes
     -----
     Clipping starts about the median with a scatter from the median absolute deviation, then goes on about the weighted
-    mean with the rms about it. Weights are 1/(errors^2 + intrinsic_scatter^2); the standard error is the larger of the one
-    that the weights say and the one that the rms says.
+    mean with the rms about it. Weights are 1/(errors^2 + s^2). s^2, the variance that the errors do not explain, is the
+    mean of the expected one (`intrinsic_scatter`, worth `prior_stars`) and the one that makes chi square equal its degrees
+    of freedom; so three stars that happen to agree do not claim a perfect zero point, and 200 stars speak for themselves.
+    The standard error is that of the weighted mean, widened as Student's t is for n + prior_stars - 1 degrees of freedom.
     """
     options = options or ClipOptions()
     difference = np.asarray(mag_reference, float) - np.asarray(mag_instrumental, float)
-    variance = np.asarray(mag_error, float) ** 2 + np.asarray(reference_error, float) ** 2 + options.intrinsic_scatter ** 2
-    good = np.isfinite(difference) & np.isfinite(variance) & (variance > 0.0)
-    difference, weight = difference[good], 1.0 / variance[good]
-    n_all = len(difference)
+    measured = np.asarray(mag_error, float) ** 2 + np.asarray(reference_error, float) ** 2
+    good = np.isfinite(difference) & np.isfinite(measured) & (measured + options.intrinsic_scatter ** 2 > 0.0)
+    n_all = int(good.sum())
     if n_all < options.min_stars:
         raise BadData(f'{n_all} stars matched, a zero point needs {options.min_stars}')
-    keep = _clip(difference, weight, options)
-    n = int(keep.sum())
-    if n < options.min_stars:
-        raise BadData(f'{n} of {n_all} matched stars are left after clipping, a zero point needs {options.min_stars}')
-    mean = float(np.average(difference[keep], weights=weight[keep]))
-    rms = float(np.sqrt(np.sum((difference[keep] - mean) ** 2) / max(n - 1, 1)))
-    by_weight = 1.0 / np.sqrt(weight[keep].sum())
-    by_scatter = rms * np.sqrt(np.sum(weight[keep] ** 2)) / weight[keep].sum()
-    return ZeroPoint(mean, rms, float(max(by_weight, by_scatter)), n_all, n)
+    difference, measured = difference[good], measured[good]
+    x, y, shape = (place[0][good], place[1][good], place[2]) if place else (np.zeros(n_all), np.zeros(n_all), (1, 1))
+    spatial, change = None, np.zeros(n_all)
+    for _ in range(2 if place and options.spatial else 1):
+        flat = difference - change
+        keep = _clip(flat, 1.0 / (measured + options.intrinsic_scatter ** 2), options)
+        n = int(keep.sum())
+        if n < options.min_stars:
+            raise BadData(f'{n} of {n_all} matched stars are left after clipping, a zero point needs {options.min_stars}')
+        scatter = _excess_scatter(flat[keep], measured[keep], options)
+        variance = measured + scatter ** 2
+        mean = float(np.average(flat[keep], weights=1.0 / variance[keep]))
+        if spatial is None and place and options.spatial:
+            spatial = fit_spatial(x[keep], y[keep], difference[keep] - mean, variance[keep], shape, options.spatial)
+            change = spatial.at(x, y) if spatial else change
+        if spatial is None:
+            break
+    freedom = n - 1 + options.prior_stars
+    widening = freedom / (freedom - 2.0) if freedom > 2.0 else 3.0
+    rms = float(np.sqrt(np.sum((flat[keep] - mean) ** 2) / max(n - 1, 1)))
+    error = float(np.sqrt(widening / np.sum(1.0 / variance[keep])))
+    return ZeroPoint(mean, rms, error, n_all, n, scatter, spatial)
+
+
+def _excess_scatter(difference: np.ndarray, measured: np.ndarray, options: ClipOptions) -> float:
+    """Scatter (mag) beyond the errors: expected and shown, weighted by stars."""
+    n, prior = len(difference), options.intrinsic_scatter ** 2
+
+    def surplus(variance: float) -> float:
+        weight = 1.0 / (measured + variance + 1e-12)
+        mean = np.average(difference, weights=weight)
+        return float(np.sum(weight * (difference - mean) ** 2)) - (n - 1)
+
+    top = float(np.var(difference)) * n + 1e-8
+    shown = brentq(surplus, 0.0, top, xtol=1e-8) if n > 1 and surplus(0.0) > 0.0 > surplus(top) else 0.0
+    total = options.prior_stars + n - 1
+    return float(np.sqrt((options.prior_stars * prior + (n - 1) * shown) / total)) if total > 0 else 0.0
 
 
 def select_objects(catalogue: np.ndarray, cuts: StarCuts | None = None, flux_name: str = 'FLUX_PSF') -> np.ndarray:
@@ -145,6 +204,7 @@ def select_objects(catalogue: np.ndarray, cuts: StarCuts | None = None, flux_nam
     cuts = cuts or StarCuts()
     flux, error = catalogue[flux_name], catalogue[flux_name.replace('FLUX_', 'FLUXERR_')]
     good = (flux > 0.0) & (error > 0.0) & (flux >= cuts.min_snr * error) & (catalogue['FLAGS'] <= cuts.max_flags)
+    good &= (flux <= cuts.max_flux) & np.isfinite(catalogue['ALPHAWIN_J2000']) & np.isfinite(catalogue['DELTAWIN_J2000'])
     names = catalogue.dtype.names
     if 'IMAFLAGS_ISO' in names:
         good &= (catalogue['IMAFLAGS_ISO'] & ~np.int64(cuts.allowed_mask)) == 0
@@ -160,6 +220,26 @@ def select_references(magnitude: np.ndarray, colour: np.ndarray, cuts: StarCuts 
     cuts = cuts or StarCuts()
     return ((magnitude >= cuts.magnitude_range[0]) & (magnitude <= cuts.magnitude_range[1])
             & (colour >= cuts.colour_range[0]) & (colour <= cuts.colour_range[1]))
+
+
+def isolated(stars: np.ndarray, cuts: StarCuts | None = None) -> np.ndarray:
+    """Reference stars without a neighbour of the catalogue that adds to their light: bool (n,); see `StarCuts`.
+
+    Raises
+    ------
+    KeyError, ValueError
+        Not a table of reference stars.
+    """
+    cuts = cuts or StarCuts()
+    alone = np.ones(len(stars), bool)
+    if not (cuts.blend_radius > 0.0 and len(stars) > 1):
+        return alone
+    magnitude = np.nan_to_num(np.asarray(stars['phot_g_mean_mag'], float), nan=99.0)
+    reach = 2.0 * np.sin(np.radians(cuts.blend_radius / 3600.0) / 2.0)
+    pairs = cKDTree(unit_vectors(stars['ra'], stars['dec'])).query_pairs(reach, output_type='ndarray')
+    for one, other in ((pairs[:, 0], pairs[:, 1]), (pairs[:, 1], pairs[:, 0])):
+        alone[one[magnitude[other] < magnitude[one] + cuts.blend_contrast]] = False
+    return alone
 
 
 def _clip(difference: np.ndarray, weight: np.ndarray, options: ClipOptions) -> np.ndarray:

@@ -14,7 +14,7 @@ import numpy as np
 from sediff.errors import BadData
 from sediff.psf.model import PsfModel
 from sediff.psf.shape import stamp_fwhm
-from sediff.psf.solve import Comparison, compare, first_model, improve, residual_samples, with_degree
+from sediff.psf.solve import PIXEL_CLIP, Comparison, compare, first_model, improve, residual_samples, with_degree
 from sediff.psf.stamps import StarStamps, cut_stamps
 
 #: Model error as a fraction of the model, pass by pass: generous while the model is rough. One pass an entry.
@@ -34,7 +34,7 @@ class PsfStatistics:
     reserve : ndarray of int
         Their rows in the caller's arrays.
     residual_peak : float
-        Largest |mean residual| of a sample over the model's peak.
+        Largest |mean residual| of a sample over the model's peak; single pixels 5 sigma off are neighbours and left out.
     residual_noise : float
         What noise alone makes of the central sample of that mean residual, over the peak.
     core_scatter : float
@@ -115,9 +115,12 @@ def fit_psf(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, x: np.ndarr
     accepted = ~spare
     model = first_model(stars, accepted, size, samp, image.shape)
     for number, soft in enumerate(SOFTENING):
-        accepted &= ~_outliers(compare(stars, model, gain, soft).chi2, accepted, clip)
-        model = with_degree(model, _possible_degree(int(accepted.sum()), degree if number else 0))
-        model = improve(stars, accepted, model, gain, soft)
+        found = compare(stars, model, gain, soft)
+        accepted &= ~_outliers(found.chi2, accepted, clip)
+        possible = _possible_degree(int(accepted.sum()), degree if number else 0)
+        if possible < model.degree:
+            found = compare(stars, with_degree(model, possible), gain, soft)
+        model = improve(stars, accepted, with_degree(model, possible), found)
     final = compare(stars, model, gain, ACCURACY)
     model.chi2 = float(np.median(final.chi2[accepted]))
     model.fwhm = model.samp * stamp_fwhm(model.mask[0].astype(float))
@@ -175,7 +178,7 @@ def _statistics(stars: StarStamps, found: Comparison, spare: np.ndarray, accepte
                 clip: float) -> PsfStatistics:
     judged = spare & ~_outliers(found.chi2, accepted, clip)
     judged = judged if judged.any() else accepted
-    residual, inverse = residual_samples(stars, found, model, 1e3)
+    residual, inverse = residual_samples(stars, found, model, PIXEL_CLIP)
     weight = inverse[judged].sum(axis=0)
     mean = (inverse[judged] * residual[judged]).sum(axis=0) / np.maximum(weight, 1e-30)
     peak, centre = float(model.mask[0].max()), model.mask[0].size // 2

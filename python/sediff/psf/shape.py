@@ -57,6 +57,28 @@ def fwhm_at(model: PsfModel, x: np.ndarray, y: np.ndarray, grid: int = 4) -> np.
     return polynomial_terms(here_u, here_v, degree) @ coefficients
 
 
+def half_light_diameter(model: PsfModel) -> float:
+    """Diameter (image pixels) of the circle that holds half of the flux of the constant plane.
+
+    Raises
+    ------
+    BadData
+        The plane holds no flux.
+    """
+    plane = model.mask[0].astype(float)
+    rows, columns = np.indices(plane.shape) - plane.shape[0] // 2
+    radii = np.arange(0.25, plane.shape[0] / 2.0, 0.25)
+    edge = np.clip(radii[:, None] - np.hypot(rows, columns).ravel() + 0.5, 0.0, 1.0)
+    growth = edge @ plane.ravel()
+    if not growth[-1] > 0 or not (growth >= 0.5 * plane.sum()).any():
+        raise BadData('the PSF has no half-light radius; its planes hold no star')
+    above = int(np.argmax(growth >= 0.5 * plane.sum()))
+    if above == 0:
+        return 2.0 * model.samp * float(radii[0])
+    part = (0.5 * plane.sum() - growth[above - 1]) / (growth[above] - growth[above - 1])
+    return 2.0 * model.samp * float(radii[above - 1] + 0.25 * part)
+
+
 def with_disc(model: PsfModel, scale: float) -> PsfModel:
     """The model convolved with a round exponential disc.
 

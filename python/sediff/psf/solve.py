@@ -6,12 +6,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from sediff.errors import BadData
+from sediff.psf.compare_kernels import compare_stars
 from sediff.psf.model import PsfModel
 from sediff.psf.render import centre_stamps
-from sediff.psf.stamps import MARGIN, StarStamps
+from sediff.psf.stamps import StarStamps
 
 #: Pixels further than this many sigma from the model count as equal to it (neighbours, cosmic rays).
 PIXEL_CLIP = 5.0
+#: Pixels where the model exceeds this fraction of its peak make a star's chi2; further out are the neighbours.
+CORE = 0.01
 
 
 @dataclass
@@ -27,7 +30,7 @@ class Comparison:
     shift : ndarray, (m, 2), pixels
         Offset (x, y) of the star from its given position according to the model.
     chi2 : ndarray, (m,)
-        Reduced chi2 within the PSF's size.
+        Reduced chi2 where the model exceeds 1 % of its peak.
     """
 
     unit: np.ndarray
@@ -78,27 +81,16 @@ def compare(stars: StarStamps, model: PsfModel, gain: float, soft: float) -> Com
     """Fit flux and centre of every star to the model; `stars.flux` is updated."""
     count, side = stars.data.shape[:2]
     unit = model.images(stars.near_x, stars.near_y, side, stars.shift_x, stars.shift_y)
-    good = stars.weight > 0
-    signal = stars.flux[:, None, None] * np.maximum(unit, 0.0)
-    variance = np.where(good, 1.0 / np.where(good, stars.weight, 1.0), np.inf) + signal / gain + (soft * signal) ** 2
-    slope_y, slope_x = np.gradient(unit, axis=(1, 2))
-    basis = np.stack([unit, -slope_x, -slope_y], axis=1).reshape(count, 3, -1)
-    weighted = basis / variance.reshape(count, 1, -1)
-    normal = weighted @ basis.transpose(0, 2, 1)
-    normal += 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(3)
-    right = weighted @ stars.data.reshape(count, -1, 1)
-    solution = np.linalg.solve(normal, right)[:, :, 0]
-    stars.flux = np.where(solution[:, 0] > 0, solution[:, 0], stars.flux)
-    residual = np.where(good, stars.data - (solution[:, None, :] @ basis).reshape(unit.shape), 0.0)
-    inner = (slice(None), slice(MARGIN, side - MARGIN), slice(MARGIN, side - MARGIN))
-    ratio = np.minimum(residual[inner] ** 2 / variance[inner], 1e4)
-    chi2 = ratio.sum(axis=(1, 2)) / np.maximum(good[inner].sum(axis=(1, 2)), 1)
-    return Comparison(unit, residual, variance, np.clip(solution[:, 1:] / stars.flux[:, None], -0.5, 0.5), chi2)
+    residual, variance = np.empty_like(unit), np.empty_like(unit)
+    shift, chi2 = np.empty((count, 2)), np.empty(count)
+    stars.flux = stars.flux.copy()
+    compare_stars(stars.data, stars.weight, unit, stars.flux, float(gain), float(soft), CORE, residual, variance, shift,
+                  chi2)
+    return Comparison(unit, residual, variance, shift, chi2)
 
 
-def improve(stars: StarStamps, accepted: np.ndarray, model: PsfModel, gain: float, soft: float) -> PsfModel:
+def improve(stars: StarStamps, accepted: np.ndarray, model: PsfModel, found: Comparison) -> PsfModel:
     """Model corrected by the regression of the accepted stars' residuals; `stars` are moved to the fitted centres."""
-    found = compare(stars, model, gain, soft)
     terms = model.terms(stars.near_x, stars.near_y)
     _recentre(stars, found.shift, terms, accepted)
     residual, inverse = residual_samples(stars, found, model, PIXEL_CLIP)
@@ -134,14 +126,14 @@ def _recentre(stars: StarStamps, shift: np.ndarray, terms: np.ndarray, accepted:
 def _regress(residual: np.ndarray, inverse: np.ndarray, terms: np.ndarray, current: np.ndarray) -> np.ndarray:
     """Weighted least squares of each sample: the (k, p) correction from (m, p) residuals and (m, k) terms.
 
-    The variation planes carry a prior of mean zero and of width one constant plane (plus 0.1 % of its peak), so that
+    The variation planes carry a prior of mean zero and of width 0.3 constant planes (plus 0.1 % of the peak), so that
     the wings of a PSF from few stars do not vary at random.
     """
     k = terms.shape[1]
     products = (terms[:, :, None] * terms[:, None, :]).reshape(terms.shape[0], k * k)
     normal = (inverse.T @ products).reshape(-1, k, k)
     right = (inverse * residual).T @ terms
-    width = np.abs(current[0]) + 1e-3 * current[0].max()
+    width = 0.3 * np.abs(current[0]) + 1e-3 * current[0].max()
     prior = 1.0 / width ** 2
     for term in range(1, k):
         normal[:, term, term] += prior

@@ -18,7 +18,7 @@ NEEDED = ('XWIN_IMAGE', 'YWIN_IMAGE', 'FLUX_AUTO', 'FLUXERR_AUTO', 'FLUX_RADIUS'
 def select_stars(catalogue: np.ndarray, *, minimum_snr: float = 30.0, size_column: str = 'FLUX_RADIUS',
                  size_tolerance: float = 0.10, maximum_ellipticity: float = 0.3, isolation: float = 15.0,
                  neighbour_ratio: float = 0.05, maximum_stars: int = 400, flag_mask: int = FLAG_MASK,
-                 image_flag_mask: int = IMAGE_FLAG_MASK) -> np.ndarray:
+                 image_flag_mask: int = IMAGE_FLAG_MASK, maximum_peak: float = np.inf) -> np.ndarray:
     """Rows of the catalogue that are good PSF stars.
 
     Parameters
@@ -39,6 +39,9 @@ def select_stars(catalogue: np.ndarray, *, minimum_snr: float = 30.0, size_colum
         At most this many, the brightest of each part of the image first.
     flag_mask, image_flag_mask : int
         Bits of FLAGS and IMAFLAGS_ISO that exclude.
+    maximum_peak : float
+        Highest pixel (FLUX_MAX) allowed: the brighter-fatter effect widens a star in proportion to its peak; see
+        `safe_peak`.
 
     Returns
     -------
@@ -50,21 +53,40 @@ def select_stars(catalogue: np.ndarray, *, minimum_snr: float = 30.0, size_colum
     BadData
         A needed column is missing.
     """
-    missing = [name for name in (*NEEDED, size_column) if name not in (catalogue.dtype.names or ())]
+    needed = (*NEEDED, size_column, *(('FLUX_MAX',) if np.isfinite(maximum_peak) else ()))
+    missing = [name for name in needed if name not in (catalogue.dtype.names or ())]
     if missing:
         raise BadData(f'the catalogue lacks {missing}; measure the image with sediff.catalog.measure first')
+    if np.isfinite(maximum_peak):
+        bright = catalogue['FLUX_MAX'] > maximum_peak
+    else:
+        bright = np.zeros(len(catalogue), bool)
     flux, size = catalogue['FLUX_AUTO'].astype(float), catalogue[size_column].astype(float)
     snr = flux / np.maximum(catalogue['FLUXERR_AUTO'].astype(float), 1e-30)
     a, b = catalogue['A_IMAGE'], catalogue['B_IMAGE']
     good = (snr >= minimum_snr) & np.isfinite(size) & (size > 0.5)
     good &= ((catalogue['FLAGS'] & flag_mask) == 0) & ((catalogue['IMAFLAGS_ISO'] & image_flag_mask) == 0)
-    good &= (a - b) <= maximum_ellipticity * (a + b)
+    good &= ((a - b) <= maximum_ellipticity * (a + b)) & ~bright
     rows = np.flatnonzero(good)
     if rows.size:
         centre, width = size_locus(size[rows], snr[rows], size_tolerance)
         rows = rows[np.abs(size[rows] - centre) <= width]
     rows = rows[_isolated(catalogue, flux, rows, isolation, neighbour_ratio)]
     return np.sort(_spread(catalogue, flux, rows, maximum_stars))
+
+
+def safe_peak(saturation: float, margin: float) -> float:
+    """Highest pixel of a star that is `margin` magnitudes fainter than one whose peak just saturates.
+
+    Parameters
+    ----------
+    saturation : float
+        Level of saturation, flux units.
+    margin : float, mag
+        In thick CCDs a star's width grows in proportion to its peak (brighter-fatter effect; DECam: Gruen et al. 2015,
+        JINST 10, C05032), by the order of a per cent at full well; 1.5 mag leave a quarter of that.
+    """
+    return float(saturation) * 10.0 ** (-0.4 * margin)
 
 
 def size_locus(size: np.ndarray, snr: np.ndarray, tolerance: float) -> tuple[float, float]:

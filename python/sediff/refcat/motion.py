@@ -5,7 +5,6 @@ import erfa
 import numpy as np
 
 from sediff.errors import BadUsage
-from sediff.refcat.regions import from_vectors, unit_vectors
 
 MAS = np.pi / 180.0 / 3600.0e3      # radian
 TT_MINUS_UTC = 69.184 / 86400.0     # day, since 2017; a second more or less moves the Earth by 2e-7 au
@@ -48,20 +47,28 @@ def at_epoch(stars: np.ndarray, mjd: float, unmeasured_motion: float = 10.0) -> 
     """
     if not np.isfinite(mjd):
         raise BadUsage(f'no such date: MJD {mjd}')
+    years = julian_year(mjd) - np.asarray(stars['ref_epoch'], float)
+    east, north, parallax = (np.nan_to_num(np.asarray(stars[name], float)) * MAS for name in ('pmra', 'pmdec', 'parallax'))
     moved = stars.copy()
-    years = julian_year(mjd) - stars['ref_epoch']
-    ra, dec = np.radians(stars['ra']), np.radians(stars['dec'])
-    east = np.stack([-np.sin(ra), np.cos(ra), np.zeros_like(ra)], axis=-1)
-    north = np.stack([-np.sin(dec) * np.cos(ra), -np.sin(dec) * np.sin(ra), np.cos(dec)], axis=-1)
-    pm_east, pm_north = (np.nan_to_num(stars[name]) * years * MAS for name in ('pmra', 'pmdec'))
-    parallax = np.clip(np.nan_to_num(stars['parallax']), 0.0, None) * MAS
-    shift = pm_east[:, None] * east + pm_north[:, None] * north - parallax[:, None] * earth_position(mjd)
-    moved['ra'], moved['dec'] = from_vectors(unit_vectors(stars['ra'], stars['dec']) + shift)
+    moved['ra'], moved['dec'] = _shifted(stars['ra'], stars['dec'], east * years, north * years,
+                                         np.clip(parallax, 0.0, None), earth_position(mjd))
     for axis in ('ra', 'dec'):
-        motion_error = np.where(np.isfinite(stars['pm' + axis + '_error']), stars['pm' + axis + '_error'], unmeasured_motion)
-        moved[axis + '_error'] = np.hypot(np.nan_to_num(stars[axis + '_error']), motion_error * years)
+        motion_error = np.asarray(stars['pm' + axis + '_error'], float)
+        motion_error = np.where(np.isfinite(motion_error), motion_error, unmeasured_motion) * years
+        moved[axis + '_error'] = np.hypot(np.nan_to_num(stars[axis + '_error']), motion_error)
     moved['ref_epoch'] = julian_year(mjd)
     return moved
+
+
+def _shifted(ra, dec, east, north, parallax, earth) -> tuple[np.ndarray, np.ndarray]:
+    """RA and Dec (deg) of places moved by `east`, `north` and the parallax (all radian) in their tangent planes."""
+    ra, dec = np.radians(np.asarray(ra, float)), np.radians(np.asarray(dec, float))
+    sin_ra, cos_ra, sin_dec, cos_dec = np.sin(ra), np.cos(ra), np.sin(dec), np.cos(dec)
+    outward = cos_dec - sin_dec * north
+    x = outward * cos_ra - sin_ra * east - parallax * earth[0]
+    y = outward * sin_ra + cos_ra * east - parallax * earth[1]
+    z = sin_dec + cos_dec * north - parallax * earth[2]
+    return np.mod(np.degrees(np.arctan2(y, x)), 360.0), np.degrees(np.arctan2(z, np.sqrt(x * x + y * y)))
 
 
 def earth_position(mjd: float) -> np.ndarray:

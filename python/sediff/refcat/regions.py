@@ -5,7 +5,7 @@ import healpy
 import numpy as np
 
 from sediff.errors import BadUsage
-from sediff.refcat.stars import SHARD_NSIDE
+from sediff.refcat.stars import CELL_NSIDE, CELLS, SHARD_NSIDE
 
 
 def unit_vectors(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
@@ -58,14 +58,34 @@ def shards_for_region(ra: float, dec: float, radius_deg: float, nside: int = SHA
     return np.sort(pixels).astype(np.int64)
 
 
-def pixels_of(ra: np.ndarray, dec: np.ndarray, nside: int = SHARD_NSIDE) -> np.ndarray:
-    """RING pixel of each position (deg)."""
-    return healpy.ang2pix(nside, np.asarray(ra, float), np.asarray(dec, float), lonlat=True)
+def pixels_of(ra: np.ndarray, dec: np.ndarray, nside: int = SHARD_NSIDE, nest: bool = False) -> np.ndarray:
+    """Pixel of each position (deg), RING or with `nest` NESTED."""
+    return healpy.ang2pix(nside, np.asarray(ra, float), np.asarray(dec, float), nest=nest, lonlat=True)
+
+
+def cells_of(ra: np.ndarray, dec: np.ndarray, pixel: int) -> np.ndarray:
+    """Cell, 0 to CELLS - 1, of positions that lie in the shard of a RING pixel: its place in NESTED order at CELL_NSIDE."""
+    first = healpy.ring2nest(SHARD_NSIDE, int(pixel)) * CELLS
+    return pixels_of(ra, dec, CELL_NSIDE, nest=True) - first
+
+
+def cells_for_region(ra: float, dec: float, radius_deg: float) -> dict[int, np.ndarray]:
+    """Cells that any part of a disc (deg) touches, by the RING pixel of their shard: {pixel: ascending cell numbers}."""
+    cells = healpy.query_disc(CELL_NSIDE, unit_vectors(ra, dec), np.radians(min(radius_deg, 180.0)), inclusive=True, fact=4,
+                              nest=True)
+    nested, place = np.divmod(np.sort(cells), CELLS)
+    parents, starts = np.unique(nested, return_index=True)
+    groups = np.split(place, starts[1:])
+    return {int(healpy.nest2ring(SHARD_NSIDE, int(parent))): group for parent, group in zip(parents, groups)}
 
 
 def inside_cone(ra, dec, ra_center: float, dec_center: float, radius_deg: float) -> np.ndarray:
-    """Which positions lie within `radius_deg` of a centre (all deg): bool array."""
-    return separation(ra, dec, ra_center, dec_center) <= radius_deg
+    """Which positions lie within `radius_deg` of a centre (all deg): bool array (haversines, right at poles and RA 0)."""
+    ra, dec, center = np.radians(np.asarray(ra, float)), np.radians(np.asarray(dec, float)), np.radians(dec_center)
+    across = np.sin((ra - np.radians(ra_center)) / 2.0)
+    along = np.sin((dec - center) / 2.0)
+    haversine = along * along + (np.cos(dec) * np.cos(center)) * (across * across)
+    return haversine <= np.sin(np.radians(min(radius_deg, 180.0)) / 2.0) ** 2
 
 
 def inside_box(ra, dec, box: tuple[float, float, float, float]) -> np.ndarray:

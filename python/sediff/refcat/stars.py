@@ -17,6 +17,10 @@ REQUIRED = ('ra', 'dec', 'phot_g_mean_mag', 'ref_epoch')
 #: HEALPix resolution of the shards, RING order.
 SHARD_NSIDE = 32
 
+#: Rows of a shard are in the order of these smaller NESTED pixels (3.4 arcmin), its cells.
+CELL_NSIDE = 1024
+CELLS = (CELL_NSIDE // SHARD_NSIDE) ** 2
+
 
 def shard_name(pixel: int) -> str:
     """File name of the shard of one RING pixel."""

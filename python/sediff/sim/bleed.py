@@ -7,7 +7,6 @@ import numpy as np
 SATURATED, BLED = 1, 2
 
 
-@numba.njit(cache=True)
 def bleed(image, full_well):
     """Spread the charge above the full well up and down each column, in place.
 
@@ -28,8 +27,14 @@ def bleed(image, full_well):
     Half of a run's excess goes each way, pixel by pixel; what reaches the first or last row is lost, elsewhere charge
     is conserved.
     """
+    return bleed_out(image, full_well)[0]
+
+
+@numba.njit(cache=True)
+def bleed_out(image, full_well):
+    """`bleed`, and the charge that left each column beyond the first and the last row: (2, nx) float32, electrons."""
     ny, nx = image.shape
-    kind = np.zeros((ny, nx), np.uint8)
+    kind, lost = np.zeros((ny, nx), np.uint8), np.zeros((2, nx), np.float32)
     for x in range(nx):
         full = full_well[x]
         excess = np.zeros(ny, np.float32)
@@ -47,9 +52,9 @@ def bleed(image, full_well):
             while y < ny and excess[y] > 0.0:
                 total += excess[y]
                 y += 1
-            _spill(image, kind, x, first - 1, -1, 0.5 * total, full)
-            _spill(image, kind, x, y, 1, 0.5 * total, full)
-    return kind
+            lost[0, x] += _spill(image, kind, x, first - 1, -1, 0.5 * total, full)
+            lost[1, x] += _spill(image, kind, x, y, 1, 0.5 * total, full)
+    return kind, lost
 
 
 @numba.njit(cache=True)
@@ -64,3 +69,4 @@ def _spill(image, kind, x, start, step, charge, full):
             if kind[y, x] == 0:
                 kind[y, x] = BLED
         y += step
+    return max(charge, 0.0)

@@ -8,7 +8,7 @@ from pathlib import Path
 from sediff.camera.ccds import parse_ccd_list
 from sediff.errors import BadUsage
 from sediff.sim.night import simulate_night
-from sediff.sim.options import BANDS, NightOptions
+from sediff.sim.options import BANDS, EFFECTS, NightOptions
 
 #: option, type, meaning with unit; defaults are those of NightOptions
 OPTIONS = (
@@ -30,6 +30,7 @@ OPTIONS = (
     ('pointing_error', float, 'largest pointing error of the headers, arcsec'),
     ('rotation_error', float, 'largest rotation error of the headers, deg'),
     ('kilonova_distance', float, 'distance of the kilonova, Mpc; 0: none'),
+    ('ramp', int, 'dome flats of rising exposure time, for the linearity table'),
     ('kilonova_days', float, 'days from merger to search exposure'),
 )
 #: What --small changes.
@@ -45,6 +46,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser.add_argument('--' + name.replace('_', '-'), type=kind, default=None,
                             help=f'{meaning} (default {getattr(NightOptions, name)})')
     parser.add_argument('--no-streak', action='store_true', help='no satellite in the search exposure')
+    parser.add_argument('--effects', default='', help='effects of the camera, comma-separated or all: ' + ', '.join(EFFECTS)
+                        + ' (default: none)')
     parser.add_argument('--small', action='store_true',
                         help='fewer sources: ' + ', '.join(f'{value} {name}' for name, value in SMALL.items()))
     parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes (default: one a core)')
@@ -55,7 +58,7 @@ def run(args: argparse.Namespace) -> int:
     given = {name: getattr(args, name) for name, _, _ in OPTIONS if getattr(args, name) is not None}
     values = {**(SMALL if args.small else {}), **given}
     options = NightOptions(ccds=tuple(parse_ccd_list(args.ccds, given.get('nite'))), band=args.band,
-                           streak=not args.no_streak, **values)
+                           streak=not args.no_streak, effects=_effects(args.effects), **values)
     if args.workers < 1:
         raise BadUsage(f'--workers {args.workers}: at least 1 is needed')
     if args.night_dir.exists() and not args.night_dir.is_dir():
@@ -63,3 +66,8 @@ def run(args: argparse.Namespace) -> int:
     args.night_dir.mkdir(parents=True, exist_ok=True)
     simulate_night(args.night_dir, options, args.workers, lambda line: print(line, flush=True))
     return 0
+
+
+def _effects(text: str) -> tuple[str, ...]:
+    words = tuple(word.strip() for word in text.split(',') if word.strip())
+    return EFFECTS if words == ('all',) else words

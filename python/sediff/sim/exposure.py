@@ -9,10 +9,11 @@ from astropy.io.fits import Header
 
 from sediff.camera.amplifiers import read_amplifiers
 from sediff.camera.wcs import read_wcs
-from sediff.sim.bleed import BLED, SATURATED, bleed
+from sediff.sim.bleed import BLED, SATURATED, bleed_out
 from sediff.sim.cards import wcs_header
 from sediff.sim.cosmics import add_cosmics
 from sediff.sim.detector import Detector
+from sediff.sim.effects import bleed_into_register, collect_charge, effects_of, measured_counts, tape_bump_response
 from sediff.sim.light import SOURCE_TRUTH, Streak, add_light, measure_snr, sky_gradient
 from sediff.sim.optics import PsfField, draw_psf
 from sediff.sim.options import CCD_SHAPE, LIGHT, OPTICS, generator
@@ -37,6 +38,8 @@ class CcdTask:
         The CCD's world coordinates.
     cosmics : float
         Mean number of cosmic rays in 90 s.
+    effects : tuple of str
+        Of `sediff.sim.options.EFFECTS`.
     """
 
     seed: int
@@ -46,6 +49,7 @@ class CcdTask:
     tpv: Mapping
     view: View | None
     cosmics: float
+    effects: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -80,17 +84,26 @@ def simulate_ccd(task: CcdTask, detector: Detector) -> tuple[np.ndarray, CcdTrut
         image *= sky_gradient(rng)
         wcs = read_wcs(wcs_header(task.tpv, exposure.true))
         stars, transients, streak = add_light(image, task.view, wcs, exposure, task.ccdnum, psf)
+    effects = effects_of(task.seed, task.ccdnum, task.effects)
     image *= detector.flat
+    if effects.tape_bumps:
+        image *= tape_bump_response(effects.tape_bumps)
+    if effects.illumination is not None and exposure.role == 'dome flat':
+        image *= effects.illumination
     if psf is not None:
         measure_snr(transients, image, detector.flat, psf, max(amplifier.read_noise for amplifier in amplifiers))
     _add_shot_noise(rng, image)
     cosmic, _ = add_cosmics(rng, image, task.cosmics * (exposure.exptime + 20.0) / 110.0)
-    kind = bleed(image, full_well(amplifiers, CCD_SHAPE[1]))
+    if effects.border_shifts is not None:
+        image = collect_charge(image, effects.border_shifts)
+    kind, lost = bleed_out(image, full_well(amplifiers, CCD_SHAPE[1]))
+    if effects.edge_bleed:
+        bleed_into_register(image, amplifiers, lost)
     _flag_saturated(stars, kind)
     pixels = np.concatenate([_pixel_table(kind == SATURATED, SATURATED), _pixel_table(kind == BLED, BLED),
                              _cosmic_table(cosmic)])
     truth = CcdTruth(exposure.expnum, task.ccdnum, stars, transients, pixels, streak, psf)
-    return to_adu(image, amplifiers), truth
+    return measured_counts(to_adu(image, amplifiers), amplifiers, effects), truth
 
 
 def bad_pixel_table(detector: Detector) -> np.ndarray:

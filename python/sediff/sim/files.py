@@ -8,18 +8,23 @@ from pathlib import Path
 
 import fitsio
 import numpy as np
+from astropy.io.fits import Header
 
 from sediff.camera.amplifiers import read_amplifiers
 from sediff.camera.catalogs import catalog_path
 from sediff.errors import BadInput
 from sediff.io.atomic import atomic_path, write_text
+from sediff.io.brighterfatter import write_border_shifts
 from sediff.io.crosstalk import read_crosstalk
+from sediff.io.fits import write_images
+from sediff.io.linearity import write_linearity
 from sediff.io.raw import write_raw
 from sediff.io.refcat import read_colour_terms
 from sediff.isr.crosstalk import CrosstalkTable, needed_sources, readout_arrays
 from sediff.names import raw_path
 from sediff.sim.cards import Card, primary_header
 from sediff.sim.detector import detector_of
+from sediff.sim.effects import Effects
 from sediff.sim.exposure import CcdTask, CcdTruth, simulate_ccd
 from sediff.sim.options import READOUT, generator
 from sediff.sim.plan import PROPOSAL, SimExposure
@@ -106,6 +111,25 @@ def write_pixels(path: Path, pixels: np.ndarray) -> None:
     """Write a table of pixels (x, y, kind) as FITS."""
     with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
         handle.write(pixels, extname='PIXELS')
+
+
+def write_effects(folder: Path, effects: Mapping[int, Effects]) -> None:
+    """Write the truth of the effects as the tables and images that the corrections read: linearity.csv, brighter_fatter.csv,
+    tape_bumps.csv, and the star flat (the inverse of the dome lamp's pattern) of each CCD."""
+    curves = {ccd: each.linearity for ccd, each in effects.items() if each.linearity}
+    if curves:
+        write_linearity(folder / 'linearity.csv', curves, 'True linearity of the simulated amplifiers')
+    shifts = [each.border_shifts for each in effects.values() if each.border_shifts is not None]
+    if shifts:
+        write_border_shifts(folder / 'brighter_fatter.csv', shifts[0], 'True brighter-fatter effect of the simulated CCDs')
+    boxes = [f'{ccd},{",".join(map(str, box))}' for ccd, each in effects.items() for box in each.tape_bumps]
+    if boxes:
+        write_text(folder / 'tape_bumps.csv', '\n'.join(['ccdnum,x0,x1,y0,y1', *boxes]) + '\n')
+    for ccd, each in effects.items():
+        if each.illumination is not None:
+            flat = 1.0 / each.illumination
+            header = Header({'CCDNUM': ccd, 'OBSTYPE': 'starflat'})
+            write_images(folder / f'starflat_c{ccd:02d}.fits', [('SCI', (flat / flat.mean()).astype(np.float32), header)])
 
 
 def _scratch_path(scratch: Path, task: CcdTask) -> Path:

@@ -15,8 +15,17 @@ from sediff.io.refcat import write_shards
 from sediff.io.tables import write_csv, write_table
 from sediff.sim.cards import extension_header
 from sediff.sim.detector import detector_of
+from sediff.sim.effects import effects_of
 from sediff.sim.exposure import CcdTask, CcdTruth, bad_pixel_table
-from sediff.sim.files import Facts, read_facts, simulate_to_scratch, write_exposure, write_exposure_list, write_pixels
+from sediff.sim.files import (
+    Facts,
+    read_facts,
+    simulate_to_scratch,
+    write_effects,
+    write_exposure,
+    write_exposure_list,
+    write_pixels,
+)
 from sediff.sim.options import NightOptions
 from sediff.sim.plan import SimExposure, make_plan
 from sediff.sim.scene import Scene, make_scene, true_wcs, view_of
@@ -59,7 +68,8 @@ def make_tasks(options: NightOptions, facts: Facts, scene: Scene, exposure: SimE
         tpv = facts.tpv[ccd]
         header = extension_header(facts.cards, table[ccd - 1], tpv, exposure.commanded)
         view = view_of(scene, exposure, true_wcs(tpv, exposure.true)) if exposure.on_sky else None
-        tasks.append(CcdTask(options.seed, exposure, ccd, header, tpv, view, options.cosmics))
+        tasks.append(CcdTask(options.seed, exposure, ccd, header, tpv, view, options.cosmics,
+                             options.effects))
     return tasks
 
 
@@ -111,5 +121,6 @@ def write_truth(folder: Path, options: NightOptions, scene: Scene, plan: list[Si
     write_table(folder / 'star_epochs.fits', epochs_of_stars.drop(columns='snr_ideal'))
     for each in truths:
         write_pixels(folder / f'pixels_{each.expnum:08d}_{each.ccdnum:02d}.fits', each.pixels)
+    write_effects(folder, {ccd: effects_of(options.seed, ccd, options.effects) for ccd in options.ccds})
     for ccd, table in bad.items():
         write_pixels(folder / f'bad_pixels_{ccd:02d}.fits', table)

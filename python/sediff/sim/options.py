@@ -48,6 +48,11 @@ BANDS = {
 }
 
 
+#: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
+#: tape bumps, a dome lamp that is not as even as the sky, and bleeds into the serial register.
+EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed')
+
+
 @dataclass(frozen=True)
 class NightOptions:
     """Everything that determines a simulated night; with the same values the files are the same, byte for byte.
@@ -86,6 +91,10 @@ class NightOptions:
         Days from the merger to the search exposure.
     streak : bool
         Whether a satellite crosses the search exposure.
+    ramp : int
+        Dome flats of rising exposure time, for the linearity table.
+    effects : tuple of str
+        Of `EFFECTS`.
     """
 
     seed: int = 1
@@ -110,6 +119,8 @@ class NightOptions:
     kilonova_distance: float = 150.0
     kilonova_days: float = 1.5
     streak: bool = True
+    ramp: int = 0
+    effects: tuple[str, ...] = ()
     facts: BandFacts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -129,7 +140,10 @@ def _check(options: NightOptions) -> None:
     for name in ('exptime', 'seeing'):
         if not getattr(options, name) > 0:
             raise BadUsage(f'--{name} {getattr(options, name)}: must be positive')
-    counts = ('seed', 'templates', 'zeros', 'flats', 'stars', 'galaxies', 'transients', 'cosmics', 'dither',
+    unknown = set(options.effects) - set(EFFECTS)
+    if unknown:
+        raise BadUsage(f'--effects {", ".join(sorted(unknown))}: the simulator knows {", ".join(EFFECTS)} (or all)')
+    counts = ('seed', 'ramp', 'templates', 'zeros', 'flats', 'stars', 'galaxies', 'transients', 'cosmics', 'dither',
               'pointing_error', 'rotation_error', 'kilonova_distance')
     for name in counts:
         if not getattr(options, name) >= 0:
@@ -142,4 +156,4 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 
 
 #: First number of each random stream.
-PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT = range(6)
+PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT, EFFECTS_STREAM = range(7)

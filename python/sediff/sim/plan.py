@@ -97,7 +97,7 @@ def make_plan(options: NightOptions) -> list[SimExposure]:
                  for k, (days, seeing) in enumerate(zip(nights_before, seeings))]
     exposures += [_calibration(options, k) for k in range(options.zeros + options.flats)]
     exposures.append(_sky_exposure(rng, options, options.expnum, 0, options.seeing, 'search'))
-    return exposures
+    return exposures + [_ramp_flat(options, k) for k in range(options.ramp)]
 
 
 def _sky_exposure(rng, options: NightOptions, expnum: int, days_before: int, seeing: float, role: str) -> SimExposure:
@@ -132,6 +132,15 @@ def _calibration(options: NightOptions, index: int) -> SimExposure:
     # a lamp that gives about 20000 ADU
     return SimExposure(expnum, options.nite, mjd, options.band, 10.0, 'dome flat', f'{options.band} dome flat', park, park,
                        sky=80000.0)
+
+
+def _ramp_flat(options: NightOptions, index: int) -> SimExposure:
+    """A flat of the linearity series: 300 to 150000 e-, the lamp that of the other flats."""
+    seconds = round(float(np.geomspace(300.0, 150000.0, options.ramp)[index]) / 8000.0, 4)
+    park = Pointing(0.0, LATITUDE)
+    mjd = nite_mjd(options.nite) + 0.9 + index * 1.5e-3
+    return SimExposure(options.expnum + 1 + index, options.nite, mjd, options.band, seconds, 'dome flat',
+                       f'linearity {options.band}', park, park, sky=8000.0 * seconds)
 
 
 def field_name(ra: float, dec: float) -> str:

@@ -1,0 +1,92 @@
+"""Linearity tables: CSV (ours) and FITS (the DES form, a table a CCD)."""
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import fitsio
+import numpy as np
+
+from sediff.errors import BadData, BadInput
+from sediff.io.atomic import write_text
+from sediff.io.fits import open_fits
+from sediff.isr.linearity import LinearityCurve
+
+_COLUMNS = ('ccdnum', 'amplifier', 'level', 'correction')
+
+
+def read_linearity(path: str | os.PathLike, ccdnum: int) -> dict[str, LinearityCurve]:
+    """The curves of a CCD's amplifiers; empty where the table does not have the CCD.
+
+    Parameters
+    ----------
+    path : path
+        CSV with the columns ccdnum, amplifier, level, correction (ADU; lines with # are comments), or FITS tables with
+        the columns ADU, ADU_LINEAR_A, ADU_LINEAR_B, one extension a CCD with CCDNUM in its header (or in CCD order).
+
+    Raises
+    ------
+    BadInput
+        The file is missing or has not these columns.
+    BadData
+        A curve does not ascend.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise BadInput(f'no linearity table {path}')
+    try:
+        nodes = _read_fits(path, ccdnum) if path.suffix in ('.fits', '.fz') else _read_csv(path, ccdnum)
+        return {name: LinearityCurve(level, correction) for name, (level, correction) in nodes.items()}
+    except BadData as error:
+        raise BadData(f'{path}, CCD {ccdnum}: {error}') from error
+
+
+def write_linearity(path: str | os.PathLike, tables: Mapping[int, Mapping[str, LinearityCurve]], comment: str) -> None:
+    """Write the curves of CCDs as CSV, atomically."""
+    lines = [f'# {line}' for line in comment.splitlines()] + [','.join(_COLUMNS)]
+    for ccdnum, table in sorted(tables.items()):
+        for name, curve in sorted(table.items()):
+            lines += [f'{ccdnum},{name},{level:.8g},{correction:.4f}'
+                      for level, correction in zip(curve.level, curve.correction)]
+    write_text(Path(path), '\n'.join(lines) + '\n')
+
+
+def _read_csv(path: Path, ccdnum: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    nodes: dict[str, list[tuple[float, float]]] = {}
+    with path.open(encoding='utf-8') as lines:
+        rows = csv.DictReader(line for line in lines if not line.startswith('#'))
+        for row in rows:
+            try:
+                if int(row['ccdnum']) == ccdnum:
+                    nodes.setdefault(row['amplifier'], []).append((float(row['level']), float(row['correction'])))
+            except (KeyError, TypeError, ValueError) as error:
+                raise BadInput(f'{path}: row {row} is no linearity node ({error}); the columns are '
+                               f'{", ".join(_COLUMNS)}') from error
+    return {name: tuple(np.array(values).T) for name, values in nodes.items()}
+
+
+def _read_fits(path: Path, ccdnum: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    with open_fits(path) as handle:
+        tables = [hdu for hdu in handle if hdu.get_exttype() == 'BINARY_TBL']
+        for number, hdu in enumerate(tables, 1):
+            if int(hdu.read_header().get('CCDNUM', number)) == ccdnum:
+                return _from_hdu(path, hdu)
+    return {}
+
+
+def _from_hdu(path: Path, hdu: fitsio.hdu.TableHDU) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    rows = hdu.read()
+    names = {name.upper(): name for name in rows.dtype.names}
+    wanted = ('ADU', 'ADU_LINEAR_A', 'ADU_LINEAR_B')
+    if not set(wanted) <= set(names):
+        raise BadInput(f'{path}: a linearity table has the columns {", ".join(rows.dtype.names)}; '
+                       f'{", ".join(wanted)} are needed')
+    level = rows[names['ADU']].astype(float)
+    nodes = {}
+    for amplifier in 'AB':
+        linear = rows[names[f'ADU_LINEAR_{amplifier}']].astype(float)
+        rising = np.concatenate([[True], np.diff(np.maximum.accumulate(linear)) > 0])
+        nodes[amplifier] = level[rising], (linear - level)[rising]
+    return nodes

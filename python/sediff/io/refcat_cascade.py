@@ -1,0 +1,140 @@
+"""Standard stars of a CCD from the first catalogue of a cascade that has enough of them."""
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from astropy.wcs import WCS
+
+from sediff.camera.catalogs import catalog_path
+from sediff.errors import BadData, BadInput, BadUsage
+from sediff.io.refcat import HOW_TO_BUILD, read_colour_terms, reference_stars, stars_around
+from sediff.io.refcat_index import read_catalogue
+from sediff.io.refcat_shard import DamagedShard
+from sediff.photometry.colour_terms import decam_magnitudes
+from sediff.refcat.catalogue import Catalogue
+from sediff.refcat.standards import as_gaia
+
+
+@dataclass(frozen=True)
+class Standards:
+    """Standard stars of a CCD.
+
+    Parameters
+    ----------
+    stars : ndarray of STAR_DTYPE
+        At the exposure's epoch; `terms` make DECam magnitudes of them.
+    terms : dict
+        Colour terms.
+    catalogue : str
+        Where they are from.
+    missing : list of int
+        Shards that this catalogue lacks around the CCD.
+    passed_by : list of str
+        Why earlier catalogues of the cascade were not taken.
+    """
+
+    stars: np.ndarray
+    terms: dict
+    catalogue: str
+    missing: list[int]
+    passed_by: list[str]
+
+
+def cascade_names(text: str) -> list[str]:
+    """Names of a cascade such as 'gaia,ps1'; BadUsage for an empty or unknown one."""
+    names = text.replace(',', ' ').split()
+    if not names:
+        raise BadUsage('REFCAT_CASCADE is empty: name at least one catalogue, such as gaia')
+    for name in names:
+        read_catalogue(name)
+    return names
+
+
+def catalogue_folder(folder: str | os.PathLike, name: str) -> Path:
+    """Gaia's shards lie in the folder itself, another catalogue's in one of its name there."""
+    return Path(folder) if name == 'gaia' else Path(folder) / name
+
+
+def catalogue_stars(folder: str | os.PathLike, catalogue: Catalogue, wcs: WCS, shape: tuple[int, int], mjd: float,
+                    margin_deg: float = 0.03) -> tuple[np.ndarray, list[int]]:
+    """As `sediff.io.refcat.reference_stars`, of any catalogue: rows of `catalogue.dtype`, and the missing shards."""
+    def rows_as(rows: np.ndarray, where: str) -> np.ndarray:
+        if rows.dtype.names != catalogue.dtype.names:
+            raise BadData(f'{where} is no shard of {catalogue.title}: its columns are {", ".join(rows.dtype.names)}')
+        return rows.astype(catalogue.dtype)
+    return stars_around(folder, catalogue.shard_name, rows_as, wcs, shape, mjd, margin_deg)
+
+
+def standard_stars(folder: str | os.PathLike, cascade: str, band: str, wcs: WCS, shape: tuple[int, int], mjd: float,
+                   magnitude_range: tuple[float, float] = (0.0, 30.0), min_stars: int = 4) -> Standards:
+    """Standard stars of a CCD in a band.
+
+    Parameters
+    ----------
+    folder : path
+        REFCAT_DIR.
+    cascade : str
+        Catalogues in order, REFCAT_CASCADE.
+    band : str
+        u, g, r, i, z or Y.
+    wcs, shape, mjd
+        As for `reference_stars`.
+    magnitude_range : tuple
+        Stars within it count (DECam mag).
+    min_stars : int
+        How many a catalogue must have.
+
+    Returns
+    -------
+    Standards
+        Of the first catalogue with enough stars and no shard missing; else of the first with enough stars.
+
+    Raises
+    ------
+    BadUsage
+        An unknown catalogue.
+    BadInput
+        A damaged shard; no catalogue has shards there.
+    BadData
+        None has enough stars, or a relation for this band.
+    """
+    passed_by, partial, only_absent = [], None, True
+    for name in cascade_names(cascade):
+        try:
+            stars, terms, missing = _standards(catalogue_folder(folder, name), name, band, wcs, shape, mjd)
+        except DamagedShard:
+            raise
+        except (BadData, BadInput) as error:
+            only_absent &= isinstance(error, BadInput)
+            passed_by.append(f'{name}: {error}')
+            continue
+        only_absent = False
+        magnitude = decam_magnitudes(stars, band, terms)
+        count = int(np.sum((magnitude >= magnitude_range[0]) & (magnitude <= magnitude_range[1])))
+        if count < min_stars:
+            passed_by.append(f'{name}: {count} usable stars, {min_stars} are needed')
+        elif not missing:
+            return Standards(stars, terms, name, missing, passed_by)
+        else:
+            passed_by.append(f'{name}: {len(missing)} shards are missing')
+            partial = partial or Standards(stars, terms, name, missing, list(passed_by[:-1]))
+    if partial:
+        return partial
+    kind = BadInput if only_absent else BadData
+    raise kind(f'no standard stars in {band}: {"; ".join(passed_by)}. {HOW_TO_BUILD[0].upper() + HOW_TO_BUILD[1:]}, '
+               'or name other catalogues in REFCAT_CASCADE')
+
+
+def _standards(folder: Path, name: str, band: str, wcs: WCS, shape: tuple[int, int],
+               mjd: float) -> tuple[np.ndarray, dict, list[int]]:
+    if name == 'gaia':
+        stars, missing = reference_stars(folder, wcs, shape, mjd)
+        terms = read_colour_terms(catalog_path('colour_terms.json'))
+        decam_magnitudes(stars[:0], band, terms)      # refuses a band without a relation
+        return stars, terms, missing
+    catalogue = read_catalogue(name)
+    stars, missing = catalogue_stars(folder, catalogue, wcs, shape, mjd)
+    return *as_gaia(stars, band, catalogue), missing

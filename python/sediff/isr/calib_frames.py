@@ -1,0 +1,160 @@
+"""Raw exposures for the calibration builder: found, checked for band, and read a band of rows at a time."""
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from sediff.camera.amplifiers import Amplifier, read_amplifiers
+from sediff.camera.ccds import dead_amplifiers
+from sediff.camera.headers import band_of, nite_of
+from sediff.errors import BadInput, BadUsage
+from sediff.io.fits import read_header
+from sediff.io.raw import read_raw_rows
+from sediff.isr.overscan import subtract_overscan
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The same CCD of several raw exposures.
+
+    Parameters
+    ----------
+    paths : tuple of Path
+    ccdnum : int
+    nite : str
+        Night, for the amplifiers that are dead on it.
+    """
+
+    paths: tuple[Path, ...]
+    ccdnum: int
+    nite: str
+
+    @property
+    def dead(self) -> tuple[str, ...]:
+        """Amplifiers left out; one known to be dead is looked at all the same unless both are."""
+        dead = dead_amplifiers(self.ccdnum, self.nite)
+        return dead if len(dead) > 1 else ()
+
+    def amplifiers(self) -> tuple[Amplifier, ...]:
+        """Those of the first exposure's header."""
+        return read_amplifiers(read_raw_rows(self.paths[0], self.ccdnum, 0, 1)[1])
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the trimmed CCD."""
+        return tuple(max(each.ccd[axis].stop for each in self.amplifiers()) for axis in (0, 1))
+
+    def frame(self, number: int) -> np.ndarray:
+        """One exposure, overscan subtracted and trimmed: (ny, nx) float32, ADU."""
+        raw, header = read_raw_rows(self.paths[number], self.ccdnum)
+        return subtract_overscan(raw, read_amplifiers(header), dead=self.dead)
+
+    def rows(self, first: int, last: int) -> list[np.ndarray]:
+        """Rows `first` to `last` (not in) of every exposure, overscan subtracted."""
+        found = []
+        for path in self.paths:
+            start = self._amplifiers_of(path)[0].data[0].start
+            raw, header = read_raw_rows(path, self.ccdnum, start + first, start + last)
+            part = slice(0, last - first)
+            amplifiers = [replace(each, data=(part, each.data[1]), bias=(part, each.bias[1]), ccd=(part, each.ccd[1]))
+                          for each in read_amplifiers(header)]
+            found.append(subtract_overscan(raw, amplifiers, dead=self.dead))
+        return found
+
+    def _amplifiers_of(self, path: Path) -> tuple[Amplifier, ...]:
+        return self.amplifiers() if path == self.paths[0] else read_amplifiers(read_raw_rows(path, self.ccdnum, 0, 1)[1])
+
+
+def find_exposures(folder: Path, exclude: frozenset[int] = frozenset(),
+                   only: frozenset[int] | None = None) -> tuple[list[Path], dict[str, list[Path]]]:
+    """Raw zero exposures, and dome flats by band, of a folder; by the OBSTYPE and FILTER cards of their headers."""
+    zeros, flats, _ = classify(raw_files(folder), exclude, only, False)
+    return zeros, flats
+
+
+def raw_files(folder: Path) -> list[Path]:
+    """The raw exposures of a folder.
+
+    Raises
+    ------
+    BadInput
+        No such folder.
+    """
+    if not folder.is_dir():
+        raise BadInput(f'no folder of raw exposures {folder}; check --root and --nite')
+    return sorted(folder.glob('DECam_*.fits*'))
+
+
+def classify(paths: list[Path], exclude: frozenset[int] = frozenset(), only: frozenset[int] | None = None,
+             series: bool | None = None) -> tuple[list[Path], dict[str, list[Path]], dict[str, list[Path]]]:
+    """Zeros, dome flats by band, and sky exposures by band; `only` names the exposure numbers that count, `series`
+    whether the flats must (or must not) belong to a linearity series (their OBJECT says so)."""
+    zeros: list[Path] = []
+    flats: dict[str, list[Path]] = {}
+    skies: dict[str, list[Path]] = {}
+    for path in paths:
+        header = read_header(path, 0)
+        number = header.get('EXPNUM')
+        if number in exclude or (only is not None and number not in only):
+            continue
+        kind = str(header.get('OBSTYPE', '')).strip().lower()
+        if kind in ('zero', 'bias'):
+            zeros.append(path)
+        elif kind in ('dome flat', 'dflat'):
+            if series is None or series == ('linearity' in str(header.get('OBJECT', '')).lower()):
+                flats.setdefault(band_of(header), []).append(path)
+        elif kind in ('object', 'standard'):
+            skies.setdefault(band_of(header), []).append(path)
+    return zeros, flats, skies
+
+
+def choose_band(flats: dict[str, list[Path]], band: str | None, listed: bool = False, what: str = 'dome flats') -> str:
+    """The band to build for; `what` names the exposures in messages.
+
+    Raises
+    ------
+    BadUsage
+        There are several and none is chosen; or the exposures were listed by the user and are of several bands.
+    BadInput
+        None of that band.
+    """
+    there = ', '.join(f'{name} ({len(paths)})' for name, paths in sorted(flats.items())) or 'none'
+    if listed and len(flats) > 1:
+        raise BadUsage(f'--exposures names exposures of several bands: {there}; a calibration is of one band')
+    if band is None and len(flats) > 1:
+        raise BadUsage(f'{what} of several bands: {there}; choose one with --band')
+    band = band or next(iter(flats), None)
+    if band not in flats:
+        raise BadInput(f'no {what}{f" in {band}" if band else ""}; there are: {there}')
+    return band
+
+
+def exposure_times(paths: tuple[Path, ...]) -> np.ndarray:
+    """EXPTIME (s) of raw exposures."""
+    return np.array([float(read_header(path, 0).get('EXPTIME', 0.0)) for path in paths])
+
+
+def night_of(path: Path) -> str:
+    """Night of a raw exposure."""
+    return nite_of(read_header(path, 0))
+
+
+def exposure_numbers(text: str, option: str) -> frozenset[int]:
+    """Exposure numbers of a comma-separated list, or of the first words of the lines of a file.
+
+    Raises
+    ------
+    BadUsage
+        A word is no number.
+    """
+    if text and Path(text).is_file():
+        lines = Path(text).read_text(encoding='utf-8').splitlines()
+        words = [line.split()[0] for line in lines if line.strip() and not line.startswith(('#', 'expnum'))]
+    else:
+        words = [word.strip() for word in text.split(',') if word.strip()]
+    for word in words:
+        if not word.isdigit():
+            raise BadUsage(f'{option}: {word!r} is no exposure number')
+    return frozenset(int(word) for word in words)

@@ -1,0 +1,112 @@
+"""The sky of a whole exposure, binned: a median of each block of each CCD (Bernstein et al. 2017, arXiv:1706.09928, 6)."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from sediff.camera.amplifiers import Amplifier
+from sediff.errors import BadData
+from sediff.isr.overscan import subtract_overscan
+
+#: Every so manieth row is read; a median of the rest is good to 0.1 % of the sky of a block.
+ROW_STEP = 8
+BLOCK = 128
+#: A block with a smaller part of usable pixels has no value.
+LEAST_USABLE = 0.3
+
+
+@dataclass(frozen=True)
+class BinnedSky:
+    """The sky of one exposure.
+
+    Parameters
+    ----------
+    values : ndarray, (ccds, ny, nx) float32, electrons
+        Flat-fielded; NaN where a block has too few usable pixels.
+    ccds : tuple of int
+    band : str
+    expnum : int
+    block : int, pixels
+    """
+
+    values: np.ndarray
+    ccds: tuple[int, ...]
+    band: str
+    expnum: int
+    block: int = BLOCK
+
+    @property
+    def level(self) -> float:
+        """Median over the focal plane, electrons."""
+        return float(np.nanmedian(self.values))
+
+
+def bin_rows(rows: np.ndarray, amplifiers: Sequence[Amplifier], bias: np.ndarray | None, flat: np.ndarray | None,
+             bad: np.ndarray | None, dead: Sequence[str] = (), step: int = ROW_STEP, block: int = BLOCK) -> np.ndarray:
+    """Block medians of a CCD of which only some rows were read.
+
+    Overscan, bias, gain and flat are corrected on those rows; saturated, dead and bad pixels are left out. Stars raise
+    a median, so values above the median by more than 2.5 deviations, measured below the median, are dropped, three times.
+
+    Parameters
+    ----------
+    rows : ndarray, (n, 2160) uint16 or float32, ADU
+        Rows of the raw image, `step` apart, from the first row of its pixels on.
+    amplifiers : sequence of Amplifier
+        Of the whole raw image.
+    bias, flat, bad : ndarray, (n, 2048), or None
+        The same rows of the bias (ADU), the normalised flat and the bad-pixel mask.
+    dead : sequence of str
+        Unusable amplifiers.
+
+    Returns
+    -------
+    ndarray, (rows / block, columns / block) float32, electrons
+
+    Raises
+    ------
+    BadData
+        As `subtract_overscan`, or the calibrations have other rows.
+    """
+    few = tuple(_with_rows(amplifier, len(rows)) for amplifier in amplifiers)
+    image = subtract_overscan(rows, few, dead=dead)
+    for name, plane in (('bias', bias), ('flat', flat), ('bad-pixel mask', bad)):
+        if plane is not None and plane.shape != image.shape:
+            raise BadData(f'{name} has {plane.shape} pixels in these rows, the image {image.shape}')
+    usable = np.ones(image.shape, bool) if bad is None else bad == 0
+    image = image if bias is None else image - bias
+    for amplifier in few:
+        usable[amplifier.ccd] &= image[amplifier.ccd] < 0.9 * amplifier.saturate
+        usable[amplifier.ccd] &= amplifier.name not in dead
+        image[amplifier.ccd] *= np.float32(amplifier.gain)
+    if flat is not None:
+        usable &= np.isfinite(flat) & (flat > 0.2)
+        image = image / np.where(usable, flat, 1.0)
+    return block_medians(image, usable, block // step, block)
+
+
+def block_medians(image: np.ndarray, usable: np.ndarray, rows: int, columns: int, clip: float = 2.5) -> np.ndarray:
+    """Median of each block of `rows` x `columns` pixels without what lies far above it; NaN where too few are usable."""
+    ny, nx = image.shape[0] // rows, image.shape[1] // columns
+    cut = np.s_[:ny * rows, :nx * columns]
+    values = np.where(usable, image, np.float32(np.inf))[cut].reshape(ny, rows, nx, columns)
+    values = np.sort(values.transpose(0, 2, 1, 3).reshape(ny, nx, rows * columns), axis=2)
+    all_counts = np.isfinite(values).sum(axis=2)
+    count = all_counts
+    for _ in range(3):
+        middle, low = (_at(values, (count * part).astype(int)) for part in (0.5, 0.1587))
+        count = np.minimum((values <= (middle + clip * (middle - low))[..., None]).sum(axis=2), all_counts)
+    middle = _at(values, count // 2)
+    return np.where(all_counts > LEAST_USABLE * rows * columns, middle, np.nan).astype(np.float32)
+
+
+def _at(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+    found = np.take_along_axis(values, np.clip(index, 0, values.shape[2] - 1)[..., None], axis=2)[..., 0]
+    return np.where(np.isfinite(found), found, 0.0)
+
+
+def _with_rows(amplifier: Amplifier, count: int) -> Amplifier:
+    sections = {name: (slice(0, count), getattr(amplifier, name)[1]) for name in ('data', 'bias', 'ccd')}
+    return replace(amplifier, **sections)

@@ -1,0 +1,145 @@
+"""The sky of one exposure as a sum of components, and its subtraction (Bernstein et al. 2017, arXiv:1706.09928, 6)."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+from scipy.interpolate import RectBivariateSpline
+
+from sediff.camera.maskbits import UNUSABLE
+from sediff.ccdimage import CcdImage
+from sediff.errors import BadData
+from sediff.isr.focal_plane import BinnedSky
+from sediff.isr.history import once, record
+from sediff.isr.sky_pca import SkyComponents
+
+
+@dataclass(frozen=True)
+class SkyFit:
+    """Coefficients (n,) of the components in electrons, rms of the blocks over the sky, and the fraction of blocks used."""
+
+    coefficients: np.ndarray
+    rms: float
+    used: float
+
+
+def fit_exposure(binned: BinnedSky, components: SkyComponents, clip: float = 3.5, passes: int = 20) -> SkyFit:
+    """Fit the components to a binned exposure; blocks further than `clip` robust deviations are left out.
+
+    Parameters
+    ----------
+    binned : BinnedSky
+        May lack CCDs; directions that the CCDs it has do not determine stay 0.
+
+    Raises
+    ------
+    BadData
+        Another band or block size, or too few blocks in common.
+    """
+    if (binned.band, binned.block) != (components.band, components.block):
+        raise BadData(f'sky of band {binned.band} in blocks of {binned.block} px, components of band {components.band} in '
+                      f'blocks of {components.block} px; give those of the same band')
+    shared = [ccd for ccd in binned.ccds if ccd in components.ccds]
+    n = len(components.values)
+    data = np.concatenate([binned.values[binned.ccds.index(ccd)].ravel() for ccd in shared] or [np.zeros(0)])
+    design = np.concatenate([components.values[:, components.ccds.index(ccd)].reshape(n, -1).T for ccd in shared]
+                            or [np.zeros((0, n))])
+    good = np.isfinite(data) & np.isfinite(design).all(axis=1)
+    data, design = data[good].astype(float), design[good].astype(float)
+    if len(data) < 10 * n:
+        raise BadData(f'{len(data)} blocks of the exposure have sky components; {10 * n} are needed')
+    coefficients = np.concatenate([[np.median(data / design[:, 0])], np.zeros(n - 1)])
+    kept = np.zeros(len(data), bool)
+    for _ in range(passes):
+        residual = data - design @ coefficients
+        sigma = 1.4826 * np.median(np.abs(residual - np.median(residual)))
+        before, kept = kept, np.abs(residual - np.median(residual)) <= clip * max(sigma, 1e-6 * abs(coefficients[0]))
+        coefficients = np.linalg.lstsq(design[kept], data[kept], rcond=1e-3)[0]
+        if (kept == before).all():
+            break
+    rms = float(np.sqrt(np.mean((data - design @ coefficients)[kept] ** 2)) / max(coefficients[0], 1e-9))
+    return SkyFit(coefficients, rms, float(kept.mean()))
+
+
+def sky_from_components(components: SkyComponents, fit: SkyFit, ccd: int, shape: tuple[int, int]) -> np.ndarray:
+    """The sky of a CCD from binned components: a bicubic spline through the blocks' middles, (ny, nx) float32 electrons.
+
+    Raises
+    ------
+    BadData
+        The components have no such CCD.
+    """
+    if ccd not in components.ccds:
+        raise BadData(f'the sky components have no CCD {ccd}; build them with exposures that have it')
+    blocks = np.tensordot(fit.coefficients, components.values[:, components.ccds.index(ccd)], axes=1)
+    return spread_blocks(blocks, shape, components.block)
+
+
+def sky_from_templates(templates: np.ndarray, fit: SkyFit) -> np.ndarray:
+    """The sky of a CCD from its full-resolution templates (n, ny, nx): (ny, nx) float32 electrons.
+
+    Raises
+    ------
+    BadData
+        There are not as many templates as coefficients.
+    """
+    if len(templates) != len(fit.coefficients):
+        raise BadData(f'{len(templates)} templates for {len(fit.coefficients)} sky components; build them together')
+    return np.tensordot(fit.coefficients.astype(np.float32), templates, axes=1)
+
+
+def spread_blocks(blocks: np.ndarray, shape: tuple[int, int], block: int) -> np.ndarray:
+    """Bicubic spline through block values at all pixels; blocks without value take that of the nearest that has one."""
+    missing = ~np.isfinite(blocks)
+    if missing.any():
+        nearest = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
+        blocks = blocks[tuple(nearest)]
+    middles = [(np.arange(count) + 0.5) * block - 0.5 for count in blocks.shape]
+    degree = [min(3, count - 1) for count in blocks.shape]
+    spline = RectBivariateSpline(*middles, blocks, kx=degree[0], ky=degree[1])
+    return spline(np.arange(shape[0]), np.arange(shape[1])).astype(np.float32)
+
+
+def subtract_focal_plane_sky(ccd: CcdImage, sky: np.ndarray, fit: SkyFit, name: str, checksum: str = '',
+                             full_resolution: bool = True) -> CcdImage:
+    """Subtract a fitted sky; weights follow it, as in the local subtraction.
+
+    SKYMODEL becomes 'pca' (or 'pca-binned' without full-resolution templates), SKYFIL names the components, SKYRMS is
+    the relative rms of the fit, SKYRES the median of what is left (e-), SKYPC0, SKYPC1 ... the coefficients.
+
+    Raises
+    ------
+    BadData
+        Done before, or no pixel is usable.
+    """
+    once(ccd.header, 'SKYMODEL', 'the sky subtraction')
+    header = ccd.header.copy()
+    image = ccd.image - sky
+    left, sigma = _residual(image, ccd.mask)
+    brightness = float(np.median(sky[::8, ::8]))
+    noise = float(header.get('RDNOISE', 6.0)) ** 2
+    assumed = max(float(header.get('SKYBRITE', brightness)), 0.0) + noise
+    record(header, 'SKYMODEL', 'pca' if full_resolution else 'pca-binned', 'Sky subtracted')
+    record(header, 'SKYFIL', name, 'Sky components', checksum)
+    for keyword, value, comment in (('SKYRMS', fit.rms, 'rms of the fit over the sky'), ('SKYUSED', fit.used, 'blocks used'),
+                                    ('SKYRES', left, '[e-] sky left'), ('SKYBRITE', brightness, '[e-] Sky'),
+                                    ('SKYSIGMA', sigma, '[e-] Noise of the sky')):
+        header[keyword] = (float(value), comment)
+    for number, value in enumerate(fit.coefficients[:10]):
+        header[f'SKYPC{number}'] = (float(value), '[e-] coefficient')
+    weight = ccd.weight * (assumed / (np.maximum(sky, 0) + noise)).astype(np.float32)
+    return CcdImage(image, ccd.mask, weight, header)
+
+
+def _residual(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    """Median and robust standard deviation of every 32nd usable pixel, objects clipped."""
+    values = image[::8, ::4][(mask[::8, ::4] & np.uint16(UNUSABLE)) == 0]
+    if not len(values):
+        raise BadData('no pixel of the CCD is usable: both amplifiers are dead or masked; leave this CCD out')
+    for _ in range(5):
+        middle = np.median(values)
+        sigma = 1.4826 * np.median(np.abs(values - middle))
+        values = values[np.abs(values - middle) <= 2.5 * sigma + 1e-6]
+    middle = float(np.median(values))
+    return middle, 1.4826 * float(np.median(middle - values[values < middle]))

@@ -1,0 +1,209 @@
+"""The sky of the focal plane: binning, components, fit and templates, against skies that were put in."""
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from astropy.io.fits import Header
+from isr_scenes import corners, raw_frame
+
+from sediff.camera.amplifiers import read_amplifiers
+from sediff.camera.maskbits import Bit
+from sediff.ccdimage import CcdImage
+from sediff.errors import BadData, BadInput
+from sediff.io.sky import read_binned, read_components, read_templates, write_binned, write_components, write_templates
+from sediff.isr.focal_plane import ROW_STEP, BinnedSky, bin_rows
+from sediff.isr.sky_fit import SkyFit, fit_exposure, sky_from_components, sky_from_templates, subtract_focal_plane_sky
+from sediff.isr.sky_fringe import build_fringe, fit_fringe, subtract_fringe
+from sediff.isr.sky_pca import build_components, build_templates, smooth_templates
+
+CCDS = tuple(range(1, 13))
+
+
+def shapes(ccd, block=128, shape=(4096, 2048)):
+    """Three skies of a CCD on its blocks: the mean, a gradient over the focal plane, a pupil ghost."""
+    rows, columns = ((np.arange(length // block) + 0.5) * block for length in shape)
+    y, x = np.meshgrid(rows, columns, indexing='ij')
+    x, y = (x + 2048 * (ccd % 4)) / 8192 - 0.5, (y + 4096 * (ccd // 4)) / 16384 - 0.5
+    return np.stack([1 + 0.03 * x - 0.02 * y ** 2 + 0.01 * (ccd % 3), x + 0.5 * y, np.exp(-8 * (x ** 2 + y ** 2))])
+
+
+def exposure(rng, number, noise=0.001, stars=0.03, ccds=CCDS):
+    """A binned exposure with noise, blocks raised by stars, and what it is made of."""
+    level = rng.uniform(300, 3000)
+    true = level * np.array([1.0, rng.normal(0, 0.03), rng.normal(0, 0.02)])
+    values = np.stack([np.tensordot(true, shapes(ccd), axes=1) for ccd in ccds])
+    clean = values.copy()
+    values *= 1 + rng.normal(0, noise, values.shape)
+    hit = rng.uniform(size=values.shape) < stars
+    values[hit] *= 1 + rng.uniform(0.01, 1.0, np.count_nonzero(hit))
+    values[rng.uniform(size=values.shape) < 0.01] = np.nan
+    return BinnedSky(values.astype(np.float32), ccds, 'r', number), clean
+
+
+@pytest.fixture(scope='module')
+def components():
+    rng = np.random.default_rng(2)
+    return build_components([exposure(rng, number)[0] for number in range(25)], 3)
+
+
+def test_binning_a_raw_ccd():
+    """Stars, saturated and bad pixels, and a dead column do not move the blocks; half S, whose sections start at row 51."""
+    rng = np.random.default_rng(3)
+    y, x = np.indices((4096, 2048), sparse=True)
+    sky = 1500.0 + 0.02 * y + 0.05 * x
+    electrons = rng.normal(sky, np.sqrt(sky)).astype(np.float32)
+    for _ in range(300):
+        j, i = rng.integers(20, 4076), rng.integers(20, 2028)
+        electrons[j - 8:j + 9, i - 8:i + 9] += 10.0 ** rng.uniform(2, 5)
+    flat = (1 + 0.1 * np.sin(x / 300.0) * np.ones((4096, 1))).astype(np.float32)
+    raw, header = raw_frame('S', electrons * flat)
+    bad = np.zeros((4096, 2048), np.uint8)
+    bad[:, 700], raw[:, 57 + 700] = 1, 65000
+    first = corners(header['DATASECA'])[0].start
+    rows = [plane[::ROW_STEP] for plane in (np.zeros_like(flat), flat, bad)]
+    binned = bin_rows(raw[first:first + 4096:ROW_STEP], read_amplifiers(header), *rows)
+    truth = sky.reshape(32, 128, 16, 128).mean(axis=(1, 3))
+    error = binned / truth - 1
+    assert binned.shape == (32, 16) and np.isfinite(binned).all()
+    assert abs(np.median(error)) < 0.002 and np.quantile(np.abs(error), 0.95) < 0.006
+
+
+def test_binning_leaves_out_what_is_not_usable():
+    raw, header = raw_frame('N', np.full((4096, 2048), 1000.0, np.float32))
+    rows = raw[0:4096:ROW_STEP]
+    binned = bin_rows(rows, read_amplifiers(header), None, None, None, dead=('B',))
+    assert np.isnan(binned[:, 8:]).all() and np.abs(binned[:, :8] - 1000).max() < 5
+    with pytest.raises(BadData, match='flat has'):
+        bin_rows(rows, read_amplifiers(header), None, np.ones((4, 4), np.float32), None)
+
+
+def test_components_reproduce_new_exposures(components):
+    """With 3 % of the blocks under stars and 1 % missing the sky comes out to better than the noise of a block."""
+    rng = np.random.default_rng(7)
+    for number in range(5):
+        binned, clean = exposure(rng, 100 + number)
+        fit = fit_exposure(binned, components)
+        model = np.tensordot(fit.coefficients, components.values, axes=1)
+        assert np.sqrt(np.nanmean((model / clean - 1) ** 2)) < 7e-4 and fit.rms < 1.5e-3 and fit.used > 0.9
+    assert components.rms < 1.5e-3 and np.median(components.values[0]) == pytest.approx(1, abs=1e-3)
+
+
+def test_a_cloud_of_outliers_does_not_pull(components):
+    """A galaxy that fills two CCDs."""
+    binned, clean = exposure(np.random.default_rng(8), 1)
+    binned.values[3:5] *= 1.2
+    model = np.tensordot(fit_exposure(binned, components).coefficients, components.values, axes=1)
+    assert np.abs(np.nanmedian(model / clean) - 1) < 1e-3
+
+
+def test_one_ccd_alone(components):
+    """What one CCD cannot tell stays undetermined, its own sky is right all the same."""
+    whole, clean = exposure(np.random.default_rng(9), 1)
+    alone = BinnedSky(whole.values[4:5], (CCDS[4],), 'r', 1)
+    sky = sky_from_components(components, fit_exposure(alone, components), CCDS[4], (4096, 2048))
+    means = sky.reshape(32, 128, 16, 128).mean(axis=(1, 3))
+    assert np.abs(means / clean[4] - 1).max() < 3e-3
+
+
+def test_missing_ccds_in_some_exposures():
+    rng = np.random.default_rng(4)
+    binned = [exposure(rng, number, ccds=CCDS[:8] if number % 3 == 0 else CCDS)[0] for number in range(20)]
+    built = build_components(binned, 3)
+    assert built.ccds == CCDS and built.rms < 1.5e-3
+
+
+def test_templates_at_full_resolution():
+    """A pixel pattern in the sky comes out to the noise that the number of exposures leaves, stars notwithstanding."""
+    rng = np.random.default_rng(5)
+    coefficients = np.stack([rng.uniform(500, 2000, 30), rng.normal(0, 60, 30)], axis=1)
+    y, x = np.indices((96, 128))
+    truth = np.stack([1 + 0.02 * np.sin(x / 7.0) + 0.01 * (x > 63), np.cos(y / 30.0)])
+    images = np.tensordot(coefficients, truth, axes=1)
+    images = rng.normal(images, np.sqrt(images)).astype(np.float32)
+    for image in images:
+        j, i = rng.integers(4, 90), rng.integers(4, 120)
+        image[j - 3:j + 4, i - 3:i + 4] += 3000
+    templates = build_templates(images, np.ones(images.shape, bool), coefficients)
+    noise = 1 / np.sqrt(coefficients[:, 0].sum())
+    assert np.std((templates - truth)[0]) < 1.3 * noise
+    smooth = smooth_templates(templates)
+    assert np.std((smooth - truth)[0][:, 70:120]) < 0.6 * noise and np.abs(smooth - truth)[0][:, 62:66].max() < 6 * noise
+    sky = sky_from_templates(templates, SkyFit(np.array([1000.0, 20.0]), 0.0, 1.0))
+    assert np.std(sky - np.tensordot([1000.0, 20.0], truth, axes=1)) < 2 * 1000 * noise
+
+
+def test_subtraction_sets_weights_and_cards(components):
+    binned, _ = exposure(np.random.default_rng(6), 1)
+    fit, ccd = fit_exposure(binned, components), CCDS[0]
+    sky = sky_from_components(components, fit, ccd, (4096, 2048))
+    header = Header()
+    header['SKYBRITE'], header['RDNOISE'] = float(np.median(sky)), 6.0
+    noisy = np.random.default_rng(1).normal(sky, np.sqrt(sky + 36)).astype(np.float32)
+    weight = np.full(sky.shape, 1 / (np.median(sky) + 36), np.float32)
+    result = subtract_focal_plane_sky(CcdImage(noisy, np.zeros(sky.shape, np.uint16), weight, header), sky, fit, 'file.fits')
+    assert abs(np.mean(result.image)) < 0.1 and np.std(result.image * np.sqrt(result.weight)) == pytest.approx(1, abs=0.01)
+    assert result.header['SKYMODEL'] == 'pca' and result.header['SKYFIL'] == 'file.fits'
+    assert abs(result.header['SKYRES']) < 0.5 and result.header['SKYSIGMA'] == pytest.approx(np.std(result.image), rel=0.02)
+    with pytest.raises(BadData, match='before'):
+        subtract_focal_plane_sky(result, sky, fit, 'file.fits')
+
+
+def test_fringes():
+    """Strength to a few of its errors under stars; the pattern from ten exposures."""
+    rng = np.random.default_rng(11)
+    y, x = np.indices((400, 400))
+    truth = np.sin(np.hypot(x - 500, y + 200) / 9.0)
+    truth /= np.sqrt(np.mean(truth ** 2))
+    strength = rng.uniform(5, 20, 10)
+    images = (strength[:, None, None] * truth + rng.normal(0, 30, (10, 400, 400))).astype(np.float32)
+    pattern = build_fringe(images, np.ones(images.shape, bool), 100 * strength)
+    assert np.corrcoef(pattern.ravel(), truth.ravel())[0, 1] > 0.97
+    image, mask = images[0] * 0 + 12.0 * truth + rng.normal(0, 30, truth.shape), np.zeros(truth.shape, np.uint16)
+    image[100:140, 100:140] += 5000
+    mask[200:300, 50] = int(Bit.BPM)
+    found, error = fit_fringe(image, mask, truth)
+    assert found == pytest.approx(12.0, abs=5 * error) and error < 0.2
+    done = subtract_fringe(CcdImage(image.astype(np.float32), mask, np.ones_like(image), Header()), truth, 'fringe.fits')
+    assert abs(fit_fringe(done.image, mask, truth)[0]) < 5 * error and done.header['FRINGEA'] == pytest.approx(found)
+    with pytest.raises(BadData, match='fringe pattern'):
+        fit_fringe(image, mask, truth[:10])
+
+
+def test_files(components, tmp_path):
+    binned, _ = exposure(np.random.default_rng(6), 77)
+    write_binned(tmp_path / 'a.fits', binned, 'abc')
+    again = read_binned(tmp_path / 'a.fits')
+    assert np.array_equal(again.values, binned.values, equal_nan=True)
+    assert (again.ccds, again.band, again.expnum) == (CCDS, 'r', 77)
+    write_components(tmp_path / 'c.fits', components)
+    assert np.array_equal(read_components(tmp_path / 'c.fits').values, components.values, equal_nan=True)
+    write_templates(tmp_path / 't.fits', np.ones((2, 8, 6)), 5, 'z', np.zeros((8, 6)))
+    templates, fringe = read_templates(tmp_path / 't.fits', 5, 'z')
+    assert templates.shape == (2, 8, 6) and fringe.shape == (8, 6)
+    with pytest.raises(BadData, match='CCD 5'):
+        read_templates(tmp_path / 't.fits', 6, 'z')
+    with pytest.raises(BadInput, match='COMPONENTS'):
+        read_components(tmp_path / 'a.fits')
+
+
+def test_wrong_input(components):
+    rng = np.random.default_rng(1)
+    some = [exposure(rng, number)[0] for number in range(6)]
+    with pytest.raises(BadData, match='at least 6'):
+        build_components(some[:4], 4)
+    bias = BinnedSky(0 * some[0].values, CCDS, 'r', 99)
+    with pytest.raises(BadData, match='without sky: 99'):
+        build_components([*some, bias], 3)
+    other = BinnedSky(some[0].values, CCDS, 'z', 9)
+    with pytest.raises(BadData, match='more than one band'):
+        build_components([*some, other], 3)
+    with pytest.raises(BadData, match='band z'):
+        fit_exposure(other, components)
+    with pytest.raises(BadData, match='blocks'):
+        fit_exposure(BinnedSky(np.full((1, 32, 16), np.nan, np.float32), (1,), 'r', 9), components)
+    with pytest.raises(BadData, match='no CCD 60'):
+        sky_from_components(components, SkyFit(np.ones(3), 0.0, 1.0), 60, (4096, 2048))
+    with pytest.raises(BadData, match='templates'):
+        sky_from_templates(np.zeros((2, 4, 4)), SkyFit(np.ones(3), 0.0, 1.0))
+    with pytest.raises(BadData, match='need 4'):
+        build_templates(np.zeros((3, 4, 4), np.float32), np.ones((3, 4, 4), bool), np.ones((3, 2)))
