@@ -100,7 +100,8 @@ def test_hotpants_needs_its_files():
 def test_failures_leave_nothing_behind(files, tmp_path):
     science, template, folder = files
     out = folder / 'd.fits'
-    write_images(tmp_path / 'small.fits', [('SCI', np.ones((50, 60), np.float32), tan_header())])
+    noise = np.random.default_rng(1).normal(100, 5, (50, 60)).astype(np.float32)
+    write_images(tmp_path / 'small.fits', [('SCI', noise, tan_header())])
     for argv, error in (([science, str(tmp_path / 'small.fits')], BadUsage),
                         ([science, str(folder / 'no.fits')], BadInput),
                         ([science, template, '--saturate', '1'], BadData)):

@@ -71,6 +71,16 @@ def read_header(path: str | os.PathLike, ext: int | str = 0) -> Header:
         return header_of(_find_hdu(handle, ext, path))
 
 
+def read_grid(path: str | os.PathLike) -> tuple[tuple[int, int], Header]:
+    """Shape (ny, nx) and header of the first image with data, its pixels left unread."""
+    with open_fits(path) as handle:
+        hdu = _find_hdu(handle, None, path)
+        shape = tuple(int(size) for size in hdu.get_dims())
+        if len(shape) != 2:
+            raise BadInput(f'{path}: the image has {len(shape)} axes, two are needed')
+        return shape, header_of(hdu)
+
+
 def read_ccd(path: str | os.PathLike) -> CcdImage:
     """Read a CCD product: the first three image HDUs are image, mask and weight."""
     with open_fits(path) as handle:

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import argparse
 
-from sediff.io.fits import read_image, write_ccd
+from sediff.io.fits import read_grid, write_ccd
 from sediff.warp.inputs import ImageSource, load
 from sediff.warp.resample import warp
 
@@ -22,9 +22,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Warp as the parsed flags say; 0 when done."""
-    like, header = read_image(args.like)
+    shape, header = read_grid(args.like)
     source = ImageSource(args.image, args.weight, None, args.mask, args.gain, None, args.saturate)
-    write_ccd(args.output, warp(load(source), header, like.shape, args.flux_scale))
+    write_ccd(args.output, warp(load(source), header, shape, args.flux_scale))
     return 0
 
 

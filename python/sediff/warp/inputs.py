@@ -137,11 +137,25 @@ def load(source: ImageSource):
         header = header_of(next(hdu for hdu in handle if hdu.get_exttype() == 'IMAGE_HDU' and hdu.has_data()))
     mask = np.zeros(loaded.image.shape, np.uint16) if loaded.mask is None else loaded.mask
     saturate = source.saturate if source.saturate is not None else header.get('SATURATE')
-    if isinstance(saturate, (int, float)):
-        mask[loaded.image >= saturate] |= np.uint16(Bit.SATURATE)
-    mask[loaded.bad & ((mask & np.uint16(UNUSABLE)) == 0)] |= np.uint16(Bit.BPM)
-    weight = np.where(loaded.bad, np.float32(0.0), np.float32(1.0) / loaded.variance)
+    full = float(saturate) if isinstance(saturate, (int, float)) else np.inf
+    weight = loaded.variance
+    weigh(loaded.image, weight, loaded.bad, mask, full, np.uint16(Bit.SATURATE), np.uint16(UNUSABLE), np.uint16(Bit.BPM))
     return CcdImage(loaded.image, mask, weight, header)
+
+
+@njit(cache=True)
+def weigh(image, variance, bad, mask, full, saturated, unusable, bad_pixel):
+    """Turn the variance into its inverse in place, 0 where bad, and see that the mask says why a pixel is bad."""
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            if image[y, x] >= full:
+                mask[y, x] |= saturated
+            if bad[y, x]:
+                variance[y, x] = np.float32(0.0)
+                if not mask[y, x] & unusable:
+                    mask[y, x] |= bad_pixel
+            else:
+                variance[y, x] = np.float32(1.0) / variance[y, x]
 
 
 def _variance(source: ImageSource, image, bad, weight, header) -> np.ndarray:

@@ -4,28 +4,33 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-#: Taps an axis, and phases the table of their weights is computed at (linear in between: error < 1e-6).
+#: Taps an axis, and degree of the polynomials of the phase that give their weights (error < 1e-6).
 TAPS = 6
-PHASES = 1024
+DEGREE = 8
+#: Target pixels computed together where they follow each other on one source row.
+RUN = 64
 #: Output is unusable when less than this share of the kernel weight falls on good pixels.
 LEAST_GOOD = 0.7
 #: Output is marked INTERP when more than this share of the kernel's absolute weight was left out.
 NOTED_LOSS = 0.05
 
 
-def weight_table() -> np.ndarray:
-    """Lanczos-3 weights of the six taps at offsets -2 ... 3: (PHASES + 2, 6) float32.
+def tap_polynomials() -> np.ndarray:
+    """Lanczos-3 weights of the six taps at offsets -2 ... 3 as polynomials of phase - 1/2: (DEGREE + 1, 6) float32.
 
-    The plain kernel shifts stars by up to 0.02 px, depending on the phase. Each row is therefore changed by the
-    least amount (0.003 at most) that makes its sum 1 and its mean offset the phase, so that centroids are exact.
+    Highest power first. The plain kernel shifts stars by up to 0.02 px, depending on the phase. The weights are therefore
+    changed by the least amount (0.003 at most) that makes their sum 1 and their mean offset the phase, so that centroids
+    are exact.
     """
-    phase = np.arange(PHASES + 2)[:, None] / PHASES
+    phase = 0.5 - 0.5 * np.cos(np.pi * (np.arange(200)[:, None] + 0.5) / 200)
     offset = np.arange(-2, 4)
     distance = phase - offset
-    table = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0.0)
-    table /= table.sum(axis=1, keepdims=True)
-    slope = (phase[:, 0] - table @ offset) / np.sum((offset - offset.mean()) ** 2)
-    return (table + slope[:, None] * (offset - offset.mean())).astype(np.float32)
+    weights = np.where(np.abs(distance) < 3, np.sinc(distance) * np.sinc(distance / 3), 0.0)
+    weights /= weights.sum(axis=1, keepdims=True)
+    slope = (phase[:, 0] - weights @ offset) / np.sum((offset - offset.mean()) ** 2)
+    weights += slope[:, None] * (offset - offset.mean())
+    powers = np.vander(phase[:, 0] - 0.5, DEGREE + 1)
+    return np.linalg.lstsq(powers, weights, rcond=None)[0].astype(np.float32)
 
 
 @njit(cache=True)
@@ -68,26 +73,70 @@ def row_of_map(nodes, y, step, out):
 
 
 @njit(cache=True)
-def fill_taps(table, fraction, taps):
-    """Weights of the six taps at a fractional position, from the table."""
-    position = fraction * PHASES
-    k = np.uint64(position)
-    t = np.float32(position - k)
+def fill_taps(polynomials, fraction, taps):
+    """Weights of the six taps at one fractional position."""
+    t = np.float32(fraction - 0.5)
     for i in range(TAPS):
-        taps[i] = table[k, i] + t * (table[k + np.uint64(1), i] - table[k, i])
+        value = polynomials[0, i]
+        for power in range(1, DEGREE + 1):
+            value = value * t + polynomials[power, i]
+        taps[i] = value
 
 
-@njit(cache=True, fastmath={'contract', 'reassoc'})
-def plain_sum(image, ix, iy, taps_x, taps_y):
-    """Kernel sum where every pixel in reach is good."""
-    total = np.float32(0.0)
-    y, x = np.uint64(iy - 2), np.uint64(ix - 2)
-    for j in range(np.uint64(TAPS)):
-        row = np.float32(0.0)
-        for i in range(np.uint64(TAPS)):
-            row += taps_x[i] * image[y + j, x + i]
-        total += taps_y[j] * row
-    return total
+@njit(cache=True, fastmath={'contract'})
+def taps_of_run(polynomials, fraction, n, out):
+    """Weights of the six taps for n fractional positions: out (6, RUN)."""
+    for i in range(TAPS):
+        p0, p1, p2, p3, p4 = (polynomials[0, i], polynomials[1, i], polynomials[2, i], polynomials[3, i], polynomials[4, i])
+        p5, p6, p7, p8 = polynomials[5, i], polynomials[6, i], polynomials[7, i], polynomials[8, i]
+        row = out[i, :n]
+        for k in range(n):
+            t = fraction[k] - np.float32(0.5)
+            row[k] = (((((((p0 * t + p1) * t + p2) * t + p3) * t + p4) * t + p5) * t + p6) * t + p7) * t + p8
+
+
+@njit(cache=True)
+def run_length(xs, ys, u, careful, ix, iy, fx, fy):
+    """Target pixels from u on that lie on successive source pixels of one row, all with a good neighbourhood.
+
+    Fills fx and fy (RUN,) with their fractional positions.
+    """
+    ny, nx = careful.shape
+    if not (2 <= iy < ny - 3 and 2 <= ix):
+        return 0
+    n = 0
+    while n < min(RUN, xs.size - u, nx - 3 - ix):
+        ahead, beside = xs[u + n] - (ix + n), ys[u + n] - iy
+        if ahead < 0.0 or ahead >= 1.0 or beside < 0.0 or beside >= 1.0 or careful[iy, ix + n]:
+            break
+        fx[n], fy[n] = ahead, beside
+        n += 1
+    return n
+
+
+@njit(cache=True, fastmath={'contract'})
+def fill_run(image, variance, ix, iy, taps_x, taps_y, fx, fy, scales, row, out_image, out_weight):
+    """Values and weights of a run of target pixels whose reach is free of bad pixels; `scales` of flux and variance."""
+    n = out_image.size
+    for j in range(TAPS):
+        source = image[iy - 2 + j, ix - 2:ix + 3 + n]
+        t0, t1, t2, t3, t4, t5 = taps_x[0], taps_x[1], taps_x[2], taps_x[3], taps_x[4], taps_x[5]
+        for k in range(n):
+            row[k] = (t0[k] * source[k] + t1[k] * source[k + 1] + t2[k] * source[k + 2] + t3[k] * source[k + 3]
+                      + t4[k] * source[k + 4] + t5[k] * source[k + 5])
+        weight = taps_y[j]
+        for k in range(n):
+            out_image[k] += weight[k] * row[k]
+    scale, noise_scale = scales[0], scales[1]
+    for k in range(n):
+        out_image[k] *= scale[k]
+    low, high = variance[iy, ix:ix + n + 1], variance[iy + 1, ix:ix + n + 1]
+    for k in range(n):
+        row[k] = low[k] + fx[k] * (low[k + 1] - low[k])
+    for k in range(n):
+        row[k] += fy[k] * (high[k] + fx[k] * (high[k + 1] - high[k]) - row[k])
+    for k in range(n):
+        out_weight[k] = np.float32(1.0) / (row[k] * noise_scale[k])
 
 
 @njit(cache=True)
@@ -136,43 +185,78 @@ def core_variance(variance, bad, ix, iy, fx, fy):
 
 
 @njit(cache=True)
-def resample(image, variance, mask, bad, careful, nodes_x, nodes_y, nodes_area, step, table, flux_scale, white,
-             unusable, edge, bad_pixel, interpolated, out_image, out_weight, out_mask):
+def scales_of_run(areas, flux_scale, white, taps_x, taps_y, out):
+    """Factors (2, RUN) that turn the kernel sum into flux, and the source variance into that of a target pixel."""
+    for k in range(areas.size):
+        out[0, k] = areas[k] * flux_scale
+        out[1, k] = out[0, k] * flux_scale
+    if not white:
+        for k in range(areas.size):
+            across, along = np.float32(0.0), np.float32(0.0)
+            for i in range(TAPS):
+                across += taps_x[i, k] * taps_x[i, k]
+                along += taps_y[i, k] * taps_y[i, k]
+            out[1, k] *= np.float32(areas[k]) * across * along
+
+
+@njit(cache=True)
+def careful_pixel(image, variance, mask, bad, sx, sy, area, polynomials, taps, flux_scale, white, bits_of):
+    """Value, weight and mask of one target pixel near bad pixels or the edge; `bits_of`: unusable, edge, bad, interpolated."""
+    ny, nx = image.shape
+    nothing = np.float32(0.0)
+    ix, iy = int(np.floor(sx)), int(np.floor(sy))
+    fx, fy = sx - ix, sy - iy
+    fill_taps(polynomials, fx, taps[0])
+    fill_taps(polynomials, fy, taps[1])
+    value, good, left, bits, reach = careful_sum(image, bad, mask, ix, iy, taps[0], taps[1])
+    if good < LEAST_GOOD:
+        inside = 2 <= ix < nx - 3 and 2 <= iy < ny - 3
+        bits |= reach if reach & bits_of[0] else bits_of[2]
+        return nothing, nothing, bits if inside else bits | bits_of[1]
+    if left > NOTED_LOSS:
+        bits |= bits_of[3]
+    noise = core_variance(variance, bad, ix, iy, fx, fy) * flux_scale * flux_scale * area
+    if not white:
+        noise *= area * np.sum(taps[0] * taps[0]) * np.sum(taps[1] * taps[1])
+    if bits & bits_of[0]:
+        return nothing, nothing, bits
+    if not noise > 0:
+        return nothing, nothing, bits | bits_of[2]
+    return np.float32(value * area * flux_scale), np.float32(1.0 / noise), bits
+
+
+@njit(cache=True)
+def resample(image, variance, mask, bad, careful, nodes_x, nodes_y, nodes_area, step, polynomials, flux_scale, white,
+             bits_of, out_image, out_weight, out_mask):
     """Fill the three output planes; see `sediff.warp.resample.warp` for their meaning."""
     ny, nx = image.shape
     out_ny, out_nx = out_image.shape
     xs, ys, areas = np.empty(out_nx), np.empty(out_nx), np.empty(out_nx)
-    taps_x, taps_y = np.empty(6, np.float32), np.empty(6, np.float32)
+    one = np.empty((2, TAPS), np.float32)
+    taps_x, taps_y = np.empty((TAPS, RUN), np.float32), np.empty((TAPS, RUN), np.float32)
+    fx, fy, row = np.empty(RUN, np.float32), np.empty(RUN, np.float32), np.empty(RUN, np.float32)
+    scales = np.empty((2, RUN), np.float32)
     for v in range(out_ny):
         row_of_map(nodes_x, v, step, xs)
         row_of_map(nodes_y, v, step, ys)
         row_of_map(nodes_area, v, step, areas)
-        for u in range(out_nx):
-            sx, sy, area = xs[u], ys[u], areas[u]
+        u = 0
+        while u < out_nx:
+            sx, sy = xs[u], ys[u]
             if not (-0.5 < sx < nx - 0.5 and -0.5 < sy < ny - 0.5):
-                out_mask[v, u] = edge
+                out_mask[v, u] = bits_of[1]
+                u += 1
                 continue
             ix, iy = int(np.floor(sx)), int(np.floor(sy))
-            fx, fy = sx - ix, sy - iy
-            fill_taps(table, fx, taps_x)
-            fill_taps(table, fy, taps_y)
-            inside = 2 <= ix < nx - 3 and 2 <= iy < ny - 3
-            if inside and not careful[iy, ix]:
-                value = plain_sum(image, ix, iy, taps_x, taps_y)
-            else:
-                value, good, left, bits, reach = careful_sum(image, bad, mask, ix, iy, taps_x, taps_y)
-                if good < LEAST_GOOD:
-                    bits |= reach if reach & unusable else bad_pixel
-                    out_mask[v, u] = bits if inside else bits | edge
-                    continue
-                out_mask[v, u] = bits | interpolated if left > NOTED_LOSS else bits
-                if bits & unusable:
-                    continue
-            noise = core_variance(variance, bad, ix, iy, fx, fy) * flux_scale * flux_scale * area
-            if not white:
-                noise *= area * np.sum(taps_x * taps_x) * np.sum(taps_y * taps_y)
-            if noise > 0:
-                out_image[v, u] = value * area * flux_scale
-                out_weight[v, u] = 1.0 / noise
-            else:
-                out_mask[v, u] |= bad_pixel
+            n = run_length(xs, ys, u, careful, ix, iy, fx, fy)
+            if n > 0:
+                taps_of_run(polynomials, fx, n, taps_x)
+                taps_of_run(polynomials, fy, n, taps_y)
+                scales_of_run(areas[u:u + n], flux_scale, white, taps_x, taps_y, scales)
+                fill_run(image, variance, ix, iy, taps_x, taps_y, fx, fy, scales, row, out_image[v, u:u + n],
+                         out_weight[v, u:u + n])
+                u += n
+                continue
+            out_image[v, u], out_weight[v, u], out_mask[v, u] = careful_pixel(
+                image, variance, mask, bad, sx, sy, areas[u], polynomials, one, flux_scale, white, bits_of)
+            u += 1

@@ -9,7 +9,7 @@ from sediff.camera.wcs import copy_wcs, read_wcs
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadUsage
 from sediff.warp.grid import PixelMap, pixel_map
-from sediff.warp.lanczos import reach_of, resample, weight_table
+from sediff.warp.lanczos import reach_of, resample, tap_polynomials
 
 #: Cards in units of the pixels, multiplied by the flux scale.
 FLUX_CARDS = ('SATURATE', 'SATURATA', 'SATURATB', 'SKYBRITE', 'SKYSIGMA')
@@ -80,9 +80,8 @@ def _fill(ccd, positions: PixelMap, flux_scale, white, out_image, out_mask, out_
     variance = np.zeros(ccd.shape, np.float32)
     np.divide(np.float32(1.0), ccd.weight, out=variance, where=~bad)
     resample(np.ascontiguousarray(ccd.image, np.float32), variance, np.ascontiguousarray(ccd.mask, np.uint16), bad,
-             careful, positions.x, positions.y, positions.area, positions.step, weight_table(), float(flux_scale),
-             bool(white), np.uint16(UNUSABLE), np.uint16(Bit.EDGE), np.uint16(Bit.BPM), np.uint16(Bit.INTERP),
-             out_image, out_weight, out_mask)
+             careful, positions.x, positions.y, positions.area, positions.step, tap_polynomials(), float(flux_scale),
+             bool(white), np.array((UNUSABLE, Bit.EDGE, Bit.BPM, Bit.INTERP), np.uint16), out_image, out_weight, out_mask)
 
 
 def _header(source: Header, target: Header, flux_scale: float, positions: PixelMap) -> Header:
