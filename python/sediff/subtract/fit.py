@@ -19,8 +19,6 @@ LEAST_STARS = 3
 #: How well the sky under a star is known from the sky pixels around, in units of the noise of a pixel,
 #: where most pixels are sky.
 SKY_ERROR = 0.05
-#: Stars from which on a left-over registration error is looked for.
-REGISTRATION_STARS = 30
 #: Model error of the convolved PSF, a share of the pixel value, so that the brightest stars do not rule the fit.
 PSF_FLOOR = 0.0005
 #: Radius of the fitted disc in FWHM of the broader image, and its least value, px.
@@ -77,14 +75,14 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
     equations = star_equations(basis, stamps, np.where(weight[whole] > 0, target, 0), weight[whole],
                                SKY_ERROR * noise / max(sky.share, 0.01) ** 2)
     shape = planes.science.shape
-    field = _left_over(basis, equations, x, y, shape, sharp, order) if register and len(x) >= REGISTRATION_STARS else None
+    field = _left_over(basis, equations, x, y, shape, sharp, order) if register else None
     return Fit(solve(basis, equations if field is None else field[1], x, y, shape, order), field and field[0])
 
 
 def _left_over(basis: KernelBasis, equations: StarEquations, x, y, shape, fwhm: float, order: int | None
                ) -> tuple[Field, StarEquations] | None:
     """The offsets left by a fit of moderate freedom as a field, and equations in which each star may be offset."""
-    freedom = Freedom.whole(basis, min(2 if len(x) >= 60 else 1, 2 if order is None else order))
+    freedom = Freedom.whole(basis, min(2 if len(x) >= 60 else 1 if len(x) >= 30 else 0, 2 if order is None else order))
     used, coefficients, terms = plain_fit(basis, equations, x, y, shape, freedom)
     slopes = slope_coefficients(basis, coefficients[:, 0], fwhm)
     offset, error = star_offsets(equations, terms @ coefficients.T, slopes)

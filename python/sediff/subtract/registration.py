@@ -8,8 +8,10 @@ from numba import njit
 
 #: Correlation lengths tried, px.
 LENGTHS = (60.0, 90.0, 130.0, 190.0, 280.0, 400.0, 600.0, 900.0)
-#: Gain in ln(likelihood) the stars must show for a field to be used.
-LEAST_GAIN = 12.0
+#: Gain in ln(likelihood) the stars must show for a field to be used, and stars it takes to tell a field from offsets
+#: without relation to each other; fewer only need offsets: the field then ends near each.
+LEAST_GAIN, FEW = 12.0, 20
+LEAST_STARS = 3
 #: Error of a star's offset that no photon count brings down, px.
 FLOOR = 0.002
 #: Stars the length and the size are found from, and stars the field is made from.
@@ -67,7 +69,7 @@ def fit_field(x: np.ndarray, y: np.ndarray, offset: np.ndarray, error: np.ndarra
     """
     good = (np.abs(offset).max(axis=1) < LARGEST) & (error < LARGEST)
     x, y, offset, error = (np.asarray(a, float)[good] for a in (x, y, offset, error))
-    if len(x) < 20:
+    if len(x) < LEAST_STARS:
         return None
     error = np.hypot(error, FLOOR)
     first = np.argsort(error)[:SEARCH_STARS if known is None else FIELD_STARS]
@@ -90,14 +92,14 @@ def _correlation(a: np.ndarray, b: np.ndarray, length: float) -> np.ndarray:
 
 
 def _search(x, y, offset, error) -> tuple[float, float] | None:
-    """Length and rms of largest likelihood; None when offsets without any relation to each other do nearly as well."""
+    """Length and rms of largest likelihood; None when no offsets, or many without relation to each other, do nearly as well."""
     distance2 = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2
     weight = 1.0 / (error**2 + np.median(error) ** 2)
     excess = np.sum(weight * (0.5 * (offset**2).sum(axis=1) - error**2)) / weight.sum()
     if not excess > FLOOR**2:
         return None
     apart = [-0.5 * np.sum(offset**2 / v[:, None]) - np.sum(np.log(v)) for v in (error**2, error**2 + excess)]
-    best, found = max(apart) + LEAST_GAIN, None
+    best, found = max(apart[:1] if len(x) < FEW else apart) + LEAST_GAIN, None
     rms = np.sqrt(excess)
     for length in LENGTHS:
         for trial in (rms, 1.5 * rms):
