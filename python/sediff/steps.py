@@ -164,7 +164,7 @@ DIFFIMG = (
          ('template_cat',), 'detections of the template', ('BRIGHT_THRESHOLD',), ('catalog',)),
     Step('RUN18', 'combined+expose_hotpants', 'diffimg_subtract:hotpants',
          ('combined', 'template', 'combined_psf', 'template_cat'), ('diff', 'diff_psf', 'kern', 'diff_info'),
-         'PSF matching and subtraction', ('CONVOLVE', 'KERNEL_ORDER', 'PSF_DEGREE', 'PSF_SIZE'), ('subtract', 'psf')),
+         'PSF matching and subtraction', ('CONVOLVE', 'KERNEL_ORDER', 'DECORRELATE', 'PSF_DEGREE', 'PSF_SIZE'), ('subtract', 'psf')),
     Step('RUN19', 'combined_coaddWSdiff', 'diffimg_subtract:coadd_ws_diff', ('diff',), ('diff_quality',),
          'noise of the difference against its variance; one difference is its own coadd', (), ('isr',)),
     Step('RUN20', 'combined_sexDiffim', 'diffimg_subtract:sex_diffim', ('diff', 'diff_psf', 'combined', 'diff_info'),

@@ -86,10 +86,17 @@ def test_hotpants_normalises_to_the_template_by_default(pair, files):
 
 
 @pytest.mark.parametrize('flags,named', [(['-zz', '3'], '-zz'), (['-ko'], '-ko'), (['-ko', 'two'], '-ko'),
-                                         (['-c', 'x'], '-c')])
+                                         (['-c', 'x'], '-c'), (['-ng', '3', '6', '0.7', '4'], '-ng needs 7'),
+                                         (['-oci', 'c.fits'], '-oci')])
 def test_bad_hotpants_flags_are_named(flags, named):
     with pytest.raises(BadUsage, match=named):
         parse(['-inim', 'a', '-tmplim', 'b', '-outim', 'c', *flags])
+
+
+def test_flags_that_change_nothing_are_read_past():
+    flags = ['-inim', 'a', '-tmplim', 'b', '-outim', 'c']
+    more = '-ng 3 6 0.7 4 1.5 2 3.0 -ko 1 -okn -fi 0 -ft 20 -c t'.split()
+    assert parse([*flags, *more]) == parse([*flags, '-ko', '1', '-c', 't'])
 
 
 def test_hotpants_needs_its_files():

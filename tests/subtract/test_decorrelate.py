@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from sediff.subtract.decorrelate import whitened_psf, whitening_kernels
+from sediff.psf.model import PsfModel
+from sediff.subtract.decorrelate import filtered, whitened_model, whitening_kernels
 from sediff.subtract.subtract import subtract
 
 
@@ -43,7 +44,7 @@ def test_psf_of_the_result_fits_its_sources(noisy):
     for x, y in noisy.sources[:, :2]:
         i, j = round(x), round(y)
         psf = 2.5 / (np.pi * alpha**2) * (1 + ((u - x + i) ** 2 + (v - y + j) ** 2) / alpha**2) ** -3.5
-        psf = whitened_psf(psf, found.whitening[j // 32, i // 64])
+        psf = filtered(psf, found.whitening.at(x, y))
         part = (slice(j - 12, j + 13), slice(i - 12, i + 13))
         weight = np.where(found.mask[part], 0, psf / found.variance[part])
         fluxes.append(np.sum(weight * found.image[part]) / np.sum(weight * psf))
@@ -55,5 +56,22 @@ def test_psf_of_the_result_fits_its_sources(noisy):
 def test_a_noiseless_template_needs_no_filter():
     kernels = np.zeros((1, 1, 9, 9), np.float32)
     kernels[..., 3:6, 3:6] = 1 / 9
-    filtered = whitening_kernels(kernels, 1.0, 0.0)
-    assert filtered[0, 0, 10, 10] == pytest.approx(1.0, abs=1e-6) and np.abs(filtered).sum() == pytest.approx(1.0, abs=1e-4)
+    kernels, noise = whitening_kernels(kernels, 1.0, 0.0)
+    assert kernels[0, 0, 10, 10] == pytest.approx(1.0, abs=1e-6) and np.abs(kernels).sum() == pytest.approx(1.0, abs=1e-4)
+    assert noise == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize('samp', [1.0, 0.7])
+def test_model_of_the_result_is_its_psf(noisy, samp):
+    """A model that varies across the image, filtered at any place, and the filtered model there: the same image."""
+    found = subtract(*noisy.arrays(), decorrelate=True)
+    v, u = np.mgrid[-22:23, -22:23] * samp
+    plane = np.exp(-0.5 * (u**2 + v**2) / 4.0)
+    mask = np.array([plane, 0.05 * plane * (u**2 + v**2 - 8) / 8, 0.03 * plane * u * v / 8])
+    model = PsfModel(mask / plane.sum(), 1, (256.0, 256.0), (256.0, 256.0), samp)
+    white = whitened_model(model, found.whitening, noisy.science.shape)
+    for x, y in ((100, 400), (300, 60)):
+        direct = filtered(model.image(x, y, 41), found.whitening.at(x, y))
+        assert np.abs(direct - white.image(x, y, 41)).max() < 0.01 * direct.max()
+    assert white.image(256, 256).sum() == pytest.approx(1.0, abs=1e-3)
+    assert white.fwhm < 2.36 * 2.0

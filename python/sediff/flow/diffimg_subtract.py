@@ -18,6 +18,7 @@ from sediff.flow.stars import psf_of
 from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
 from sediff.io.fits import read_ccd
+from sediff.subtract.decorrelate import whitened_model
 from sediff.subtract.subtract import Difference, subtract
 from sediff.subtract.trust import systematic_variance
 from sediff.template.coadd import coadd
@@ -94,15 +95,18 @@ def sex_template(context: Context) -> None:
 
 
 def hotpants(context: Context) -> None:
-    """Match the PSFs and subtract; the difference's PSF is that of the image that was not convolved."""
+    """Match the PSFs, subtract, make the noise white; the PSF is that of the image that was not convolved, made so too."""
     search, template = context.load('combined'), context.load('template')
     order = context.parameter('KERNEL_ORDER')
     result = subtract(search.image, template.image, _variance(search), _variance(template), search.weight <= 0,
-                      template.weight <= 0, convolve=context.parameter('CONVOLVE'), order=None if order < 0 else order)
+                      template.weight <= 0, convolve=context.parameter('CONVOLVE'), order=None if order < 0 else order,
+                      decorrelate=bool(context.parameter('DECORRELATE')))
     if result.direction == 'template':
         psf = context.load('combined_psf')
     else:
         psf = psf_of(template, context.load('template_cat'), context.parameter('PSF_DEGREE'), context.parameter('PSF_SIZE'))
+    if result.whitening is not None:
+        psf = whitened_model(psf, result.whitening, result.image.shape)
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
     context.save('diff', _difference(search, template, result))

@@ -10,7 +10,7 @@ from sediff.errors import BadData
 from sediff.subtract.background import SAMPLE, Sky, clipped_level, residual_sky
 from sediff.subtract.basis import FWHM_PER_SIGMA
 from sediff.subtract.convolve import BLOCK, convolve, squared_kernels
-from sediff.subtract.decorrelate import whitening_kernels
+from sediff.subtract.decorrelate import Whitening, whitening_of
 from sediff.subtract.fit import PSF_FLOOR, Fit
 from sediff.subtract.holes import mark_lit, spoiled
 from sediff.subtract.model import KernelModel
@@ -46,7 +46,7 @@ class Applied:
     noise_chi: float
     field: Field | None
     model_error: float
-    whitening: np.ndarray | None = None
+    whitening: Whitening | None = None
 
 
 def apply_kernel(planes: Planes, model: KernelModel, fit: Fit, stars: Stars, mesh: int, order: int | None) -> Applied:
@@ -61,7 +61,7 @@ def apply_kernel(planes: Planes, model: KernelModel, fit: Fit, stars: Stars, mes
     mark_lit(mask, patch, restored, model.kernel_at(mask.shape[1] / 2.0, mask.shape[0] / 2.0), LARGEST_LIGHT * noise)
     if mask.all():
         raise BadData('no pixel is left after the masks are grown by the kernel; check the masks')
-    squares = squared_kernels(narrow[::VARIANCE_BLOCKS, ::VARIANCE_BLOCKS])
+    squares = squared_kernels(model.on_blocks(narrow=True, step=VARIANCE_BLOCKS))
     variance = convolve(planes.template_variance, squares, variance_patch, 0.0,
                               (VARIANCE_BLOCKS * BLOCK[0], VARIANCE_BLOCKS * BLOCK[1]))
     image = convolve(planes.template, narrow, patch, planes.template_level)
@@ -136,12 +136,14 @@ def _noise_chi(image: np.ndarray, variance: np.ndarray, mask: np.ndarray) -> flo
 
 
 def whitened(applied: Applied, planes: Planes, model: KernelModel) -> Applied:
-    """The difference with white noise; pixels whose filter meets masked ones are masked."""
+    """The difference with white noise, fluxes kept; pixels whose filter meets masked ones are masked."""
     noise = [_typical_noise(*pair) ** 2 for pair in ((planes.science_variance, planes.science_bad),
                                                     (planes.template_variance, planes.template_bad))]
-    whitening = whitening_kernels(model.on_blocks(), *noise)
-    mask = applied.mask | spoiled(np.flatnonzero(applied.mask), applied.mask.shape, whitening, LARGEST_WHITENING_LOSS)
-    image = convolve(applied.image, whitening)
+    whitening = whitening_of(model, *noise)
+    mask = applied.mask | spoiled(np.flatnonzero(applied.mask), applied.mask.shape, whitening.kernels,
+                                  LARGEST_WHITENING_LOSS, whitening.block)
+    image = convolve(applied.image, whitening.kernels, block=whitening.block)
     image[mask] = 0.0
+    whitening.scale_variance(applied.variance)
     chi = _noise_chi(image, applied.variance, mask)
     return replace(applied, image=image, mask=mask, noise_chi=chi, whitening=whitening)

@@ -27,6 +27,8 @@ class Request:
     noise_output: str | None = None
     mask_output: str | None = None
     json_output: str | None = None
+    psfs: tuple[str | None, str | None] = (None, None)
+    psf_output: str | None = None
     align: bool = False
     normalize: str = 'science'
     options: dict = field(default_factory=dict)
@@ -55,6 +57,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--background-mesh', type=int,
                         help='mesh of the residual sky, px (default: 128; small images 64)')
     parser.add_argument('--decorrelate', action='store_true', help='make the noise of the difference white')
+    parser.add_argument('--science-psf', help='PSF model of the science image (PSFEx file), for --psf-output')
+    parser.add_argument('--template-psf', help='the same of the template, used where the science image is convolved')
+    parser.add_argument('--psf-output', help='also write the PSF model of the difference')
     parser.add_argument('--normalize', choices=('science', 'template'), default='science',
                         help='flux units of the difference')
 
@@ -67,7 +72,8 @@ def run(args: argparse.Namespace) -> int:
                            args.saturate if args.template_saturate is None else args.template_saturate)
     options = {'convolve': args.convolve, 'order': args.order, 'half_width': args.half_width,
                'background_mesh': args.background_mesh, 'decorrelate': args.decorrelate}
-    execute(Request(science, template, args.output, args.noise, args.mask, args.json, args.align, args.normalize, options))
+    execute(Request(science, template, args.output, args.noise, args.mask, args.json, (args.science_psf, args.template_psf),
+                    args.psf_output, args.align, args.normalize, options))
     return 0
 
 
@@ -124,9 +130,25 @@ def execute(request: Request) -> Difference:
         noise = np.sqrt(result.variance, out=result.variance)
         write_plane(request.noise_output, 'NOISE', np.multiply(noise, factor, out=noise), header, cards)
     write_plane(request.output, 'DIFF', result.image, header, cards)
+    if request.psf_output:
+        _write_psf(request, result)
     if request.json_output:
         write_text(request.json_output, json.dumps(report(result, request), indent=1) + '\n')
     return result
+
+
+def _write_psf(request: Request, result: Difference) -> None:
+    """The PSF of the difference: that of the image that was not convolved, whitened where the noise was."""
+    from sediff.io.psfex import read_psf, write_psf
+    from sediff.subtract.decorrelate import whitened_model
+    name = 'science' if result.direction == 'template' else 'template'
+    path = request.psfs[name == 'template']
+    if path is None:
+        raise BadUsage(f'the {result.direction} was convolved: --psf-output needs --{name}-psf')
+    psf = read_psf(path)
+    if result.whitening is not None:
+        psf = whitened_model(psf, result.whitening, result.image.shape)
+    write_psf(request.psf_output, psf)
 
 
 def _template(request: Request) -> LoadedImage:

@@ -23,9 +23,9 @@ def no_patch() -> Patch:
     return Patch(np.zeros(0, np.int64), np.zeros(0, np.float32))
 
 
-def block_centres(shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-    """x (columns,) and y (rows,) of the centres of the blocks, 0-based pixels."""
-    return tuple(np.arange(0, size, side) + (side - 1) / 2.0 for size, side in zip(shape[::-1], BLOCK[::-1]))
+def block_centres(shape: tuple[int, int], step: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """x (columns,) and y (rows,) of the centres of groups of step x step blocks, 0-based pixels."""
+    return tuple(np.arange(0, size, step * side) + (step * side - 1) / 2.0 for size, side in zip(shape[::-1], BLOCK[::-1]))
 
 
 @njit(cache=True, fastmath={'contract'})

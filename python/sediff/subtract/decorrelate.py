@@ -1,57 +1,115 @@
 """White noise in the difference: the correlation that the kernel made is taken out again."""
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
+
+from sediff.psf.model import PsfModel
+from sediff.psf.shape import stamp_fwhm
+from sediff.subtract.convolve import BLOCK
+from sediff.subtract.model import KernelModel
 
 #: Half width of the filter and side of the grid its spectrum is computed on, px.
 HALF_WIDTH, SIDE = 10, 64
+#: The filter is made once for so many blocks of the kernel along rows and columns.
+BLOCKS = 4
+#: Places along each axis at which the PSF of a whitened difference is worked out.
+PSF_GRID = 6
 
 
-def whitening_kernels(kernels: np.ndarray, science_variance: float, template_variance: float) -> np.ndarray:
-    """Filters that whiten science - K * template.
+@dataclass(frozen=True)
+class Whitening:
+    """Filters that make the noise of a difference white, one for each block of pixels.
 
     Parameters
     ----------
     kernels : ndarray, (rows, columns, w, w) float32
-        The matching kernel K of each block.
-    science_variance, template_variance : float
-        Typical variance of a pixel of the image left alone and of the convolved one.
-
-    Returns
-    -------
-    ndarray, (rows, columns, 2 HALF_WIDTH + 1, 2 HALF_WIDTH + 1) float32
-
-    Notes
-    -----
-    Reiss & Lupton 2016 (DMTN-021): psi(k) = sqrt((s^2 + t^2 sum K^2) / (s^2 + |K(k)|^2 t^2)). It keeps the variance of
-    a pixel, so that the propagated variance is true of the white noise. The PSF of the result is psi convolved with
-    that of the image left alone; its flux is multiplied by the sum of psi.
+        Filters of unit sum: fluxes are kept.
+    noise : ndarray, (rows, columns) float64
+        What the variance of a pixel is multiplied by.
+    block : (int, int)
+        Rows and columns of pixels of a block.
     """
-    shape = (*kernels.shape[:2], SIDE, SIDE)
-    half = kernels.shape[-1] // 2
-    padded = np.zeros(shape, np.float32)
-    start = SIDE // 2 - half
-    padded[..., start:start + kernels.shape[-1], start:start + kernels.shape[-1]] = kernels
-    power = np.abs(np.fft.rfft2(padded)) ** 2
-    total = (padded.astype(float) ** 2).sum(axis=(-1, -2))[..., None, None]
-    spectrum = np.sqrt((science_variance + template_variance * total) / (science_variance + template_variance * power))
-    whitening = np.fft.fftshift(np.fft.irfft2(spectrum, (SIDE, SIDE)), axes=(-1, -2))
-    part = slice(SIDE // 2 - HALF_WIDTH, SIDE // 2 + HALF_WIDTH + 1)
-    return np.ascontiguousarray(whitening[..., part, part], np.float32)
+
+    kernels: np.ndarray
+    noise: np.ndarray
+    block: tuple[int, int]
+
+    def at(self, x: float, y: float) -> np.ndarray:
+        """Filter (w, w) at a 0-based pixel."""
+        row, column = (int(np.clip(v // b, 0, n - 1)) for v, b, n in zip((y, x), self.block, self.noise.shape))
+        return self.kernels[row, column]
+
+    def scale_variance(self, variance: np.ndarray) -> None:
+        """Turn the variance of the correlated noise into that of the white noise, in place."""
+        down, along = self.block
+        for row, line in enumerate(self.noise):
+            for column, factor in enumerate(line):
+                variance[row * down:(row + 1) * down, column * along:(column + 1) * along] *= np.float32(factor)
 
 
-def whitened_psf(psf: np.ndarray, whitening: np.ndarray) -> np.ndarray:
-    """PSF of a whitened difference: that of the image left alone convolved with the filter of its place.
+def whitening_of(model: KernelModel, science_variance: float, template_variance: float) -> Whitening:
+    """Filters that whiten science - K * template.
 
     Parameters
     ----------
-    psf : ndarray, (n, n) float
-        Of the image that was not convolved.
-    whitening : ndarray, (w, w) float
-        Of `whitening_kernels`.
+    model : KernelModel
+        The matching kernel K.
+    science_variance, template_variance : float
+        Typical variance of a pixel of the image left alone and of the convolved one.
     """
-    n, w = psf.shape[0], whitening.shape[0]
-    side = n + w
-    spectrum = np.fft.rfft2(psf, (side, side)) * np.fft.rfft2(whitening, (side, side))
-    whole = np.fft.irfft2(spectrum, (side, side))
-    return whole[w // 2:w // 2 + n, w // 2:w // 2 + n]
+    kernels, noise = whitening_kernels(model.on_blocks(step=BLOCKS), science_variance, template_variance)
+    return Whitening(kernels, noise, (BLOCKS * BLOCK[0], BLOCKS * BLOCK[1]))
+
+
+def whitening_kernels(kernels: np.ndarray, science_variance: float, template_variance: float
+                      ) -> tuple[np.ndarray, np.ndarray]:
+    """Filters (..., 2 HALF_WIDTH + 1, 2 HALF_WIDTH + 1) float32 for kernels (..., w, w), and their noise factors (...).
+
+    Notes
+    -----
+    Reiss & Lupton 2016 (DMTN-021): psi(k) ~ 1 / sqrt(s^2 + t^2 |K(k)|^2), here of unit sum, so that fluxes are kept. A
+    pixel's variance becomes s^2 + t^2 (sum K)^2 from s^2 + t^2 sum K^2. The PSF is psi convolved with that of the image left
+    alone.
+    """
+    half, start = kernels.shape[-1] // 2, SIDE // 2 - kernels.shape[-1] // 2
+    padded = np.zeros((*kernels.shape[:-2], SIDE, SIDE), np.float32)
+    padded[..., start:start + 2 * half + 1, start:start + 2 * half + 1] = kernels
+    power = np.abs(np.fft.rfft2(padded)) ** 2
+    total = science_variance + template_variance * power
+    whitening = np.fft.fftshift(np.fft.irfft2(1.0 / np.sqrt(total), (SIDE, SIDE)), axes=(-1, -2))
+    part = slice(SIDE // 2 - HALF_WIDTH, SIDE // 2 + HALF_WIDTH + 1)
+    whitening = whitening[..., part, part]
+    whitening = whitening / whitening.sum(axis=(-1, -2), keepdims=True)
+    before = science_variance + template_variance * (kernels.astype(float) ** 2).sum(axis=(-1, -2))
+    return np.ascontiguousarray(whitening, np.float32), total[..., 0, 0] / before
+
+
+def whitened_model(psf: PsfModel, whitening: Whitening, shape: tuple[int, int]) -> PsfModel:
+    """PSF model of a whitened difference, from that of the image left alone.
+
+    Parameters
+    ----------
+    psf : PsfModel
+    shape : (ny, nx)
+        Of the image.
+    """
+    x, y = (v.ravel() for v in np.meshgrid(*(np.linspace(0, size - 1, PSF_GRID) for size in shape[::-1])))
+    planes = np.array([filtered(psf.coefficients_image(a, b), whitening.at(a, b), psf.samp) for a, b in zip(x, y)])
+    terms = psf.terms(x, y)
+    mask = np.linalg.lstsq(terms, planes.reshape(len(planes), -1), rcond=None)[0].reshape(psf.mask.shape)
+    found = replace(psf, mask=mask.astype(np.float32))
+    middle = found.coefficients_image((shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
+    found.fwhm = psf.samp * stamp_fwhm(middle)
+    return found
+
+
+def filtered(plane: np.ndarray, kernel: np.ndarray, samp: float = 1.0) -> np.ndarray:
+    """A PSF with `samp` image pixels a sample, (n, n), convolved with a filter of image pixels (w, w): (n, n) float64."""
+    n, half = plane.shape[0], kernel.shape[0] // 2
+    side = n + 2 * int(np.ceil(half / samp))
+    offset = np.arange(-half, half + 1)
+    down, along = (np.exp(-2j * np.pi * np.outer(f, offset) / samp) for f in (np.fft.fftfreq(side), np.fft.rfftfreq(side)))
+    spectrum = np.fft.rfft2(plane, (side, side)) * (down @ kernel @ along.T)
+    return np.fft.irfft2(spectrum, (side, side))[:n, :n]

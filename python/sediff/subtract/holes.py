@@ -81,7 +81,8 @@ def spoil_strip(index, nx, kernels, half, limit, start, block_x, loss, mask):
                 mask[y, x] = True
 
 
-def spoiled(bad_index: np.ndarray, shape: tuple[int, int], kernels: np.ndarray, limit: float) -> np.ndarray:
+def spoiled(bad_index: np.ndarray, shape: tuple[int, int], kernels: np.ndarray, limit: float,
+            block: tuple[int, int] = BLOCK) -> np.ndarray:
     """Pixels whose kernel loses more than a share `limit` of its absolute weight: (ny, nx) bool.
 
     Parameters
@@ -90,17 +91,19 @@ def spoiled(bad_index: np.ndarray, shape: tuple[int, int], kernels: np.ndarray, 
         Sorted flat indices of the bad pixels of the convolved image.
     kernels : ndarray, (rows, columns, w, w) float32
         One a block.
+    block : (int, int)
+        Rows and columns of a block.
     """
     half, nx = kernels.shape[-1] // 2, shape[1]
     mask = np.zeros(shape, bool)
-    loss = np.empty((BLOCK[0], nx), np.float32)
+    loss = np.empty((block[0], nx), np.float32)
     typical = np.abs(kernels[::4, ::4]).mean(axis=(0, 1))
     for row in range(kernels.shape[0]):
-        start = row * BLOCK[0]
-        part = mask[start:start + BLOCK[0]]
+        start = row * block[0]
+        part = mask[start:start + block[0]]
         absolute = np.abs(kernels[row])
         absolute /= absolute.sum(axis=(-1, -2), keepdims=True)
-        spoil_strip(bad_index, nx, absolute, half, np.float32(limit), start, BLOCK[1], loss[:len(part)], part)
+        spoil_strip(bad_index, nx, absolute, half, np.float32(limit), start, block[1], loss[:len(part)], part)
     for edge in range(_border(typical, limit)):
         mask[edge], mask[-1 - edge], mask[:, edge], mask[:, -1 - edge] = True, True, True, True
     return mask

@@ -1,6 +1,9 @@
 """HOTPANTS' flags for the subtraction, so that its users' command lines go on working."""
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
+
 from sediff.errors import BadUsage
 from sediff.subtract.command import Request
 from sediff.warp.inputs import ImageSource
@@ -8,9 +11,13 @@ from sediff.warp.inputs import ImageSource
 #: Flag -> type of its value. Defaults below are HOTPANTS' own (version 5.1.11).
 TEXT = ('-inim', '-tmplim', '-outim', '-oni', '-omi', '-ini', '-tni', '-imi', '-tmi')
 NUMBERS = ('-iu', '-il', '-ig', '-ir', '-tu', '-tl', '-tg', '-tr')
-COUNTS = ('-r', '-rss', '-nsx', '-nsy', '-ko', '-bgo', '-nrx', '-nry', '-v')
+COUNTS = ('-r', '-rss', '-nsx', '-nsy', '-ko', '-bgo', '-nrx', '-nry')
 CHOICES = {'-c': {'t': 'template', 'i': 'science'}, '-n': {'t': 'template', 'i': 'science'}}
 DEFAULTS = {'-iu': 25000.0, '-il': 0.0, '-ig': 1.0, '-ir': 0.0, '-tu': 25000.0, '-tl': 0.0, '-tg': 1.0, '-tr': 0.0}
+#: Flags of HOTPANTS that are read past, and how many values each takes: what they tune is chosen from the stars here.
+PASSED_OVER = dict.fromkeys(('-tuk', '-iuk', '-tp', '-ip', '-kcs', '-ft', '-sft', '-nft', '-mins', '-mous', '-nss', '-fom',
+                             '-ssig', '-ks', '-kfm', '-fi', '-fin', '-afssc', '-v'), 1)
+PASSED_OVER |= dict.fromkeys(('-sconv', '-okn', '-convvar', '-nc', '-hki'), 0)
 REQUIRED = ('-inim', '-tmplim', '-outim')
 #: Fewest stars asked for however few stamps are named.
 LEAST_STAR_COUNT = 50
@@ -24,8 +31,8 @@ def is_hotpants(argv: list[str]) -> bool:
 def parse(argv: list[str]) -> Request:
     """Translate a HOTPANTS command line.
 
-    -nrx and -nry are accepted, but one fit with smooth spatial terms serves all regions; -v is accepted and
-    ignored. -nsx and -nsy bound the number of stars (their product times the regions). Without -ko the order
+    -nrx and -nry are accepted, but one fit with smooth spatial terms serves all regions; -ng and the flags of
+    `PASSED_OVER` are accepted and change nothing. -nsx and -nsy bound the number of stars (their product times the regions). Without -ko the order
     follows the number of stars, and without -bgo the residual sky is a mesh.
 
     Raises
@@ -36,7 +43,10 @@ def parse(argv: list[str]) -> Request:
     values = dict(DEFAULTS)
     words = iter(argv)
     for flag in words:
-        values[flag] = _value(flag, next(words, None))
+        if flag == '-ng' or flag in PASSED_OVER:
+            _pass_over(flag, words)
+        else:
+            values[flag] = _value(flag, next(words, None))
     missing = [flag for flag in REQUIRED if flag not in values]
     if missing:
         raise BadUsage(f'{missing[0]} is required')
@@ -49,13 +59,24 @@ def parse(argv: list[str]) -> Request:
     if '-nsx' in values or '-nsy' in values:
         regions = values.get('-nrx', 1) * values.get('-nry', 1)
         options['star_count'] = max(LEAST_STAR_COUNT, values.get('-nsx', 10) * values.get('-nsy', 10) * regions)
-    return Request(science, template, values['-outim'], values.get('-oni'), values.get('-omi'), None, False,
-                   values.get('-n', 'template'), options)
+    return Request(science, template, values['-outim'], values.get('-oni'), values.get('-omi'),
+                   normalize=values.get('-n', 'template'), options=options)
+
+
+def _pass_over(flag: str, words: Iterator[str]) -> None:
+    """Take the values of a flag that changes nothing; -ng is followed by a number of Gaussians and two values for each."""
+    count = PASSED_OVER.get(flag, 1)
+    taken = list(islice(words, count))
+    if flag == '-ng' and taken and taken[0].isdigit():
+        count += 2 * int(taken[0])
+        taken += islice(words, count - 1)
+    if len(taken) < count:
+        raise BadUsage(f'{flag} needs {count} values')
 
 
 def _value(flag: str, text: str | None):
     if flag not in (*TEXT, *NUMBERS, *COUNTS, *CHOICES):
-        raise BadUsage(f'unknown flag {flag}; known: ' + ' '.join((*TEXT, *NUMBERS, *COUNTS, *CHOICES)))
+        raise BadUsage(f'unknown flag {flag}; known: ' + ' '.join((*TEXT, *NUMBERS, *COUNTS, *CHOICES, '-ng', *PASSED_OVER)))
     if text is None:
         raise BadUsage(f'{flag} needs a value')
     if flag in TEXT:

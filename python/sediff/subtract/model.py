@@ -41,17 +41,20 @@ class KernelModel:
         local = self.coefficients @ spatial_terms([x], [y], self.shape, self.order)[0]
         return np.tensordot(local, self.basis.images(), 1)
 
-    def on_blocks(self, narrow: bool = False) -> np.ndarray:
-        """Kernel, or its narrow part, at the centre of each block of the convolution: (rows, columns, w, w) float32."""
+    def on_blocks(self, narrow: bool = False, step: int = 1) -> np.ndarray:
+        """Kernel, or its narrow part, at the centres of the convolution's blocks: (rows, columns, w, w) float32.
+
+        With `step`, once for so many blocks along rows and columns, at their common centre.
+        """
         used = slice(self.basis.narrow_count) if narrow else slice(None)
         images = (self.basis.narrow_images() if narrow else self.basis.images()).astype(np.float32)
-        local = self.coefficients_on_blocks()[:, :, used]
+        local = self.coefficients_on_blocks(step)[:, :, used]
         kernels = local.reshape(-1, local.shape[2]) @ images.reshape(len(images), -1)
         return kernels.reshape(*local.shape[:2], *images.shape[1:])
 
-    def coefficients_on_blocks(self) -> np.ndarray:
+    def coefficients_on_blocks(self, step: int = 1) -> np.ndarray:
         """Coefficients of the functions at the centre of each block: (rows, columns, m) float32."""
-        x, y = block_centres(self.shape)
+        x, y = block_centres(self.shape, step)
         grid_x, grid_y = np.meshgrid(x, y)
         local = spatial_terms(grid_x.ravel(), grid_y.ravel(), self.shape, self.order) @ self.coefficients.T
         return local.astype(np.float32).reshape(len(y), len(x), -1)

@@ -9,6 +9,7 @@ from sediff.errors import BadUsage
 from sediff.subtract.apply import Applied, apply_kernel, whitened
 from sediff.subtract.background import Sky, residual_sky
 from sediff.subtract.basis import make_basis
+from sediff.subtract.decorrelate import Whitening
 from sediff.subtract.fit import fit_kernel
 from sediff.subtract.model import KernelModel
 from sediff.subtract.planes import Planes
@@ -43,9 +44,9 @@ class Difference:
         Stars in the final fit.
     sky : Sky
         Residual sky that was subtracted, and `sky_factor` that puts it into science units (see `background`).
-    whitening : ndarray, (rows, columns, w, w) float32, or None
-        Filter of each block with which the noise was made white (asked for with `decorrelate`); the PSF is that of the
-        image that was not convolved, convolved with it (`sediff.subtract.decorrelate.whitened_psf`).
+    whitening : Whitening or None
+        Filters with which the noise was made white (asked for with `decorrelate`); the PSF is that of the image that was
+        not convolved, convolved with them (`sediff.subtract.decorrelate.whitened_model`).
     figures : dict
         fwhm_science, fwhm_template (px), order, shift_order, functions, stars_found, stamp_chi2,
         left_out_chi2, registration_rms and registration_length (px, 0 when off), model_error (relative error of
@@ -61,7 +62,7 @@ class Difference:
     n_stamps: int
     sky: Sky
     sky_factor: float = 1.0
-    whitening: np.ndarray | None = None
+    whitening: Whitening | None = None
     figures: dict = field(default_factory=dict)
 
     @property
