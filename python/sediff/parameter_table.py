@@ -152,7 +152,7 @@ DIFFIMG = [
     P('FAKE_LIST', '', '', 'csv of sources known to be in the images (id, ra, dec, mag ...), relative to ROOT',
       'diffimg'),
     P('FAKE_RADIUS', 1.5, 'arcsec', 'a fake is found when a detection is this near', 'diffimg', 0, 30),
-    P('CONVOLVE', 'auto', '', 'image that is convolved', 'diffimg', choices=('auto', 'template', 'science')),
+    P('CONVOLVE', 'auto', '', 'image that is convolved', 'diffimg', choices=('auto', 'template', 'science', 'both')),
     P('DECORRELATE', 1, '', '1: make the noise of the difference white (its PSF gets sharper, fluxes stay)', 'diffimg', 0, 1),
     P('KERNEL_ORDER', -1, '', 'spatial order of the kernel; -1: by the number of stars', 'diffimg', -1, 3),
     P('DIFF_THRESHOLD', 5.0, 'sigma', 'detection threshold on the difference', 'diffimg', 2, 100),

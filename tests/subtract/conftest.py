@@ -5,15 +5,15 @@ import numpy as np
 import pytest
 
 
-def moffat(shape, x, y, flux, fwhm, beta=3.5, radius=40):
-    """Moffat profiles (pixel-centre sampled) at 0-based positions."""
+def moffat(shape, x, y, flux, fwhm, beta=3.5, radius=40, elongation=1.0):
+    """Moffat profiles (pixel-centre sampled) at 0-based positions, wider along x by `elongation`, narrower along y."""
     out = np.zeros(shape)
     alpha = fwhm / (2 * np.sqrt(2 ** (1 / beta) - 1))
     for u, v, f in zip(x, y, flux):
         x0, x1 = max(0, int(u) - radius), min(shape[1], int(u) + radius + 1)
         y0, y1 = max(0, int(v) - radius), min(shape[0], int(v) + radius + 1)
         j, i = np.mgrid[y0:y1, x0:x1]
-        r2 = ((i - u)**2 + (j - v)**2) / alpha**2
+        r2 = (((i - u) / elongation)**2 + ((j - v) * elongation)**2) / alpha**2
         out[y0:y1, x0:x1] += f * (beta - 1) / (np.pi * alpha**2) * (1 + r2) ** -beta
     return out
 
@@ -45,7 +45,8 @@ class Pair:
         return free
 
 
-def build_pair(fwhm_science=4.6, fwhm_template=3.8, seed=1, scale=1.3, shape=(512, 512), n=70):
+def build_pair(fwhm_science=4.6, fwhm_template=3.8, seed=1, scale=1.3, shape=(512, 512), n=70,
+               elongation=(1.0, 1.0)):
     """Stars of S/N 20-1000 and ten sources only the science image has; sky 1000 and 300 at gain 4."""
     rng = np.random.default_rng(seed)
     stars = np.c_[rng.uniform(5, shape[1] - 5, n), rng.uniform(5, shape[0] - 5, n), 10 ** rng.uniform(2.8, 5.2, n)]
@@ -57,9 +58,10 @@ def build_pair(fwhm_science=4.6, fwhm_template=3.8, seed=1, scale=1.3, shape=(51
     sources = np.array(sources).reshape(-1, 3)
     slope = np.linspace(0, 20, shape[1])
     planes = []
-    for fwhm, sky, factor, objects in ((fwhm_science, 1000 + slope, scale, np.vstack([stars, sources / [1, 1, scale]])),
-                                       (fwhm_template, 300.0, 1.0, stars)):
-        mean = sky + factor * moffat(shape, *objects.T, fwhm)
+    for fwhm, sky, factor, objects, stretch in (
+            (fwhm_science, 1000 + slope, scale, np.vstack([stars, sources / [1, 1, scale]]), elongation[0]),
+            (fwhm_template, 300.0, 1.0, stars, elongation[1])):
+        mean = sky + factor * moffat(shape, *objects.T, fwhm, elongation=stretch)
         planes.append((rng.poisson(4 * mean) / 4 + rng.normal(0, 2, shape)).astype(np.float32))
         planes.append((mean / 4 + 4).astype(np.float32))
     bad = [plane > 20000 for plane in planes[::2]]

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from sediff.psf.model import PsfModel
-from sediff.subtract.decorrelate import filtered, whitened_model, whitening_kernels
+from sediff.subtract.decorrelate import filtered, psf_of_difference, whitening_kernels
 from sediff.subtract.subtract import subtract
 
 
@@ -69,7 +69,7 @@ def test_model_of_the_result_is_its_psf(noisy, samp):
     plane = np.exp(-0.5 * (u**2 + v**2) / 4.0)
     mask = np.array([plane, 0.05 * plane * (u**2 + v**2 - 8) / 8, 0.03 * plane * u * v / 8])
     model = PsfModel(mask / plane.sum(), 1, (256.0, 256.0), (256.0, 256.0), samp)
-    white = whitened_model(model, found.whitening, noisy.science.shape)
+    white = psf_of_difference(model, found)
     for x, y in ((100, 400), (300, 60)):
         direct = filtered(model.image(x, y, 41), found.whitening.at(x, y))
         assert np.abs(direct - white.image(x, y, 41)).max() < 0.01 * direct.max()

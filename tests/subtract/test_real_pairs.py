@@ -6,6 +6,7 @@ from scipy.ndimage import shift as shift_image
 from scipy.signal import fftconvolve
 
 from sediff.detect import detect
+from sediff.detect.table import Flag
 from sediff.errors import BadData
 from sediff.io.fits import read_image
 from sediff.subtract.command import variance_of
@@ -54,7 +55,7 @@ def inject(ccd, psf, sigma, occupied, count, gain, seed=1):
     return np.array(placed)
 
 
-def judge(science, template, count, gain, scale=1.0):
+def judge(science, template, count, gain, scale=1.0, seed=1):
     """Sky rms over the propagated noise, injected sources found above 5 sigma within 2 px, the result.
 
     Signal to noise is that of the difference: `scale` is the flux ratio that multiplies the template's noise.
@@ -65,7 +66,7 @@ def judge(science, template, count, gain, scale=1.0):
     sigma = np.sqrt(np.median(1 / science.weight[~bad]) + scale**2 * np.median(1 / aligned.weight[aligned.weight > 0]))
     image = science.image - np.median(science.image[~bad])
     occupied = binary_dilation((image > 20 * sigma) | bad | (aligned.weight <= 0), iterations=20)
-    places = inject(science, psf, sigma, occupied, count, gain)
+    places = inject(science, psf, sigma, occupied, count, gain, seed)
     result = subtract(science.image, aligned.image, variance_of(science), variance_of(aligned), bad,
                       aligned.weight <= 0)
     assert result.direction == 'template'
@@ -120,15 +121,18 @@ def false_detections(science, result, psf, places):
 def test_des_supernova_field(realdata):
     """1001x1001 g cutouts of DES SN-E1, two epochs; A has the broader PSF."""
     folder = realdata / 'finalphot_des_sn_e1'
-    science, template = (load(ImageSource(str(folder / f'pair_ccd01_epoch{k}_1001.fits'), gain=4.0, saturate=35000.0))
-                         for k in 'AB')
-    noise, found, result, figures = judge(science, template, 40, 4.0)
-    assert figures['star_std'] <= 1.5 and figures['star_mad'] <= 1.3
-    assert figures['false'] <= 2
-    assert noise <= 1.1
-    assert found >= 39
-    assert result.kernel_sum == pytest.approx(1.0, abs=0.06)
-    assert result.figures['order'] <= 1
+    recovered = []
+    for seed in (1, 2, 3):  # the faintest, of S/N 5, are a matter of luck
+        science, template = (load(ImageSource(str(folder / f'pair_ccd01_epoch{k}_1001.fits'), gain=4.0, saturate=35000.0))
+                             for k in 'AB')
+        noise, found, result, figures = judge(science, template, 40, 4.0, seed=seed)
+        recovered.append(found)
+        assert figures['star_std'] <= 1.5 and figures['star_mad'] <= 1.25
+        assert figures['false'] <= 2
+        assert noise == pytest.approx(1.0, abs=0.03)
+        assert result.kernel_sum == pytest.approx(1.0, abs=0.06)
+        assert result.figures['order'] <= 1
+    assert np.mean(recovered) >= 39
 
 
 @pytest.mark.realdata
@@ -140,9 +144,9 @@ def test_bright_galaxy_field(realdata):
                                           mask=str(folder / name.format('d')))) for name in names)
     scale = 60 / 45 * 10 ** (0.4 * 0.246)
     noise, found, result, figures = judge(science, template, 12, 4.0, scale)
-    assert figures['star_std'] <= 2.2
+    assert figures['star_std'] <= 1.62
     assert figures['false'] <= 4
-    assert noise <= 1.1
+    assert noise <= 1.06
     assert found >= 11
     assert result.kernel_sum == pytest.approx(scale, rel=0.05)
 
@@ -173,6 +177,14 @@ def test_nuclear_variable(realdata):
     found = detect(result.image, result.variance, result.mask, psf_at, systematic=systematic)
     distance = np.hypot(found['X_IMAGE'] - 1 - 128.7, found['Y_IMAGE'] - 1 - 127.7)
     assert distance.min() < 0.3 and found['SIGN'][distance.argmin()] == 1
+    stars = find_stars(science, template, variance, template_variance, good, good)
+    rows, columns = np.mgrid[:256, :256]
+    chi = [(result.image / np.sqrt(result.variance))[np.hypot(columns - x, rows - y) <= 5]
+           for x, y in zip(stars.x[stars.snr > 50], stars.y[stars.snr > 50])]
+    assert len(chi) >= 4 and np.concatenate(chi).std() <= 1.4
+    for x, y in ((60, 181), (98, 72), (103, 233)):  # where the images alone leave dipoles
+        near = found[np.hypot(found['X_IMAGE'] - 1 - x, found['Y_IMAGE'] - 1 - y) < 8]
+        assert len(near) == 0 or (near['FLAGS'] & Flag.DIPOLE).all()
 
 
 @pytest.mark.realdata

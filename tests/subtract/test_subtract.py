@@ -70,6 +70,27 @@ def test_direction_can_be_forced(pair, direction):
     assert np.isfinite(found.image).all() and np.isfinite(found.variance).all()
 
 
+def test_both_can_be_convolved(pair, psf_fluxes):
+    """Noise as propagated and fluxes kept, measured with the PSF of the science image made broader."""
+    found = subtract(*pair.arrays(), convolve='both')
+    assert found.direction == 'both' and found.smoothing.sum() == pytest.approx(1.0)
+    assert sky_chi(pair, found) == pytest.approx(1.0, abs=0.03)
+    assert star_chi(pair, found) < 1.15
+    width = np.sqrt(found.smoothing.sum(axis=0) @ (np.arange(len(found.smoothing)) - len(found.smoothing) // 2) ** 2)
+    broad = np.hypot(pair.fwhm[0], 2.3548 * width)
+    assert np.mean(psf_fluxes(found.image, found.variance, found.mask, pair.sources, broad)[0]) == pytest.approx(6000, rel=0.04)
+
+
+def test_crossed_ellipses_need_both(make_pair):
+    """PSFs of one width, one elongated along x and one along y: neither can be turned into the other."""
+    pair = make_pair(4.4, 4.4, seed=31, elongation=(1.12, 0.9))
+    planes = pair.arrays()
+    chi = {direction: star_chi(pair, subtract(*planes, convolve=direction)) for direction in ('template', 'science')}
+    found = subtract(*planes)
+    assert found.direction == 'both'
+    assert star_chi(pair, found) < 0.9 * min(chi.values())
+
+
 def test_bad_columns_and_nan(pair):
     planes = [plane.copy() for plane in pair.arrays()]
     planes[0][:, 100] = np.nan
@@ -108,7 +129,7 @@ def test_wrong_input(pair):
     with pytest.raises(BadUsage, match='shape'):
         subtract(arrays[0][:-1], *arrays[1:])
     with pytest.raises(BadUsage, match='convolve'):
-        subtract(*arrays, convolve='both')
+        subtract(*arrays, convolve='neither')
     with pytest.raises(BadUsage, match='order'):
         subtract(*arrays, order=9)
     with pytest.raises(BadUsage, match='half width'):

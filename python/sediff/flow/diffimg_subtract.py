@@ -18,7 +18,7 @@ from sediff.flow.stars import psf_of
 from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
 from sediff.io.fits import read_ccd
-from sediff.subtract.decorrelate import whitened_model
+from sediff.subtract.decorrelate import psf_of_difference
 from sediff.subtract.subtract import Difference, subtract
 from sediff.subtract.trust import systematic_variance
 from sediff.template.coadd import coadd
@@ -101,16 +101,14 @@ def hotpants(context: Context) -> None:
     result = subtract(search.image, template.image, _variance(search), _variance(template), search.weight <= 0,
                       template.weight <= 0, convolve=context.parameter('CONVOLVE'), order=None if order < 0 else order,
                       decorrelate=bool(context.parameter('DECORRELATE')))
-    if result.direction == 'template':
+    if result.direction != 'science':
         psf = context.load('combined_psf')
     else:
         psf = psf_of(template, context.load('template_cat'), context.parameter('PSF_DEGREE'), context.parameter('PSF_SIZE'))
-    if result.whitening is not None:
-        psf = whitened_model(psf, result.whitening, result.image.shape)
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
     context.save('diff', _difference(search, template, result))
-    context.save('diff_psf', psf)
+    context.save('diff_psf', psf_of_difference(psf, result))
     context.save('kern', (result.kernel.on_blocks(), _kernel_header(result)))
     context.save('diff_info', figures)
 

@@ -135,11 +135,14 @@ def _noise_chi(image: np.ndarray, variance: np.ndarray, mask: np.ndarray) -> flo
     return clipped_level(chi.astype(float))[1] if chi.size else float('nan')
 
 
-def whitened(applied: Applied, planes: Planes, model: KernelModel) -> Applied:
-    """The difference with white noise, fluxes kept; pixels whose filter meets masked ones are masked."""
+def whitened(applied: Applied, planes: Planes, model: KernelModel, smoothing: np.ndarray | None = None) -> Applied:
+    """The difference with white noise, fluxes kept; pixels whose filter meets masked ones are masked.
+
+    `smoothing` (w, w) is what the image that the kernel did not convolve was convolved with before.
+    """
     noise = [_typical_noise(*pair) ** 2 for pair in ((planes.science_variance, planes.science_bad),
                                                     (planes.template_variance, planes.template_bad))]
-    whitening = whitening_of(model, *noise)
+    whitening = whitening_of(model, *noise, smoothing)
     mask = applied.mask | spoiled(np.flatnonzero(applied.mask), applied.mask.shape, whitening.kernels,
                                   LARGEST_WHITENING_LOSS, whitening.block)
     image = convolve(applied.image, whitening.kernels, block=whitening.block)

@@ -13,6 +13,7 @@ import numpy as np
 from sediff.errors import BadUsage
 from sediff.io.atomic import write_text
 from sediff.io.planes import write_plane
+from sediff.subtract.direction import DIRECTIONS
 from sediff.subtract.subtract import Difference, subtract
 from sediff.warp.inputs import ImageSource, LoadedImage, load_planes
 
@@ -50,8 +51,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--saturate', type=float, help='saturation level, both images (default: header SATURATE)')
     parser.add_argument('--template-saturate', type=float, help='of the template, where it differs')
     parser.add_argument('--align', action='store_true', help='resample the template onto the science grid by their WCS')
-    parser.add_argument('--convolve', choices=('auto', 'template', 'science'), default='auto',
-                        help='image to convolve (default: the sharper)')
+    parser.add_argument('--convolve', choices=('auto', *DIRECTIONS), default='auto',
+                        help='image to convolve (default: the sharper, where that is clear)')
     parser.add_argument('--order', type=int, help='spatial order of the kernel (default: what the stars support)')
     parser.add_argument('--half-width', type=int, help='half width of the narrow kernel, px (default: 8 or more)')
     parser.add_argument('--background-mesh', type=int,
@@ -140,15 +141,12 @@ def execute(request: Request) -> Difference:
 def _write_psf(request: Request, result: Difference) -> None:
     """The PSF of the difference: that of the image that was not convolved, whitened where the noise was."""
     from sediff.io.psfex import read_psf, write_psf
-    from sediff.subtract.decorrelate import whitened_model
-    name = 'science' if result.direction == 'template' else 'template'
+    from sediff.subtract.decorrelate import psf_of_difference
+    name = 'template' if result.direction == 'science' else 'science'
     path = request.psfs[name == 'template']
     if path is None:
-        raise BadUsage(f'the {result.direction} was convolved: --psf-output needs --{name}-psf')
-    psf = read_psf(path)
-    if result.whitening is not None:
-        psf = whitened_model(psf, result.whitening, result.image.shape)
-    write_psf(request.psf_output, psf)
+        raise BadUsage(f'convolved: {result.direction}: --psf-output needs --{name}-psf')
+    write_psf(request.psf_output, psf_of_difference(read_psf(path), result))
 
 
 def _template(request: Request) -> LoadedImage:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,10 +11,15 @@ from sediff.psf.shape import stamp_fwhm
 from sediff.subtract.convolve import BLOCK
 from sediff.subtract.model import KernelModel
 
+if TYPE_CHECKING:
+    from sediff.subtract.subtract import Difference
+
 #: Half width of the filter and side of the grid its spectrum is computed on, px.
 HALF_WIDTH, SIDE = 10, 64
 #: The filter is made once for so many blocks of the kernel along rows and columns.
 BLOCKS = 4
+#: Power of the noise below which it is not raised, relative to that of its lowest frequency.
+LEAST_POWER = 1e-3
 #: Places along each axis at which the PSF of a whitened difference is worked out.
 PSF_GRID = 6
 
@@ -49,7 +55,8 @@ class Whitening:
                 variance[row * down:(row + 1) * down, column * along:(column + 1) * along] *= np.float32(factor)
 
 
-def whitening_of(model: KernelModel, science_variance: float, template_variance: float) -> Whitening:
+def whitening_of(model: KernelModel, science_variance: float, template_variance: float, smoothing: np.ndarray | None = None
+                 ) -> Whitening:
     """Filters that whiten science - K * template.
 
     Parameters
@@ -58,47 +65,59 @@ def whitening_of(model: KernelModel, science_variance: float, template_variance:
         The matching kernel K.
     science_variance, template_variance : float
         Typical variance of a pixel of the image left alone and of the convolved one.
+    smoothing : ndarray, (w, w), optional
+        Kernel that the former was convolved with already.
     """
-    kernels, noise = whitening_kernels(model.on_blocks(step=BLOCKS), science_variance, template_variance)
+    kernels, noise = whitening_kernels(model.on_blocks(step=BLOCKS), science_variance, template_variance, smoothing)
     return Whitening(kernels, noise, (BLOCKS * BLOCK[0], BLOCKS * BLOCK[1]))
 
 
-def whitening_kernels(kernels: np.ndarray, science_variance: float, template_variance: float
-                      ) -> tuple[np.ndarray, np.ndarray]:
+def whitening_kernels(kernels: np.ndarray, science_variance: float, template_variance: float,
+                      smoothing: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Filters (..., 2 HALF_WIDTH + 1, 2 HALF_WIDTH + 1) float32 for kernels (..., w, w), and their noise factors (...).
 
     Notes
     -----
     Reiss & Lupton 2016 (DMTN-021): psi(k) ~ 1 / sqrt(s^2 + t^2 |K(k)|^2), here of unit sum, so that fluxes are kept. A
     pixel's variance becomes s^2 + t^2 (sum K)^2 from s^2 + t^2 sum K^2. The PSF is psi convolved with that of the image left
-    alone.
+    alone. Where both images were convolved, s^2 stands for s^2 |G(k)|^2.
     """
-    half, start = kernels.shape[-1] // 2, SIDE // 2 - kernels.shape[-1] // 2
-    padded = np.zeros((*kernels.shape[:-2], SIDE, SIDE), np.float32)
-    padded[..., start:start + 2 * half + 1, start:start + 2 * half + 1] = kernels
-    power = np.abs(np.fft.rfft2(padded)) ** 2
-    total = science_variance + template_variance * power
+    power, squares = _power(kernels), (kernels.astype(float) ** 2).sum(axis=(-1, -2))
+    science_power, science_squares = 1.0, 1.0
+    if smoothing is not None:
+        science_power, science_squares = _power(smoothing), float((smoothing**2).sum())
+        science_variance /= science_squares
+    total = science_variance * science_power + template_variance * power
+    total = np.maximum(total, LEAST_POWER * total[..., :1, :1])
     whitening = np.fft.fftshift(np.fft.irfft2(1.0 / np.sqrt(total), (SIDE, SIDE)), axes=(-1, -2))
     part = slice(SIDE // 2 - HALF_WIDTH, SIDE // 2 + HALF_WIDTH + 1)
     whitening = whitening[..., part, part]
     whitening = whitening / whitening.sum(axis=(-1, -2), keepdims=True)
-    before = science_variance + template_variance * (kernels.astype(float) ** 2).sum(axis=(-1, -2))
+    before = science_variance * science_squares + template_variance * squares
     return np.ascontiguousarray(whitening, np.float32), total[..., 0, 0] / before
 
 
-def whitened_model(psf: PsfModel, whitening: Whitening, shape: tuple[int, int]) -> PsfModel:
-    """PSF model of a whitened difference, from that of the image left alone.
+def _power(kernels: np.ndarray) -> np.ndarray:
+    """|K(k)|^2 of kernels (..., w, w) on the grid of the filter."""
+    half, start = kernels.shape[-1] // 2, SIDE // 2 - kernels.shape[-1] // 2
+    padded = np.zeros((*kernels.shape[:-2], SIDE, SIDE))
+    padded[..., start:start + 2 * half + 1, start:start + 2 * half + 1] = kernels
+    return np.abs(np.fft.rfft2(padded)) ** 2
 
-    Parameters
-    ----------
-    psf : PsfModel
-    shape : (ny, nx)
-        Of the image.
-    """
+
+def psf_of_difference(psf: PsfModel, result: Difference) -> PsfModel:
+    """PSF model of a difference, from that of the image that was not convolved (of the science image where both were)."""
+    if result.whitening is None and result.smoothing is None:
+        return psf
+    shape = result.image.shape
     x, y = (v.ravel() for v in np.meshgrid(*(np.linspace(0, size - 1, PSF_GRID) for size in shape[::-1])))
-    planes = np.array([filtered(psf.coefficients_image(a, b), whitening.at(a, b), psf.samp) for a, b in zip(x, y)])
-    terms = psf.terms(x, y)
-    mask = np.linalg.lstsq(terms, planes.reshape(len(planes), -1), rcond=None)[0].reshape(psf.mask.shape)
+    planes = [psf.coefficients_image(a, b) for a, b in zip(x, y)]
+    if result.smoothing is not None:
+        planes = [filtered(plane, result.smoothing, psf.samp) for plane in planes]
+    if result.whitening is not None:
+        planes = [filtered(plane, result.whitening.at(a, b), psf.samp) for plane, a, b in zip(planes, x, y)]
+    flat = np.array(planes).reshape(len(planes), -1)
+    mask = np.linalg.lstsq(psf.terms(x, y), flat, rcond=None)[0].reshape(psf.mask.shape)
     found = replace(psf, mask=mask.astype(np.float32))
     middle = found.coefficients_image((shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
     found.fwhm = psf.samp * stamp_fwhm(middle)

@@ -30,8 +30,9 @@ BAD_REACH = 5
 
 @dataclass(frozen=True)
 class Fit:
-    """A kernel, and the field of offsets its stars hint at (None when they show none)."""
+    """A kernel in its basis, and the field of offsets its stars hint at (None when they show none)."""
 
+    basis: KernelBasis
     solution: Solution
     field: Field | None
 
@@ -76,7 +77,7 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
                                SKY_ERROR * noise / max(sky.share, 0.01) ** 2)
     shape = planes.science.shape
     field = _left_over(basis, equations, x, y, shape, sharp, order) if register else None
-    return Fit(solve(basis, equations if field is None else field[1], x, y, shape, order), field and field[0])
+    return Fit(basis, solve(basis, equations if field is None else field[1], x, y, shape, order), field and field[0])
 
 
 def _left_over(basis: KernelBasis, equations: StarEquations, x, y, shape, fwhm: float, order: int | None

@@ -46,13 +46,17 @@ class Freedom:
 
 @dataclass(frozen=True)
 class Solution:
-    """Coefficients of the zero-sum functions: (m, terms) float64, 0 where not fitted, and how the stars did."""
+    """Coefficients of the zero-sum functions: (m, terms) float64, 0 where not fitted, and how the stars did.
+
+    `left_out_error` is the part of the brighter left-out stars that the fit did not predict, relative to them.
+    """
 
     coefficients: np.ndarray
     freedom: Freedom
     used: np.ndarray
     reduced_chi2: np.ndarray
     left_out_chi2: float
+    left_out_error: float = np.nan
 
 
 def candidate_freedoms(basis: KernelBasis, n_stars: int, order: int | None) -> list[Freedom]:
@@ -103,14 +107,22 @@ def solve(basis: KernelBasis, equations: StarEquations, x: np.ndarray, y: np.nda
     freedoms = candidate_freedoms(basis, len(x), order)
     terms = spatial_terms(x, y, shape, max(max(f.order, f.shift_order) for f in freedoms))
     used = _clip(basis, equations, terms, freedoms[-1], np.ones(len(x), bool), 8.0)[0]
-    best, score = freedoms[0], np.nan
-    if len(freedoms) > 1:
-        best, score = _compare(basis, equations.take(used), terms[used], freedoms)
+    best, score = _compare(basis, equations.take(used), terms[used], freedoms)
+    kept = equations.take(used)
+    error = _relative_error(kept, score)
     used, coefficients, chi2 = _clip(basis, equations, terms, best, used, 5.0)
-    return Solution(coefficients, best, used, chi2, score)
+    return Solution(coefficients, best, used, chi2, float(np.median(score / kept.pixels)), error)
 
 
-def _compare(basis, equations, terms, freedoms) -> tuple[Freedom, float]:
+def _relative_error(equations: StarEquations, chi2: np.ndarray) -> float:
+    """Root of the share of a brighter star's chi^2 that is left, the noise that the fainter half shows taken off."""
+    bright = equations.total > np.median(equations.total)
+    noise = np.median((chi2 / equations.pixels)[~bright])
+    share = (chi2 - noise * equations.pixels)[bright] / np.maximum(equations.total[bright], 1e-30)
+    return float(np.sqrt(max(share.mean(), 0.0))) if bright.any() else 0.0
+
+
+def _compare(basis, equations, terms, freedoms) -> tuple[Freedom, np.ndarray]:
     """The simplest fit that no freer one beats by more than the error of the comparison, and its left-out chi^2.
 
     A damped fit goes back to the simpler one by itself: it need only be better.
@@ -121,7 +133,7 @@ def _compare(basis, equations, terms, freedoms) -> tuple[Freedom, float]:
         gain = np.log(np.maximum(best_chi2, 1e-9) / np.maximum(chi2, 1e-9))
         if gain.mean() > (gain.std() / np.sqrt(len(gain)) if freedom.damping == 0 else 0.0):
             best, best_chi2 = freedom, chi2
-    return best, float(np.median(best_chi2 / equations.pixels))
+    return best, best_chi2
 
 
 def left_out_chi2(basis: KernelBasis, equations: StarEquations, terms: np.ndarray, freedom: Freedom) -> np.ndarray:

@@ -10,10 +10,10 @@ from sediff.subtract.apply import Applied, apply_kernel, whitened
 from sediff.subtract.background import Sky, residual_sky
 from sediff.subtract.basis import make_basis
 from sediff.subtract.decorrelate import Whitening
-from sediff.subtract.fit import fit_kernel
+from sediff.subtract.direction import Way, choose_way
+from sediff.subtract.fit import Fit, fit_kernel
 from sediff.subtract.model import KernelModel
 from sediff.subtract.planes import Planes
-from sediff.subtract.solve import Solution
 from sediff.subtract.stamps import choose_evenly, find_stars, typical_fwhm
 from sediff.warp.noise import mesh_of
 
@@ -30,7 +30,7 @@ class Difference:
     ----------
     image : ndarray, (ny, nx) float32
         Science minus template, science flux units whichever image was convolved, 0 where `mask`.
-        Its PSF is that of the image that was not convolved.
+        Its PSF is that of the image that was not convolved, or of the science image convolved with `smoothing`.
     variance : ndarray, (ny, nx) float32
         Propagated variance of single pixels (neighbours are correlated by the kernel).
     mask : ndarray, (ny, nx) bool
@@ -39,17 +39,19 @@ class Difference:
         Photometric scale, science flux / template flux.
     kernel : KernelModel
     direction : str
-        'template' or 'science': the image that was convolved.
+        'template', 'science' or 'both': what was convolved.
     n_stamps : int
         Stars in the final fit.
     sky : Sky
         Residual sky that was subtracted, and `sky_factor` that puts it into science units (see `background`).
     whitening : Whitening or None
         Filters with which the noise was made white (asked for with `decorrelate`); the PSF is that of the image that was
-        not convolved, convolved with them (`sediff.subtract.decorrelate.whitened_model`).
+        not convolved, convolved with them (`sediff.subtract.decorrelate.psf_of_difference`).
+    smoothing : ndarray, (w, w) float64, or None
+        What the science image was convolved with, where both were.
     figures : dict
         fwhm_science, fwhm_template (px), order, shift_order, functions, stars_found, stamp_chi2,
-        left_out_chi2, registration_rms and registration_length (px, 0 when off), model_error (relative error of
+        left_out_chi2, left_out_error (relative, bright stars), registration_rms and registration_length (px, 0 when off), model_error (relative error of
         bright stars' models), noise_chi (rms of sky pixels over the propagated noise), masked_share.
     """
 
@@ -63,6 +65,7 @@ class Difference:
     sky: Sky
     sky_factor: float = 1.0
     whitening: Whitening | None = None
+    smoothing: np.ndarray | None = None
     figures: dict = field(default_factory=dict)
 
     @property
@@ -92,8 +95,8 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
         PSF widths, px; measured when not given.
     stamps : ndarray, (n, 2), optional
         0-based x, y of stars to fit; found when not given.
-    convolve : {'auto', 'template', 'science'}
-        Image to convolve; auto takes the sharper one.
+    convolve : {'auto', 'template', 'science', 'both'}
+        Image to convolve; auto takes the sharper one, or both where neither is sharper in every direction.
     order : int, optional
         Spatial order of the kernel; by default what the stars support, up to 3.
     half_width : int, optional
@@ -123,21 +126,22 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     planes = Planes.prepare(science, template, science_variance, template_variance, science_bad, template_bad)
     stars = find_stars(*planes.arrays(), stamps, planes.levels)
     widths = tuple(given or found for given, found in zip((fwhm_science, fwhm_template), typical_fwhm(stars)))
-    direction = _direction(convolve, *widths)
-    scale = float(np.median(stars.ratio))
-    sharp, broad = widths[::-1]
-    if direction == 'science':
-        planes, scale, (sharp, broad) = planes.swapped(), 1.0 / scale, widths
-    basis = make_basis(sharp, broad, half_width)
+    ratio = float(np.median(stars.ratio))
     chosen = choose_evenly(stars, planes.science.shape, star_count)
     mesh = background_mesh or mesh_of(planes.science.shape)
-    sky = _first_sky(planes, scale, mesh, background_order)
-    fit = fit_kernel(planes, chosen, basis, sharp, broad, scale, sky, order, stamp_radius)
-    model = KernelModel.from_solution(basis, fit.solution.coefficients, planes.science.shape)
-    applied = apply_kernel(planes, model, fit, stars, mesh, background_order)
+
+    def fit(planes: Planes, sharp: float, broad: float, turned: bool) -> Fit:
+        scale = 1.0 / ratio if turned else ratio
+        sky = _first_sky(planes, scale, mesh, background_order)
+        return fit_kernel(planes, chosen, make_basis(sharp, broad, half_width), sharp, broad, scale, sky, order, stamp_radius)
+
+    way = choose_way(planes, stars, widths, convolve, fit)
+    del planes
+    model = KernelModel.from_solution(way.fit.basis, way.fit.solution.coefficients, way.planes.science.shape)
+    applied = apply_kernel(way.planes, model, way.fit, stars, mesh, background_order)
     if decorrelate:
-        applied = whitened(applied, planes, model)
-    return _difference(applied, model, fit.solution, direction, widths, len(stars.x))
+        applied = whitened(applied, way.planes, model, way.smoothing)
+    return _difference(applied, model, way, widths, len(stars.x))
 
 
 def _first_sky(planes: Planes, scale: float, mesh: int, order: int | None = None) -> Sky:
@@ -146,9 +150,9 @@ def _first_sky(planes: Planes, scale: float, mesh: int, order: int | None = None
                         planes.science_bad | planes.template_bad, mesh, order, scale, max(1, mesh // 16), FIRST_SOURCE_SIGMA)
 
 
-def _difference(applied: Applied, model: KernelModel, solution: Solution, direction: str, widths: tuple[float, float],
-                stars_found: int) -> Difference:
+def _difference(applied: Applied, model: KernelModel, way: Way, widths: tuple[float, float], stars_found: int) -> Difference:
     """The result in science units, with its figures."""
+    direction, solution = way.direction, way.fit.solution
     scale, factor = model.kernel_sum(), 1.0
     image, variance = applied.image, applied.variance
     if direction == 'science':
@@ -162,12 +166,13 @@ def _difference(applied: Applied, model: KernelModel, solution: Solution, direct
                'half_width': model.basis.half_width, 'reach': model.basis.reach,
                'stars_found': stars_found, 'stars_tried': len(used),
                'stamp_chi2': float(np.median(solution.reduced_chi2[used])), 'left_out_chi2': solution.left_out_chi2,
+               'left_out_error': solution.left_out_error,
                'registration_rms': 0.0 if field is None else float(field.rms),
                'registration_length': 0.0 if field is None else float(field.length),
                'model_error': applied.model_error, 'noise_chi': applied.noise_chi,
                'masked_share': float(applied.mask.mean())}
     return Difference(image, variance, applied.mask, scale, model, direction, int(used.sum()), applied.sky, factor,
-                      applied.whitening, figures)
+                      applied.whitening, way.smoothing, figures)
 
 
 def _check_options(order: int | None, half_width: int | None) -> None:
@@ -175,14 +180,6 @@ def _check_options(order: int | None, half_width: int | None) -> None:
         raise BadUsage(f'spatial order must be 0 to 4, got {order}')
     if half_width is not None and half_width < 3:
         raise BadUsage(f'kernel half width must be 3 px or more, got {half_width}')
-
-
-def _direction(wanted: str, fwhm_science: float, fwhm_template: float) -> str:
-    if wanted not in ('auto', 'template', 'science'):
-        raise BadUsage(f"convolve must be 'auto', 'template' or 'science', got {wanted!r}")
-    if wanted != 'auto':
-        return wanted
-    return 'science' if fwhm_science < fwhm_template else 'template'
 
 
 def warm() -> None:
