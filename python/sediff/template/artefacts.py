@@ -51,7 +51,7 @@ def find_artefacts(values: np.ndarray, weights: np.ndarray, base: np.ndarray, fw
     values, weights : ndarray, (n, ny, nx) float32
         Warps on one grid and flux scale; weight 0 where a pixel is not good.
     base : ndarray, (ny, nx) float32
-        Median of the good values, of two the smaller (`sediff.template.coadd.reference`).
+        Median of the good values, of two the smaller (`reference`).
     fwhm : ndarray, (n,) float
         Of the warps' PSFs, px.
     gain : ndarray, (n,) float
@@ -66,9 +66,9 @@ def find_artefacts(values: np.ndarray, weights: np.ndarray, base: np.ndarray, fw
     Three comparisons. Single pixels, for cosmic rays: a star may differ from the reference by
     |(w_ref / w)^2 - 1| + `limits.shape` of the reference's largest value within a FWHM (the central height of a
     star is proportional to 1 / w^2). Blocks of 2 px, smoothed so that all warps have the width of the broadest: there
-    stars agree, and `limits.shape` of the local maximum (more where widths differ) is enough; faint wide streaks stand out. Blocks of 8 px for
-    ghosts, with `limits.level` for the sky. In each, regions grow from seeds as far as pixels or blocks join. With two
-    good values at a place the larger is the suspect; with one nothing can be said.
+    stars agree, and `limits.shape` of the local maximum (more where widths differ) is enough; faint wide streaks
+    stand out. Blocks of 8 px for ghosts, with `limits.level` for the sky. In each, regions grow from seeds as far as
+    pixels or blocks join. With two good values at a place the larger is the suspect; with one nothing can be said.
     """
     rejected = np.zeros(values.shape, np.bool_)
     if len(values) < 2:
@@ -102,7 +102,7 @@ def _judge_pixels(values, weights, base, sigmas, gain, limits: Limits, rejected)
 def _judge_blocks(planes, block, smoothings, gain, limits: Limits, radius, rejected) -> None:
     maps = [_smoothed(*plane, sigma) for plane, sigma in zip(planes, smoothings)]
     levels, noises = np.stack([level for level, _ in maps]), np.stack([noise for _, noise in maps])
-    base = block_reference(levels, noises)
+    base = reference(levels, noises)
     flags = np.zeros(base.shape, np.uint8)
     for k in range(len(planes)):
         pixel_noise = np.sqrt(planes[k][2])
@@ -123,6 +123,51 @@ def _smoothed(sums, counts, noise, sigma) -> tuple[np.ndarray, np.ndarray]:
     level = np.divide(smooth(sums, taps), number, out=np.zeros_like(number), where=good)
     variance = np.divide(np.float32(np.sum(taps**2) ** 2) * noise, number, out=np.zeros_like(number), where=good)
     return level, variance
+
+
+@njit(cache=True)
+def reference(values, weights):
+    """Median of the good values (weight above 0) of each pixel, of two the smaller, 0 where there is none.
+
+    Parameters
+    ----------
+    values, weights : ndarray, (n, ny, nx) float32
+
+    Returns
+    -------
+    ndarray, (ny, nx) float32
+    """
+    count, ny, nx = values.shape
+    out = np.zeros((ny, nx), np.float32)
+    good = np.empty(count, np.float32)
+    for y in range(ny):
+        for x in range(nx):
+            n = 0
+            for k in range(count):
+                if weights[k, y, x] > 0:
+                    good[n] = values[k, y, x]
+                    n += 1
+            if n == 3:
+                low, high = min(good[0], good[1]), max(good[0], good[1])
+                out[y, x] = max(low, min(high, good[2]))
+            elif n > 3:
+                out[y, x] = sorted_median(good, n)
+            elif n > 0:
+                out[y, x] = good[0] if n == 1 else min(good[0], good[1])
+    return out
+
+
+@njit(cache=True)
+def sorted_median(values, n):
+    """Median of the first n values, which it sorts."""
+    for i in range(1, n):
+        value = values[i]
+        j = i
+        while j > 0 and values[j - 1] > value:
+            values[j] = values[j - 1]
+            j -= 1
+        values[j] = value
+    return np.float32(0.5) * (values[(n - 1) // 2] + values[n // 2])
 
 
 @njit(cache=True)
@@ -169,26 +214,6 @@ def compare_pixels(values, weights, k, base, seed, join, shape, per_electron, ra
             elif excess > join * noise:
                 flags[y, x] = JOINS
     return seeds
-
-
-@njit(cache=True)
-def block_reference(levels, noises):
-    """Median of the good levels of each block, of two the smaller, 0 where there are less: (ny, nx) float32."""
-    count, ny, nx = levels.shape
-    out = np.zeros((ny, nx), np.float32)
-    good = np.empty(count, np.float32)
-    for y in range(ny):
-        for x in range(nx):
-            n = 0
-            for k in range(count):
-                if noises[k, y, x] > 0:
-                    good[n] = levels[k, y, x]
-                    n += 1
-            if n == 2:
-                out[y, x] = min(good[0], good[1])
-            elif n > 0:
-                out[y, x] = np.float32(np.median(good[:n]))
-    return out
 
 
 @njit(cache=True)

@@ -11,12 +11,12 @@ from numba import njit
 from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData, BadUsage
-from sediff.template.artefacts import Limits, find_artefacts
+from sediff.template.artefacts import Limits, find_artefacts, reference
 
 #: Rows above and below a strip that the search for artefacts sees, a multiple of its largest block.
 MARGIN = 32
 #: Memory (bytes) a strip of all inputs may take, and what one pixel of one input takes at most.
-STRIP_BYTES, PIXEL_BYTES = 96e6, 16
+STRIP_BYTES, PIXEL_BYTES = 64e6, 16
 #: FWHM (px) of an input whose PSF is not known.
 USUAL_FWHM = 4.0
 
@@ -133,8 +133,8 @@ def stack(sources: Sequence[Source], shape: tuple[int, int], limits: Limits | No
         values, masks, weights, low = window.move(max(0, start - MARGIN), min(shape[0], stop + MARGIN))
         base = reference(values, weights)
         rejected = find_artefacts(values, weights, base, fwhm, gain, limits)
-        singles += combine(values, masks, weights, rejected, base, start - low, np.uint16(Bit.EDGE), out.image.image[start:stop],
-                           out.image.mask[start:stop], out.image.weight[start:stop], out.coverage[start:stop], counts)
+        planes = (plane[start:stop] for plane in (out.image.image, out.image.mask, out.image.weight, out.coverage))
+        singles += combine(values, masks, weights, rejected, base, start - low, np.uint16(Bit.EDGE), *planes, counts)
     covered = int((out.coverage > 0).sum())
     if not covered:
         raise BadData(f'none of the {len(sources)} images has a good pixel on this grid; check their overlap and masks')
@@ -207,31 +207,6 @@ def good_weights(values, masks, weights, unusable, out):
             w = weights[y, x]
             good = w > 0 and np.isfinite(w) and np.isfinite(values[y, x]) and masks[y, x] & unusable == 0
             out[y, x] = w if good else np.float32(0.0)
-
-
-@njit(cache=True)
-def reference(values, weights):
-    """Median of the good values of each pixel, of two the smaller, 0 where there is none: (ny, nx) float32."""
-    count, ny, nx = values.shape
-    out = np.zeros((ny, nx), np.float32)
-    good = np.empty(count, np.float32)
-    for y in range(ny):
-        for x in range(nx):
-            n = 0
-            for k in range(count):
-                if weights[k, y, x] > 0:
-                    value = values[k, y, x]
-                    j = n
-                    while j > 0 and good[j - 1] > value:
-                        good[j] = good[j - 1]
-                        j -= 1
-                    good[j] = value
-                    n += 1
-            if n == 2:
-                out[y, x] = good[0]
-            elif n > 0:
-                out[y, x] = np.float32(0.5) * (good[(n - 1) // 2] + good[n // 2])
-    return out
 
 
 @njit(cache=True)

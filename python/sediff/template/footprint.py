@@ -5,7 +5,7 @@ import numpy as np
 from astropy.io.fits import Header
 from astropy.wcs import WCS
 
-from sediff.camera.wcs import pixel_to_sky, sky_to_pixel
+from sediff.camera.wcs import copy_wcs, pixel_to_sky, sky_to_pixel
 
 #: Pixels around a strip's footprint: reach of the kernel, of its careful zone, and curvature between grid points.
 MARGIN = 16
@@ -41,8 +41,8 @@ def rows_needed(target: WCS, columns: int, rows: tuple[int, int], source: WCS,
     return (max(0, first), min(ny, last)) if last > 0 and first < ny else None
 
 
-def shifted(header: Header, rows: int) -> Header:
-    """The header of an image without its first `rows` rows."""
-    out = header.copy()
-    out['CRPIX2'] = out['CRPIX2'] - rows
+def coordinates_of(header: Header) -> Header:
+    """The world coordinates of a header and no other card."""
+    out = Header()
+    copy_wcs(header, out)
     return out
