@@ -131,7 +131,7 @@ DIFFIMG = (
          ('photometry',)),
     Step('RUN03', 'expose_mkWStemplate', 'diffimg_prepare:make_ws_template', ('fullcat', 'zero_point', 'templates'),
          ('wstemplate',), 'relative zero point of each template CCD, rejects those with too few stars',
-         ('WSTEMPLATE_NSTARMIN',), ('photometry',)),
+         ('WSTEMPLATE_NSTARMIN',), ('photometry', 'template')),
     Step('RUN04', 'expose_stripPV', 'diffimg_prepare:strip_pv', ('search', 'templates'), ('wcscheck',),
          'PV terms are kept; checks that every WCS can be read and inverted', (), ('camera',)),
     Step('RUN05', 'expose_makeWeight', 'diffimg_prepare:make_weight', ('search',), ('weighted',),
