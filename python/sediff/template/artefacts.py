@@ -75,7 +75,8 @@ def find_artefacts(values: np.ndarray, weights: np.ndarray, base: np.ndarray, fw
         return rejected
     sigmas = SIGMA_OF_FWHM * np.asarray(fwhm, float)
     _judge_pixels(values, weights, base, sigmas, gain, limits, rejected)
-    fine = [sum_pixels(plane, weight, 2) for plane, weight in zip(values, weights)]
+    known = weights.max(axis=0)
+    fine = [sum_pixels(plane, weight, base, known, 2) for plane, weight in zip(values, weights)]
     extra = np.sqrt(np.max(sigmas) ** 2 - sigmas**2 + BLOCK_SMOOTHING**2) / 2
     shape = limits.shape + WING_MISMATCH * (np.max(sigmas) / np.min(sigmas) - 1.0)
     radius = max(3, int(np.ceil(0.5 * np.max(fwhm))) + 1)
@@ -83,7 +84,7 @@ def find_artefacts(values: np.ndarray, weights: np.ndarray, base: np.ndarray, fw
     coarse = [sum_blocks(*planes, 4) for planes in fine]
     del fine
     wide = Limits(limits.seed + 1, limits.join, 2 * limits.shape, limits.level)
-    _judge_blocks(coarse, 8, np.ones(len(values)), gain, wide, 3, rejected)
+    _judge_blocks(coarse, 8, np.ones(len(values)), gain, wide, 2, rejected)
     return rejected
 
 
@@ -115,13 +116,13 @@ def _judge_blocks(planes, block, smoothings, gain, limits: Limits, radius, rejec
             spread(flags, block, 1, rejected[k])
 
 
-def _smoothed(sums, counts, noise, sigma) -> tuple[np.ndarray, np.ndarray]:
+def _smoothed(sums, numbers, noise, good, sigma) -> tuple[np.ndarray, np.ndarray]:
     """Smoothed mean value a pixel, and its variance; variance 0 where too little is good."""
     taps = gaussian_taps(sigma)
-    number = smooth(counts, taps)
-    good = (number >= LEAST_GOOD * counts.max(initial=1.0)) & (counts > 0)
-    level = np.divide(smooth(sums, taps), number, out=np.zeros_like(number), where=good)
-    variance = np.divide(np.float32(np.sum(taps**2) ** 2) * noise, number, out=np.zeros_like(number), where=good)
+    number = smooth(numbers, taps)
+    judged = (smooth(good, taps) >= LEAST_GOOD * good.max(initial=1.0)) & (good > 0)
+    level = np.divide(smooth(sums, taps), number, out=np.zeros_like(number), where=judged)
+    variance = np.divide(np.float32(np.sum(taps**2) ** 2) * noise, number, out=np.zeros_like(number), where=judged)
     return level, variance
 
 

@@ -19,55 +19,64 @@ def gaussian_taps(sigma: float) -> np.ndarray:
 
 
 @njit(cache=True)
-def sum_pixels(values, weights, block):
-    """Sums of the good values, numbers of good pixels and mean variances over blocks of pixels.
+def sum_pixels(values, weights, base, known, block):
+    """Sums over blocks of pixels: the good values, and the reference in place of bad ones where it is known.
+
+    (A hole in a star would otherwise look like light that is missing around it.)
 
     Parameters
     ----------
-    values, weights : ndarray, (ny, nx) float32
-        Weight 0: not good.
+    values, weights, base, known : ndarray, (ny, nx) float32
+        Weight 0: not good. `base` is the reference; `known` above 0 says where it holds a value.
     block : int
 
     Returns
     -------
-    three ndarrays, (ceil(ny / block), ceil(nx / block)) float32
+    sums, numbers, noise, good : ndarray, (ceil(ny / block), ceil(nx / block)) float32
+        Sums, pixels in them, mean variance of the good pixels and number of the good pixels.
     """
     ny, nx = values.shape
     shape = ((ny + block - 1) // block, (nx + block - 1) // block)
-    sums, counts, noise = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    sums, numbers = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    noise, good = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for y in range(ny):
         v = y // block
         for x in range(nx):
-            w = weights[y, x]
+            u, w = x // block, weights[y, x]
             if w > 0:
-                u = x // block
                 sums[v, u] += values[y, x]
-                counts[v, u] += np.float32(1.0)
+                numbers[v, u] += np.float32(1.0)
+                good[v, u] += np.float32(1.0)
                 noise[v, u] += np.float32(1.0) / w
+            elif known[y, x] > 0:
+                sums[v, u] += base[y, x]
+                numbers[v, u] += np.float32(1.0)
     for v in range(shape[0]):
         for u in range(shape[1]):
-            if counts[v, u] > 0:
-                noise[v, u] /= counts[v, u]
-    return sums, counts, noise
+            if good[v, u] > 0:
+                noise[v, u] /= good[v, u]
+    return sums, numbers, noise, good
 
 
 @njit(cache=True)
-def sum_blocks(sums, counts, noise, factor):
+def sum_blocks(sums, numbers, noise, good, factor):
     """Blocks of `sum_pixels` put together to blocks `factor` times as wide."""
     ny, nx = sums.shape
     shape = ((ny + factor - 1) // factor, (nx + factor - 1) // factor)
-    out, number, variance = np.zeros(shape, np.float32), np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    out, number = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
+    variance, whole = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     for y in range(ny):
         for x in range(nx):
             v, u = y // factor, x // factor
             out[v, u] += sums[y, x]
-            number[v, u] += counts[y, x]
-            variance[v, u] += noise[y, x] * counts[y, x]
+            number[v, u] += numbers[y, x]
+            whole[v, u] += good[y, x]
+            variance[v, u] += noise[y, x] * good[y, x]
     for v in range(shape[0]):
         for u in range(shape[1]):
-            if number[v, u] > 0:
-                variance[v, u] /= number[v, u]
-    return out, number, variance
+            if whole[v, u] > 0:
+                variance[v, u] /= whole[v, u]
+    return out, number, variance, whole
 
 
 @njit(cache=True)
