@@ -90,3 +90,9 @@ def test_strip_of_another_shape():
     with pytest.raises(BadUsage, match='rows'):
         stack([Source(lambda a, b: made.warps[0])], (128, 64), strip=64)
     assert coadd(made.warps)[0].header['NCOMBINE'] == 1
+
+
+def test_picture_of_the_documentation_can_be_drawn(tmp_path):
+    from picture import draw
+    draw(str(tmp_path / 'picture.png'))
+    assert 10_000 < (tmp_path / 'picture.png').stat().st_size < 300_000

@@ -95,6 +95,8 @@ def sex_template(context: Context) -> None:
         inputs, _ = template_inputs(context, context.load('combined'))
         good = {(row['expnum'], row['ccd']): row['covered'] for row in context.load('template_info')['inputs']}
         psf = psf_from_inputs(inputs, [good[one.row['expnum'], one.row['ccd']] for one in inputs], image.shape)
+        for one in inputs:
+            one.file.close()
         figures = {'from': f'PSFs of the inputs ({error})', 'fwhm': psf.fwhm}
     area = noise_area(psf.image(image.shape[1] // 2, image.shape[0] // 2))
     figures |= {'area': area, 'depth_5sigma': depth(image.weight, area, context.load('wstemplate')['search_zero_point'])}

@@ -128,12 +128,12 @@ def template_header(search: Header, inputs: list[TemplateInput], used: list[dict
     levels = [one.head['SATURATE'] * one.row['scale'] for one in inputs
               if isinstance(one.head.get('SATURATE'), (int, float))]
     if levels:
-        header['SATURATE'] = (min(levels), 'lowest of the inputs, in the flux scale of the search image')
+        header['SATURATE'] = (min(levels), 'lowest of the inputs, search flux scale')
     header['FWHM'] = (figures['fwhm_px'], '[px] seeing, mean of the inputs')
-    header['DEPTH5'] = (figures['depth_5sigma'], '[mag] 5-sigma point source, median')
-    header['COVERED'] = (figures['covered'], 'share of the CCD that the template covers')
+    header['DEPTH5'] = (figures['depth_5sigma'], '[mag] 5-sigma point source')
+    header['COVERED'] = (figures['covered'], 'share of the CCD covered')
     header['NCOMBINE'] = (len(used), 'template CCDs in the coadd')
     for number, row in enumerate(used, 1):
         header[f'TMPL{number:03d}'] = (f'{row["expnum"]}_{row["ccd"]:02d}', 'template exposure and CCD')
-        header[f'TREJ{number:03d}'] = (row['rejected'], 'share of its pixels rejected as artefacts')
+        header[f'TREJ{number:03d}'] = (row['rejected'], 'share of its pixels rejected')
     return header

@@ -66,4 +66,4 @@ def depth(weight: np.ndarray, area: float, zero_point: float, snr: float = 5.0) 
     sample = sample[sample > 0]
     if not sample.size:
         return None
-    return float(zero_point - 2.5 * np.log10(snr * np.sqrt(area / np.median(sample))))
+    return float(zero_point - 2.5 * np.log10(snr * np.sqrt(area / float(np.median(sample)))))
