@@ -16,7 +16,7 @@ from sediff.template.artefacts import Limits, find_artefacts, reference
 #: Rows above and below a strip that the search for artefacts sees, a multiple of its largest block.
 MARGIN = 32
 #: Memory (bytes) a strip of all inputs may take, and what one pixel of one input takes at most.
-STRIP_BYTES, PIXEL_BYTES = 64e6, 16
+STRIP_BYTES, PIXEL_BYTES = 44e6, 16
 #: FWHM (px) of an input whose PSF is not known.
 USUAL_FWHM = 4.0
 
