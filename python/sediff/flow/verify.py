@@ -19,6 +19,7 @@ from sediff.flow.tables import PATIENCE, exposure_lock
 from sediff.io.atomic import write_text
 from sediff.io.inventory import take_inventory
 from sediff.io.products import read_product
+from sediff.io.seeing import seeing_of
 from sediff.names import Exposure, exposure_table, product_path
 from sediff.parameters import Parameters
 from sediff.report.qc import verdict_text
@@ -94,7 +95,7 @@ def _best_seeing(search: Exposure, templates: list[Exposure], parameters: Parame
 
     The others stay on the lists: they are good, and another choice may want them.
     """
-    figures = {template.expnum: exposure_quality(template).get('fwhm_arcsec') for template in templates}
+    figures = {template.expnum: seeing_of(template) for template in templates}
     choices = choose_by_seeing([Choice(template.expnum, template.nite, True, '') for template in templates],
                                {expnum: value for expnum, value in figures.items() if value}, rules_for(parameters),
                                _pool(search), final=True)

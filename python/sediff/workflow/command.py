@@ -11,10 +11,10 @@ import pandas as pd
 import sediff
 from sediff.camera.ccds import parse_ccd_list
 from sediff.errors import BadData, BadInput, BadUsage, SediffError
-from sediff.flow.verify import exposure_quality
 from sediff.io.exposures import read_blacklist, read_exposures
 from sediff.io.inventory import take_inventory
 from sediff.io.plan import write_plan
+from sediff.io.seeing import seeing_of
 from sediff.names import Exposure
 from sediff.parameter_table import TABLE
 from sediff.workflow.choose import Choice, check_search, choose_templates, cuts_for
@@ -105,8 +105,7 @@ def _template(choice: Choice, search: Exposure) -> Exposure:
 
 def _seeing(choices: list[Choice], search: Exposure) -> dict[int, float]:
     """Seeing (arcsec) of those kept choices that are processed and have quality figures."""
-    figures = {choice.expnum: exposure_quality(_template(choice, search)) for choice in choices if choice.kept}
-    found = {expnum: values.get('fwhm_arcsec') for expnum, values in figures.items()}
+    found = {choice.expnum: seeing_of(_template(choice, search)) for choice in choices if choice.kept}
     return {expnum: value for expnum, value in found.items() if value}
 
 
@@ -145,7 +144,8 @@ def _pass_on(args: argparse.Namespace, parameters: Mapping) -> tuple[str, ...]:
     for override in getattr(args, 'overrides', None) or ():
         words += ['-P', override]
     for name, usual in ((parameter.name, parameter.default) for parameter in TABLE):
-        if name in BY_SEEING and parameters[name] != usual:
+        given = any(word.upper().startswith(f'{name}=') for word in words)
+        if name in BY_SEEING and parameters[name] != usual and not given:
             words += ['-P', f'{name}={parameters[name]}']
     return tuple(words)
 
