@@ -93,6 +93,22 @@ def test_without_calibration_t_eff_is_judged_where_it_is_known(night, parameters
     assert 't_eff unknown' in capsys.readouterr().err
 
 
+def test_the_choice_by_seeing_is_made_after_processing_and_leaves_the_lists(night, parameters, capsys):
+    sharp = make_exposure(night.root, CLOUDY, CCDS, fwhm=0.8)
+    write_exposure_tables(sharp, CCDS, parameters)
+    parameters.set('TEMPLATE_MODE', 'single', 'test')
+    before = lists(night)
+    for rewrite in (False, True):
+        assert [one.expnum for one in verified_templates(night, parameters, CCDS, True, rewrite=rewrite)] == [CLOUDY]
+        said = capsys.readouterr().err
+        assert f'template {CLEAN} not chosen: seeing 1.00 arcsec: rank 2 by seeing, 1 kept (TEMPLATE_MODE=single)' in said
+    assert lists(night) == before
+    parameters.set('TEMPLATE_MODE', 'coadd', 'test')
+    parameters.set('TEMPLATE_QUANTILE', '0.5', 'test')
+    (night.folder / f'choices_{SEARCH}.list').write_text('# expnum nite (4 passed the cuts before the choice by seeing)\n')
+    assert len(verified_templates(night, parameters, CCDS, True, rewrite=False)) == 2
+
+
 def test_no_plan(night, parameters):
     (night.folder / 'WS_diff.list').unlink()
     with pytest.raises(BadInput, match='DAGMaker'):

@@ -70,6 +70,19 @@ def test_zero_point_agrees_with_the_truth(night):
     assert len(columns) == 25 and columns[4] == 'ALPHAWIN_J2000' and columns[12] == 'MAG_PSF'
 
 
+def test_template_scales_agree_with_the_truth_and_its_psf_and_depth_are_there(night):
+    folder = night.folder / 'dp33' / 'r_33'
+    truth = pd.read_csv(night.root / 'truth' / 'exposures.csv').set_index('expnum')['zero_point']
+    rows = json.loads(next(folder.glob('*_WStemplate.json')).read_text())['templates']
+    assert len(rows) == 2
+    for row in rows:
+        assert abs(-2.5 * np.log10(row['scale']) - (truth[row['expnum']] - truth[EXPNUM])) < 0.002, row
+    info = json.loads(next(folder.glob('*_template.json')).read_text())
+    assert info['covered'] > 0.9 and info['unchecked'] < 0.2 and max(row['rejected'] for row in info['inputs']) < 0.01
+    assert 23 < info['depth_5sigma'] < 26
+    assert len(list(folder.glob('*_template.psf'))) == 1
+
+
 def test_catalogue_is_ldac_with_objects_in_the_second_table(night):
     with fits.open(night.folder / f'{STEM}fullcat.fits') as hdus:
         assert [hdu.name for hdu in hdus] == ['PRIMARY', 'LDAC_IMHEAD', 'LDAC_OBJECTS']

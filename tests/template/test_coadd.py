@@ -34,7 +34,7 @@ def test_cosmic_rays_go_and_star_cores_stay():
     images = [exposure(rng, 3.0, star) for star in stars]
     images[1].image[40, 30] += 500.0
     images[3].image[127:130, 20] += 900.0
-    out, coverage = coadd(images)
+    out, coverage = coadd(images, [2.3548 * sigma for sigma in (1.7, 2.0, 1.8, 2.2)])
     core = np.hypot(x - 60, y - 128) < 8
     assert (coverage[core] == 4).mean() > 0.98
     assert coverage[40, 30] == 3 and (coverage[127:130, 20] == 3).all()

@@ -101,6 +101,24 @@ def test_lists_hold_the_kept_templates_and_no_other(tree, parameters):
                             '$TOPDIR_WSTEMPLATES/pairs/']
 
 
+def test_choice_by_seeing_is_made_where_seeing_is_known_and_goes_along_with_the_jobs(tree, parameters):
+    complete_and_raw(tree)
+    for number, seeing in ((500001, 1.2), (500003, 1.0)):
+        for ccd in CCDS:
+            path = product_path(Exposure(tree, number, '20170509', 'i', ccd=ccd), 'quality')
+            path.write_text(f'{{"fwhm_arcsec": {seeing}}}')
+    parameters.set('TEMPLATE_MODE', 'single', 'test')
+    plan(parameters, 668443, '--ccds', '1,3,4')
+    found = verdicts(tree)
+    assert found[500001] == ('dropped', 'seeing 1.20 arcsec: rank 2 by seeing, 1 kept (TEMPLATE_MODE=single)')
+    assert found[500003][0] == 'kept' and 'seeing 1.00 arcsec' in found[500003][1]
+    assert found[500002][0] == 'kept' and 'seeing not known yet' in found[500002][1]
+    folder = tree / 'persistent' / 'gw' / 'exp' / '20170817' / '668443'
+    assert '(4 passed the cuts before the choice by seeing)' in (folder / 'choices_668443.list').read_text()
+    script = text(tree, 'desgw_pipeline_668443.sh')
+    assert '-P TEMPLATE_MODE=single' in script and 'TEMPLATE_BEST' not in script
+
+
 def test_copy_pairs_copies(tree, parameters, tmp_path):
     complete_and_raw(tree)
     plan(parameters, 668443, '--ccds', '1,3,4')

@@ -19,6 +19,7 @@ from sediff.io.ldac import read_ldac
 from sediff.io.tables import read_csv
 from sediff.photometry.match import match_sky
 from sediff.template.overlap import pair_line
+from sediff.template.scale import relative_scale
 
 
 def prep_data(context: Context) -> None:
@@ -55,7 +56,8 @@ def make_ws_template(context: Context) -> None:
     least = context.parameter('WSTEMPLATE_NSTARMIN')
     accepted = _accept(rows, least)
     for row in rows:
-        context.log(f'{row["expnum"]} c{row["ccd"]:02d}: {row["stars"]} stars, flux scale {row["scale"]:.4f}, '
+        context.log(f'{row["expnum"]} c{row["ccd"]:02d}: {row["stars"]} stars, flux scale {row["scale"]:.4f} '
+                    f'+- {row["error_mag"]:.4f} mag, zero points give {row["absolute_scale"]:.4f}, '
                     f'{"used" if row["used"] else row["reason"]}')
     if not accepted:
         raise BadData(f'{context.exposure.label()}: no template CCD can be scaled: '
@@ -69,13 +71,10 @@ def _relative_zero_point(pair, stars: pd.DataFrame, search_zp: float) -> dict:
     others = star_columns(point_sources(catalogue), 0.0)
     first, second, _ = match_sky(stars['RA'], stars['DEC'], others['RA'], others['DEC'], 1.0)
     difference = (stars['MAG'].to_numpy()[first] - search_zp) - others['MAG'].to_numpy()[second]
-    scale, scatter = 1.0, 0.0
-    if len(first):
-        middle = float(np.median(difference))
-        scatter = float(1.4826 * np.median(np.abs(difference - middle)))
-        scale = 10.0 ** (-0.4 * middle)
-    return {'expnum': pair.exposure.expnum, 'ccd': pair.exposure.ccd, 'stars': len(first), 'scale': scale,
-            'scatter': scatter, 'absolute_scale': 10.0 ** (0.4 * (search_zp - template_zp)), 'used': True, 'reason': ''}
+    found = relative_scale(difference, np.hypot(stars['MAGERR'].to_numpy()[first], others['MAGERR'].to_numpy()[second]))
+    return {'expnum': pair.exposure.expnum, 'ccd': pair.exposure.ccd, 'stars': found.used, 'matched': len(first),
+            'scale': 10.0 ** (-0.4 * found.offset), 'error_mag': found.error, 'scatter': found.scatter,
+            'absolute_scale': 10.0 ** (0.4 * (search_zp - template_zp)), 'used': True, 'reason': ''}
 
 
 def _accept(rows: list[dict], least: int) -> int:

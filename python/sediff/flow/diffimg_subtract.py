@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from astropy.io.fits import Header
 
-from sediff.camera.wcs import copy_wcs, pixel_scale, pixel_to_sky, read_wcs
+from sediff.camera.wcs import pixel_scale, pixel_to_sky, read_wcs
 from sediff.candidates.rows import midpoint_mjd_tai
 from sediff.catalog.measure import measure_bright
 from sediff.ccdimage import CcdImage
@@ -14,15 +14,15 @@ from sediff.detect.matched import score_image
 from sediff.detect.table import with_sky
 from sediff.errors import BadData
 from sediff.flow.database import database_of, season_number
-from sediff.flow.stars import psf_of
+from sediff.flow.stars import psf_and_statistics
+from sediff.flow.template_inputs import psf_from_inputs, template_figures, template_header, template_inputs
 from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
-from sediff.io.fits import read_ccd
 from sediff.subtract.decorrelate import psf_of_difference
 from sediff.subtract.subtract import Difference, subtract
 from sediff.subtract.trust import systematic_variance
-from sediff.template.coadd import coadd
-from sediff.warp.resample import warp
+from sediff.template.coadd import Source, stack
+from sediff.template.depth import depth, noise_area
 
 
 def swarp_search(context: Context) -> None:
@@ -61,37 +61,51 @@ def ingest(context: Context) -> None:
 def distort_templates(context: Context) -> None:
     """Each accepted template CCD onto the search grid, in the search image's flux scale, and their coadd."""
     search = context.load('combined')
-    heads, rows = context.load('template_heads'), context.load('wstemplate')['templates']
-    warped, used = [], []
-    for row, head in zip(rows, heads):
-        if not row['used']:
-            continue
-        pair = next(p for p in context.pairs if (p.exposure.expnum, p.exposure.ccd) == (row['expnum'], row['ccd']))
-        image = read_ccd(pair.path('immask'))
-        copy_wcs(head, image.header)
-        warped.append(warp(image, search.header, search.shape, row['scale']))
-        share = float((warped[-1].weight > 0).mean())
-        used.append({'expnum': row['expnum'], 'ccd': row['ccd'], 'scale': row['scale'], 'covered': share})
-        context.log(f'{pair.exposure.label()} covers {share:.3f} of the CCD')
-    stacked, coverage = coadd(warped)
-    stacked.header = _template_header(search.header, used)
-    depth = {int(n): float((coverage == n).mean()) for n in np.unique(coverage)}
-    context.save('template', stacked)
-    context.save('template_info', {'inputs': used, 'share_of_pixels_by_number_of_inputs': depth})
-
-
-def _template_header(search: Header, used: list[dict]) -> Header:
-    header = search.copy()
-    header['NCOMBINE'] = (len(used), 'template CCDs in the coadd')
-    for number, row in enumerate(used, 1):
-        header[f'TMPL{number:03d}'] = (f'{row["expnum"]}_{row["ccd"]:02d}', 'template exposure and CCD')
-    return header
+    inputs, left = template_inputs(context, search)
+    for row in left:
+        context.log(f'{row["expnum"]} c{row["ccd"]:02d} not used: {row["reason"]}')
+    if not inputs:
+        raise BadData(f'{context.exposure.label()}: no template CCD reaches the search CCD: '
+                      + '; '.join(f'{row["expnum"]} c{row["ccd"]:02d} {row["reason"]}' for row in left))
+    stacked = stack([Source(one.rows, one.psf.fwhm, 1.0 / one.row['scale']) for one in inputs], search.shape)
+    used = [{'expnum': one.row['expnum'], 'ccd': one.row['ccd'], 'scale': one.row['scale'], 'covered': good,
+             'rejected': rejected, 'fwhm_px': one.psf.fwhm}
+            for one, good, rejected in zip(inputs, stacked.good, stacked.rejected)]
+    for row in used:
+        context.log(f'{row["expnum"]} c{row["ccd"]:02d} covers {row["covered"]:.3f} of the CCD, '
+                    f'FWHM {row["fwhm_px"]:.2f} px, {row["rejected"]:.5f} of its pixels rejected as artefacts')
+    if stacked.unchecked > 0:
+        context.log(f'{stacked.unchecked:.4f} of the covered pixels have one good input: artefacts cannot be known there')
+    figures = template_figures(stacked, inputs, context.load('wstemplate')['search_zero_point'])
+    context.log(f'covered {figures["covered"]:.3f} of the CCD; 5-sigma depth {figures["depth_5sigma"]:.3f} mag')
+    stacked.image.header = template_header(search.header, inputs, used, figures)
+    for one in inputs:
+        one.file.close()
+    context.save('template', stacked.image)
+    context.save('template_info', {'inputs': used, 'left_out': left, **figures})
 
 
 def sex_template(context: Context) -> None:
-    """Detections of the template coadd."""
+    """Detections of the template coadd, and its PSF: from its stars, or where they are too few from its inputs' PSFs."""
     image = context.load('template')
-    context.save('template_cat', (measure_bright(image, context.parameter('BRIGHT_THRESHOLD')), image.header))
+    catalogue = measure_bright(image, context.parameter('BRIGHT_THRESHOLD'))
+    try:
+        psf, figures = psf_and_statistics(image, catalogue, context.parameter('PSF_DEGREE'), context.parameter('PSF_SIZE'))
+        figures['from'] = f'{figures["used"]} stars of the coadd'
+    except BadData as error:
+        inputs, _ = template_inputs(context, context.load('combined'))
+        good = {(row['expnum'], row['ccd']): row['covered'] for row in context.load('template_info')['inputs']}
+        psf = psf_from_inputs(inputs, [good[one.row['expnum'], one.row['ccd']] for one in inputs], image.shape)
+        for one in inputs:
+            one.file.close()
+        figures = {'from': f'PSFs of the inputs ({error})', 'fwhm': psf.fwhm}
+    area = noise_area(psf.image(image.shape[1] // 2, image.shape[0] // 2))
+    figures |= {'area': area, 'depth_5sigma': depth(image.weight, area, context.load('wstemplate')['search_zero_point'])}
+    context.log(f'PSF of the template: FWHM {psf.fwhm:.2f} px from {figures["from"]}; 5-sigma depth '
+                f'{figures["depth_5sigma"]:.3f} mag')
+    context.save('template_cat', (catalogue, image.header))
+    context.save('template_psf', psf)
+    context.save('template_quality', figures)
 
 
 def hotpants(context: Context) -> None:
@@ -101,10 +115,7 @@ def hotpants(context: Context) -> None:
     result = subtract(search.image, template.image, _variance(search), _variance(template), search.weight <= 0,
                       template.weight <= 0, convolve=context.parameter('CONVOLVE'), order=None if order < 0 else order,
                       decorrelate=bool(context.parameter('DECORRELATE')))
-    if result.direction != 'science':
-        psf = context.load('combined_psf')
-    else:
-        psf = psf_of(template, context.load('template_cat'), context.parameter('PSF_DEGREE'), context.parameter('PSF_SIZE'))
+    psf = context.load('template_psf' if result.direction == 'science' else 'combined_psf')
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
     context.save('diff', _difference(search, template, result))

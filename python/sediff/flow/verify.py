@@ -19,9 +19,12 @@ from sediff.flow.tables import PATIENCE, exposure_lock
 from sediff.io.atomic import write_text
 from sediff.io.inventory import take_inventory
 from sediff.io.products import read_product
+from sediff.io.seeing import seeing_of
 from sediff.names import Exposure, exposure_table, product_path
 from sediff.parameters import Parameters
 from sediff.report.qc import verdict_text
+from sediff.workflow.choose import Choice
+from sediff.workflow.seeing import choose_by_seeing, parse_pool, rules_for
 from sediff.workflow.verify import (
     EffectiveTimeFound,
     Verdict,
@@ -84,7 +87,28 @@ def verified_templates(search: Exposure, parameters: Parameters, ccds: Sequence[
     if rewrite:
         _report_quality(templates)
         _take_off_lists(search, dropped)
-    return [template for template in templates if template.expnum not in dropped]
+    return _best_seeing(search, [template for template in templates if template.expnum not in dropped], parameters)
+
+
+def _best_seeing(search: Exposure, templates: list[Exposure], parameters: Parameters) -> list[Exposure]:
+    """The templates that the choice by seeing keeps.
+
+    The others stay on the lists: they are good, and another choice may want them.
+    """
+    figures = {template.expnum: seeing_of(template) for template in templates}
+    choices = choose_by_seeing([Choice(template.expnum, template.nite, True, '') for template in templates],
+                               {expnum: value for expnum, value in figures.items() if value}, rules_for(parameters),
+                               _pool(search), final=True)
+    for choice in choices:
+        if not choice.kept:
+            print(f'{search.expnum}: template {choice.expnum} not chosen: {choice.reason}', file=sys.stderr)
+    return [template for template, choice in zip(templates, choices) if choice.kept]
+
+
+def _pool(search: Exposure) -> int | None:
+    """How many exposures passed the cuts when the plan was made; None where its choices file is not there."""
+    path = search.folder / f'choices_{search.expnum}.list'
+    return parse_pool(path.read_text(encoding='utf-8')) if path.is_file() else None
 
 
 def _verdicts(search: Exposure, parameters: Parameters, templates: list[Exposure], wanted,

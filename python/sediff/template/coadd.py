@@ -1,5 +1,8 @@
-"""Weighted mean of resampled images, with outliers against their median left out."""
+"""Weighted mean of resampled images, artefacts of single images left out; strip by strip, in little memory."""
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from astropy.io.fits import Header
@@ -8,31 +11,75 @@ from numba import njit
 from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData, BadUsage
+from sediff.template.artefacts import Limits, find_artefacts, reference
 
-#: Rows combined at a time.
-BAND = 128
+#: Rows above and below a strip that the search for artefacts sees, a multiple of its largest block.
+MARGIN = 32
+#: Memory (bytes) a strip of all inputs may take, and what one pixel of one input takes at most.
+STRIP_BYTES, PIXEL_BYTES = 44e6, 16
+#: FWHM (px) of an input whose PSF is not known.
+USUAL_FWHM = 4.0
 
 
-def coadd(images: list[CcdImage], *, clip_sigma: float = 4.0, flux_fraction: float = 0.3,
-          gradient_fraction: float = 1.0) -> tuple[CcdImage, np.ndarray]:
-    """Inverse-variance weighted mean of images on one grid and flux scale.
+@dataclass(frozen=True)
+class Source:
+    """One input, given strip by strip.
 
     Parameters
     ----------
-    images : list of CcdImage
-        Pixels with weight 0 or an UNUSABLE bit are left out.
-    clip_sigma : float
-        A value is left out when it is further from the median of its pixel than this many sigma plus the two
-        terms below; needs at least three good values.
-    flux_fraction, gradient_fraction : float
-        Shares of the median's absolute value and of its range over the 3 x 3 pixels around, added to the
-        limit: they keep star cores that differ by seeing.
+    rows : callable
+        (first, last) -> CcdImage of these rows (last excluded) of the common grid. It is asked for each row once, from
+        the bottom up.
+    fwhm : float
+        Of its PSF, px.
+    gain : float
+        Electrons per unit of its pixels; inf: photon noise of sources is not allowed for.
+    """
+
+    rows: Callable[[int, int], CcdImage]
+    fwhm: float = USUAL_FWHM
+    gain: float = float('inf')
+
+
+@dataclass
+class Stack:
+    """A coadd and what went into it.
+
+    Parameters
+    ----------
+    image : CcdImage
+        Mean and inverse variance; where no input is good, weight 0 and the bits of the inputs there (EDGE where they
+        have none). Empty header.
+    coverage : ndarray, (ny, nx) int16
+        Inputs used at each pixel.
+    good, rejected : list of float
+        For each input: the share of all pixels that are good, and the share of its good ones left out as artefacts.
+    unchecked : float
+        Share of the covered pixels where a single input is good, so that its artefacts cannot be known.
+    """
+
+    image: CcdImage
+    coverage: np.ndarray
+    good: list[float] = field(default_factory=list)
+    rejected: list[float] = field(default_factory=list)
+    unchecked: float = 0.0
+
+
+def coadd(images: Sequence[CcdImage], fwhm: Sequence[float] | None = None,
+          limits: Limits | None = None) -> tuple[CcdImage, np.ndarray]:
+    """Inverse-variance weighted mean of images on one grid and flux scale, see `stack`.
+
+    Parameters
+    ----------
+    images : sequence of CcdImage
+        Pixels with weight 0 or an UNUSABLE bit are left out. A card GAINA gives electrons per unit.
+    fwhm : sequence of float, optional
+        Of the images' PSFs, px; default: the FWHM card, else 4.
 
     Returns
     -------
     CcdImage
-        Mean and inverse variance; where no input is good, weight 0 and the bits of the inputs there
-        (EDGE where they have none). Header of the first image with NCOMBINE and the exposure numbers.
+        Header of the first image with NCOMBINE and the exposure numbers.
     ndarray, (ny, nx) int16
         Inputs used at each pixel.
 
@@ -42,32 +89,88 @@ def coadd(images: list[CcdImage], *, clip_sigma: float = 4.0, flux_fraction: flo
         No image, or shapes differ.
     BadData
         No pixel is covered.
-
-    Notes
-    -----
-    The limit follows the derivative term of Fruchter & Hook 2002 (PASP 114, 144, section 4).
     """
     _check(images)
-    shape = images[0].shape
-    out = CcdImage(np.zeros(shape, np.float32), np.zeros(shape, np.uint16), np.zeros(shape, np.float32),
-                   _header(images))
-    coverage = np.zeros(shape, np.int16)
-    limits = np.float32(clip_sigma), np.float32(flux_fraction), np.float32(gradient_fraction)
-    for start in range(0, shape[0], BAND):
-        low, high = max(0, start - 1), min(shape[0], start + BAND + 1)
-        values = np.stack([image.image[low:high] for image in images]).astype(np.float32)
-        masks = np.stack([image.mask[low:high] for image in images]).astype(np.uint16)
-        weights = _good_weights(values, masks, np.stack([image.weight[low:high] for image in images]))
-        median = medians(values, weights)
-        rows = slice(start, min(shape[0], start + BAND))
-        combine(values, masks, weights, median, start - low, *limits, np.uint16(Bit.EDGE), out.image[rows],
-                out.mask[rows], out.weight[rows], coverage[rows])
-    if not coverage.any():
-        raise BadData(f'none of the {len(images)} images has a good pixel on this grid; check their overlap and masks')
-    return out, coverage
+    widths = fwhm if fwhm is not None else [_card(image, 'FWHM', USUAL_FWHM) for image in images]
+    sources = [Source(_rows_of(image), width, _card(image, 'GAINA', np.inf)) for image, width in zip(images, widths)]
+    found = stack(sources, images[0].shape, limits)
+    found.image.header = _header(images)
+    return found.image, found.coverage
 
 
-def _check(images: list[CcdImage]) -> None:
+def stack(sources: Sequence[Source], shape: tuple[int, int], limits: Limits | None = None,
+          strip: int | None = None) -> Stack:
+    """Combine inputs strip by strip.
+
+    Parameters
+    ----------
+    shape : (ny, nx)
+        Of the common grid.
+    limits : Limits, optional
+        When a difference between the inputs is an artefact.
+    strip : int, optional
+        Rows at a time; default: by the number of inputs, so that memory does not grow with it.
+
+    Raises
+    ------
+    BadUsage
+        No input, or a strip of another shape than asked for.
+    BadData
+        No pixel is covered.
+    """
+    if not sources:
+        raise BadUsage('no image to combine')
+    limits = limits or Limits()
+    out = Stack(CcdImage(np.zeros(shape, np.float32), np.zeros(shape, np.uint16), np.zeros(shape, np.float32)),
+                np.zeros(shape, np.int16))
+    height = strip or int(np.clip(STRIP_BYTES / (len(sources) * shape[1] * PIXEL_BYTES) // 64 * 64, 128, 1024))
+    window = _Window(sources, shape, height + 2 * MARGIN)
+    fwhm, gain = np.array([source.fwhm for source in sources]), np.array([source.gain for source in sources])
+    counts = np.zeros((len(sources), 2), np.int64)
+    singles = 0
+    for start in range(0, shape[0], height):
+        stop = min(shape[0], start + height)
+        values, masks, weights, low = window.move(max(0, start - MARGIN), min(shape[0], stop + MARGIN))
+        base = reference(values, weights)
+        rejected = find_artefacts(values, weights, base, fwhm, gain, limits)
+        planes = (plane[start:stop] for plane in (out.image.image, out.image.mask, out.image.weight, out.coverage))
+        singles += combine(values, masks, weights, rejected, base, start - low, np.uint16(Bit.EDGE), *planes, counts)
+    covered = int((out.coverage > 0).sum())
+    if not covered:
+        raise BadData(f'none of the {len(sources)} images has a good pixel on this grid; check their overlap and masks')
+    out.good = (counts[:, 0] / out.coverage.size).tolist()
+    out.rejected = (counts[:, 1] / np.maximum(counts[:, 0], 1)).tolist()
+    out.unchecked = singles / covered
+    return out
+
+
+class _Window:
+    """Rows of all inputs that move up; each row is asked for once."""
+
+    def __init__(self, sources: Sequence[Source], shape: tuple[int, int], height: int):
+        planes = (len(sources), min(height, shape[0]), shape[1])
+        self.sources, self.width, self.low, self.high = sources, shape[1], 0, 0
+        self.values, self.weights = np.zeros(planes, np.float32), np.zeros(planes, np.float32)
+        self.masks = np.zeros(planes, np.uint16)
+
+    def move(self, low: int, high: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
+        """Values, masks and good weights of the rows from low to high, and low."""
+        kept = self.high - low
+        for planes in (self.values, self.masks, self.weights):
+            planes[:, :kept] = planes[:, low - self.low:self.high - self.low].copy()
+        rows = slice(kept, high - low)
+        for k, source in enumerate(self.sources):
+            part = source.rows(self.high, high)
+            if part.shape != (high - self.high, self.width):
+                raise BadUsage(f'image {k + 1} gave {part.shape} for rows {self.high} to {high} of {self.width} columns')
+            self.values[k, rows], self.masks[k, rows] = part.image, part.mask
+            good_weights(part.image, part.mask, part.weight, np.uint16(UNUSABLE), self.weights[k, rows])
+        self.low, self.high = low, high
+        height = slice(0, high - low)
+        return self.values[:, height], self.masks[:, height], self.weights[:, height], low
+
+
+def _check(images: Sequence[CcdImage]) -> None:
     if not images:
         raise BadUsage('no image to combine')
     shapes = {plane.shape for image in images for plane in (image.image, image.mask, image.weight)}
@@ -75,12 +178,16 @@ def _check(images: list[CcdImage]) -> None:
         raise BadUsage(f'images to combine differ in shape: {sorted(shapes)}; warp them onto one grid')
 
 
-def _good_weights(values: np.ndarray, masks: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    good = (weights > 0) & np.isfinite(weights) & np.isfinite(values) & ((masks & np.uint16(UNUSABLE)) == 0)
-    return np.where(good, weights, 0.0).astype(np.float32)
+def _rows_of(image: CcdImage) -> Callable[[int, int], CcdImage]:
+    return lambda first, last: CcdImage(image.image[first:last], image.mask[first:last], image.weight[first:last])
 
 
-def _header(images: list[CcdImage]) -> Header:
+def _card(image: CcdImage, keyword: str, default: float) -> float:
+    value = image.header.get(keyword)
+    return float(value) if isinstance(value, (int, float)) and value > 0 else default
+
+
+def _header(images: Sequence[CcdImage]) -> Header:
     header = images[0].header.copy()
     header['NCOMBINE'] = (len(images), 'images combined')
     levels = [image.header['SATURATE'] for image in images if isinstance(image.header.get('SATURATE'), (int, float))]
@@ -93,79 +200,62 @@ def _header(images: list[CcdImage]) -> Header:
 
 
 @njit(cache=True)
-def medians(values, weights):
-    """Median of the good values of each pixel, 0 where there is none: (ny, nx) float32."""
-    count, ny, nx = values.shape
-    out = np.zeros((ny, nx), np.float32)
-    good = np.empty(count, np.float32)
-    for y in range(ny):
-        for x in range(nx):
-            n = 0
-            for k in range(count):
-                if weights[k, y, x] > 0:
-                    value = values[k, y, x]
-                    j = n
-                    while j > 0 and good[j - 1] > value:
-                        good[j] = good[j - 1]
-                        j -= 1
-                    good[j] = value
-                    n += 1
-            if n > 0:
-                out[y, x] = np.float32(0.5) * (good[(n - 1) // 2] + good[n // 2])
-    return out
+def good_weights(values, masks, weights, unusable, out):
+    """Weights, 0 where a pixel has no finite value or weight, or an unusable bit: fills out (ny, nx) float32."""
+    for y in range(values.shape[0]):
+        for x in range(values.shape[1]):
+            w = weights[y, x]
+            good = w > 0 and np.isfinite(w) and np.isfinite(values[y, x]) and masks[y, x] & unusable == 0
+            out[y, x] = w if good else np.float32(0.0)
 
 
 @njit(cache=True)
-def local_range(median, y, x):
-    """Largest minus smallest of the 3 x 3 pixels around."""
-    ny, nx = median.shape
-    low = high = median[y, x]
-    for j in range(max(0, y - 1), min(ny, y + 2)):
-        for i in range(max(0, x - 1), min(nx, x + 2)):
-            low, high = min(low, median[j, i]), max(high, median[j, i])
-    return high - low
+def combine(values, masks, weights, rejected, base, skip, edge, out_image, out_mask, out_weight, coverage, counts):
+    """Average each pixel; rows of the inputs start `skip` rows before those of the outputs.
 
-
-@njit(cache=True)
-def combine(values, masks, weights, median, skip, clip_sigma, flux_fraction, gradient_fraction, edge, out_image,
-            out_mask, out_weight, coverage):
-    """Clip and average each pixel; rows of the inputs start `skip` rows above those of the outputs."""
+    Where every good value is rejected the one nearest to the reference stays. Adds each input's good and rejected
+    pixels to counts (n, 2) int64; returns how many pixels a single good input covers.
+    """
     count = values.shape[0]
+    singles = 0
     for v in range(out_image.shape[0]):
         y = v + skip
         for x in range(out_image.shape[1]):
-            n, total = 0, np.float32(0.0)
+            good, used, nearest = 0, 0, -1
+            mean, weight = np.float32(0.0), np.float32(0.0)
             for k in range(count):
-                if weights[k, y, x] > 0:
-                    n += 1
-                    total += weights[k, y, x]
-            if n == 0:
+                w = weights[k, y, x]
+                if w > 0:
+                    good += 1
+                    counts[k, 0] += 1
+                    if rejected[k, y, x]:
+                        counts[k, 1] += 1
+                        if nearest < 0 or abs(values[k, y, x] - base[y, x]) < abs(values[nearest, y, x] - base[y, x]):
+                            nearest = k
+                    else:
+                        mean += w * values[k, y, x]
+                        weight += w
+                        used += 1
+            singles += good == 1
+            if good == 0:
                 bits = np.uint16(0)
                 for k in range(count):
                     bits |= masks[k, y, x]
                 out_mask[v, x] = bits if bits else edge
-                continue
-            middle = median[y, x]
-            slack = flux_fraction * abs(middle) + gradient_fraction * local_range(median, y, x) if n > 2 else 0.0
-            for clip in (n > 2, False):
-                mean, weight, used = 0.0, 0.0, 0
-                for k in range(count):
-                    w = weights[k, y, x]
-                    if w > 0:
-                        limit = clip_sigma * np.sqrt(1.0 / w + 1.57 / total) + slack
-                        if not clip or abs(values[k, y, x] - middle) <= limit:
-                            mean += w * values[k, y, x]
-                            weight += w
-                            used += 1
-                if used > 0:
-                    break
-            out_image[v, x] = mean / weight
-            out_weight[v, x] = weight
-            coverage[v, x] = used
+            elif used == 0:
+                out_image[v, x], out_weight[v, x], coverage[v, x] = values[nearest, y, x], weights[nearest, y, x], 1
+                counts[nearest, 1] -= 1
+            else:
+                out_image[v, x], out_weight[v, x], coverage[v, x] = mean / weight, weight, used
+    return singles
 
 
 def warm() -> None:
     """Compile the kernels on small images."""
-    shape = (4, 4)
-    image = CcdImage(np.ones(shape, np.float32), np.zeros(shape, np.uint16), np.ones(shape, np.float32))
-    coadd([image, image, image])
+    shape = (16, 16)
+    images = []
+    for level in (0.0, 0.0, 100.0):
+        image = np.zeros(shape, np.float32)
+        image[8, 8] = level
+        images.append(CcdImage(image, np.zeros(shape, np.uint16), np.ones(shape, np.float32)))
+    coadd(images)

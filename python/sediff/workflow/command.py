@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -13,13 +14,19 @@ from sediff.errors import BadData, BadInput, BadUsage, SediffError
 from sediff.io.exposures import read_blacklist, read_exposures
 from sediff.io.inventory import take_inventory
 from sediff.io.plan import write_plan
+from sediff.io.seeing import seeing_of
 from sediff.names import Exposure
-from sediff.workflow.choose import check_search, choose_templates, cuts_for
+from sediff.parameter_table import TABLE
+from sediff.workflow.choose import Choice, check_search, choose_templates, cuts_for
 from sediff.workflow.field import field_name
 from sediff.workflow.files import with_files
 from sediff.workflow.jobs import job_options
 from sediff.workflow.overlap_step import Overlaps, find_overlaps
 from sediff.workflow.plan import Plan, Rules, make_plan
+from sediff.workflow.seeing import choose_by_seeing, rules_for
+
+#: Parameters that are looked at again after the templates' processing.
+BY_SEEING = ('TEMPLATE_MODE', 'TEMPLATE_BEST', 'TEMPLATE_QUANTILE', 'TEMPLATE_MAX_SEEING', 'TEMPLATE_UNKNOWN_SEEING')
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -77,17 +84,29 @@ def plan_exposure(expnum: int, others: list[int], exposures: pd.DataFrame, black
     check_search(overlaps.search, cuts)
     search = _search_exposure(overlaps, parameters, root)
     choices = choose_templates(overlaps.exposures, cuts)
+    pool = sum(choice.kept for choice in choices)
+    choices = choose_by_seeing(choices, _seeing(choices, search), rules_for(parameters))
     wanted = tuple(parse_ccd_list(args.ccds, search.nite))
     inventories = {expnum: take_inventory(search, wanted)}
     for choice in choices:
         if choice.kept:
-            template = Exposure(root, choice.expnum, choice.nite, search.band, search.rnum, search.pnum, search.season,
-                                search.cache, search.schema)
-            inventories[choice.expnum] = take_inventory(template, wanted)
-    options = job_options(parameters, Path(sediff.__file__).resolve().parents[2] / 'scripts', _pass_on(args))
+            inventories[choice.expnum] = take_inventory(_template(choice, search), wanted)
+    options = job_options(parameters, Path(sediff.__file__).resolve().parents[2] / 'scripts',
+                          _pass_on(args, parameters))
     rules = Rules('-C' in options.search_flags, parameters['SKIP_INCOMPLETE_SE'], parameters['IGNORECALIB'],
                   parameters['TEMPLATE_MIN_CCD_FRACTION'])
-    return with_files(make_plan(search, overlaps, choices, inventories, wanted, rules), options)
+    plan = make_plan(search, overlaps, choices, inventories, wanted, rules)
+    return with_files(replace(plan, pool=pool), options)
+
+
+def _template(choice: Choice, search: Exposure) -> Exposure:
+    return replace(search, expnum=choice.expnum, nite=choice.nite, field='WS')
+
+
+def _seeing(choices: list[Choice], search: Exposure) -> dict[int, float]:
+    """Seeing (arcsec) of those kept choices that are processed and have quality figures."""
+    found = {choice.expnum: seeing_of(_template(choice, search)) for choice in choices if choice.kept}
+    return {expnum: value for expnum, value in found.items() if value}
 
 
 def _search_exposure(overlaps: Overlaps, parameters: Mapping, root: Path) -> Exposure:
@@ -117,13 +136,17 @@ def _beside(root: Path, name: str) -> Path:
     return path if path.exists() or not Path(name).exists() else Path(name)
 
 
-def _pass_on(args: argparse.Namespace) -> tuple[str, ...]:
-    """-R and -P of this command line, for the jobs."""
+def _pass_on(args: argparse.Namespace, parameters: Mapping) -> tuple[str, ...]:
+    """-R and -P of this command line, for the jobs, which do not read ./dagmaker.rc; so the choice by seeing goes along."""
     words: list[str] = []
     if getattr(args, 'rc', None):
         words += ['-R', str(Path(args.rc).absolute())]
     for override in getattr(args, 'overrides', None) or ():
         words += ['-P', override]
+    for name, usual in ((parameter.name, parameter.default) for parameter in TABLE):
+        given = any(word.upper().startswith(f'{name}=') for word in words)
+        if name in BY_SEEING and parameters[name] != usual and not given:
+            words += ['-P', f'{name}={parameters[name]}']
     return tuple(words)
 
 

@@ -9,6 +9,7 @@ from sediff.workflow.dag import dag_text, local_text
 from sediff.workflow.jobs import JobOptions
 from sediff.workflow.overlap_step import list1_text, list2_text, ws_diff_text
 from sediff.workflow.plan import Plan
+from sediff.workflow.seeing import pool_text
 
 
 def with_files(plan: Plan, options: JobOptions) -> Plan:
@@ -16,18 +17,19 @@ def with_files(plan: Plan, options: JobOptions) -> Plan:
     search = plan.search
     lists = {'WS_diff.list': ws_diff_text(search.band, search.expnum, [template.expnum for template in plan.templates]),
              f'copy_pairs_for_{search.expnum}.sh': copy_pairs_text(plan, options)}
+    choices = f'choices_{search.expnum}.list'
     files = {**lists, 'KH_diff.list1': list1_text(plan.overlaps), 'KH_diff.list2': list2_text(plan.overlaps),
-             f'choices_{search.expnum}.list': choices_text(plan), 'dummyjob.sh': '#!/usr/bin/env bash\nexit 0\n',
+             choices: choices_text(plan), 'dummyjob.sh': '#!/usr/bin/env bash\nexit 0\n',
              f'desgw_pipeline_{search.expnum}.dag': dag_text(plan, options),
              f'desgw_pipeline_{search.expnum}.sh': local_text(plan, options)}
-    return replace(plan, files=files, exposure_files=lists)
+    return replace(plan, files=files, exposure_files={**lists, choices: files[choices]})
 
 
 def choices_text(plan: Plan) -> str:
     """One line for each overlapping exposure: number, night, kept or dropped, reason."""
     lines = [f'{choice.expnum:8d} {choice.nite} {"kept" if choice.kept else "dropped":<7} {choice.reason}'
              for choice in plan.choices]
-    return '\n'.join(['# expnum nite verdict reason', *lines]) + '\n'
+    return '\n'.join([f'# expnum nite verdict reason {pool_text(plan.pool)}', *lines]) + '\n'
 
 
 def copy_pairs_text(plan: Plan, options: JobOptions) -> str:

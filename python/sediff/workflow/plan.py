@@ -59,6 +59,8 @@ class Plan:
         Those kept, latest first.
     jobs : tuple of Job
         Templates in the order of `templates`, then the search exposure.
+    pool : int
+        How many exposures passed the cuts before the choice by seeing.
     files, exposure_files : mapping
         Name -> text, for the plan's folder and for the search exposure's EXPDIR.
     """
@@ -68,6 +70,7 @@ class Plan:
     choices: tuple[Choice, ...]
     templates: tuple[Exposure, ...]
     jobs: tuple[Job, ...]
+    pool: int = 0
     files: Mapping[str, str] = field(default_factory=dict)
     exposure_files: Mapping[str, str] = field(default_factory=dict)
 

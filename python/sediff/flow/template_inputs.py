@@ -1,0 +1,139 @@
+"""The template CCDs of a search CCD as inputs of the coadd: read, warped and scaled strip by strip."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.io.fits import Header
+from astropy.wcs import WCS
+
+from sediff.camera.maskbits import Bit
+from sediff.camera.wcs import pixel_to_sky, read_wcs, sky_to_pixel
+from sediff.ccdimage import CcdImage
+from sediff.context import Context
+from sediff.flow.inputs import TemplateCcd
+from sediff.io.ccdrows import CcdRows
+from sediff.io.products import read_product
+from sediff.psf.model import PsfModel
+from sediff.template.coadd import Stack
+from sediff.template.depth import depth, mean_psf, noise_area
+from sediff.template.footprint import coordinates_of, rows_needed
+from sediff.warp.resample import warp
+
+
+@dataclass
+class TemplateInput:
+    """One accepted template CCD that reaches the search CCD.
+
+    Parameters
+    ----------
+    row : dict
+        Of the product `wstemplate`: expnum, ccd, scale, ...
+    head : Header
+        Its header with the corrected world coordinates.
+    coordinates : Header
+        Those world coordinates alone.
+    target : Header
+        World coordinates of the search image, no other card.
+    columns : int
+        Width of the search image.
+    wcs, target_wcs : WCS
+        The same, read.
+    """
+
+    row: dict
+    file: CcdRows
+    head: Header
+    psf: PsfModel
+    coordinates: Header
+    target: Header
+    columns: int
+    wcs: WCS
+    target_wcs: WCS
+
+    @property
+    def label(self) -> str:
+        """`668443 c33`."""
+        return f'{self.row["expnum"]} c{self.row["ccd"]:02d}'
+
+    def rows(self, first: int, last: int) -> CcdImage:
+        """Rows of the search grid; of the file only what they need is read."""
+        shape = (last - first, self.columns)
+        needed = rows_needed(self.target_wcs, self.columns, (first, last), self.wcs, self.file.shape)
+        if needed is None:
+            return CcdImage(np.zeros(shape, np.float32), np.full(shape, Bit.EDGE, np.uint16), np.zeros(shape, np.float32))
+        source, target = self.coordinates.copy(), self.target.copy()
+        source['CRPIX2'] -= needed[0]
+        target['CRPIX2'] -= first
+        return warp(CcdImage(*self.file.read(*needed), source), target, shape, self.row['scale'])
+
+    def stamp(self, shape: tuple[int, int]) -> np.ndarray:
+        """Its PSF where the middle of the search CCD lies on it (or on its nearest pixel), centred: (m, m) float64."""
+        x, y = sky_to_pixel(self.wcs, *pixel_to_sky(self.target_wcs, shape[1] / 2, shape[0] / 2))
+        size = self.file.shape
+        return self.psf.image(float(np.round(np.clip(x, 0, size[1] - 1))), float(np.round(np.clip(y, 0, size[0] - 1))))
+
+
+def template_inputs(context: Context, search: CcdImage) -> tuple[list[TemplateInput], list[dict]]:
+    """Accepted template CCDs that reach the search CCD, and a record of those left out, each with its reason.
+
+    The pixels of a CCD that does not reach the search CCD are never read.
+    """
+    found, left = [], []
+    target, target_wcs = coordinates_of(search.header), read_wcs(search.header)
+    for row, head in zip(context.load('wstemplate')['templates'], context.load('template_heads')):
+        reason = '' if row['used'] else row['reason']
+        if not reason:
+            pair, wcs = _pair(context, row), read_wcs(head)
+            file = CcdRows(pair.path('immask'))
+            if rows_needed(target_wcs, search.shape[1], (0, search.shape[0]), wcs, file.shape):
+                psf, coordinates = read_product(pair.path('psf'), 'psf'), coordinates_of(head)
+                found.append(TemplateInput(row, file, head, psf, coordinates, target, search.shape[1], wcs, target_wcs))
+                continue
+            file.close()
+            reason = 'does not reach the search CCD'
+        left.append({'expnum': row['expnum'], 'ccd': row['ccd'], 'reason': reason})
+    return found, left
+
+
+def _pair(context: Context, row: dict) -> TemplateCcd:
+    return next(pair for pair in context.pairs if (pair.exposure.expnum, pair.exposure.ccd) == (row['expnum'], row['ccd']))
+
+
+def template_figures(stacked: Stack, inputs: list[TemplateInput], zero_point: float) -> dict:
+    """Coverage, width of the PSF and depth of the coadd."""
+    numbers, pixels = np.unique(stacked.coverage, return_counts=True)
+    psf = psf_from_inputs(inputs, stacked.good, stacked.coverage.shape)
+    area, total = noise_area(psf.mask[0]), stacked.coverage.size
+    return {'covered': float((stacked.coverage > 0).mean()), 'unchecked': stacked.unchecked,
+            'share_of_pixels_by_number_of_inputs': {int(n): float(m / total) for n, m in zip(numbers, pixels)},
+            'fwhm_px': psf.fwhm, 'psf_area_px': area, 'zero_point': zero_point,
+            'depth_5sigma': depth(stacked.image.weight, area, zero_point)}
+
+
+def psf_from_inputs(inputs: list[TemplateInput], good: list[float], shape: tuple[int, int]) -> PsfModel:
+    """Mean of the inputs' PSFs, weighted by their noise and coverage."""
+    stamps = [one.stamp(shape) for one in inputs]
+    half = min(len(stamp) for stamp in stamps) // 2
+    centred = [stamp[len(stamp) // 2 - half:len(stamp) // 2 + half + 1, len(stamp) // 2 - half:len(stamp) // 2 + half + 1]
+               for stamp in stamps]
+    noise = [one.row['scale'] * float(one.head.get('SKYSIGMA', 1.0)) for one in inputs]
+    weights = np.maximum(good, 1e-9) / np.square(noise)
+    return mean_psf(np.stack(centred), weights, np.array([one.psf.fwhm for one in inputs]))
+
+
+def template_header(search: Header, inputs: list[TemplateInput], used: list[dict], figures: dict) -> Header:
+    """Header of the coadd: that of the search image, with what the template is made of."""
+    header = search.copy()
+    levels = [one.head['SATURATE'] * one.row['scale'] for one in inputs
+              if isinstance(one.head.get('SATURATE'), (int, float))]
+    if levels:
+        header['SATURATE'] = (min(levels), 'lowest of the inputs, search flux scale')
+    header['FWHM'] = (figures['fwhm_px'], '[px] seeing, mean of the inputs')
+    header['DEPTH5'] = (figures['depth_5sigma'], '[mag] 5-sigma point source')
+    header['COVERED'] = (figures['covered'], 'share of the CCD covered')
+    header['NCOMBINE'] = (len(used), 'template CCDs in the coadd')
+    for number, row in enumerate(used, 1):
+        header[f'TMPL{number:03d}'] = (f'{row["expnum"]}_{row["ccd"]:02d}', 'template exposure and CCD')
+        header[f'TREJ{number:03d}'] = (row['rejected'], 'share of its pixels rejected')
+    return header
