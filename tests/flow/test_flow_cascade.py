@@ -87,6 +87,7 @@ def calibrated(exposure, cascade: str, *words: str) -> dict:
     return json.loads(product_path(exposure, 'quality').read_text())
 
 
+@pytest.mark.slow
 def test_gaia_missing_over_half_the_ccd(sky, tmp_path):
     exposure, gaia, ps1, catalogue = sky
     pixels = pixels_of(gaia['ra'], gaia['dec'])
@@ -112,7 +113,7 @@ def test_gaia_missing_over_half_the_ccd(sky, tmp_path):
 
 def test_blends_of_another_catalogue_take_no_part(sky, tmp_path):
     """A neighbour outside of the relation's colours has no magnitude in the band, and still adds its light."""
-    exposure, gaia, ps1, catalogue = sky
+    exposure, _, ps1, catalogue = sky
     pairs = ps1[1::5].copy()
     pairs['dec'] += 1.5 / 3600
     pairs['source_id'] += COUNT

@@ -63,8 +63,8 @@ def starved_night(tmp_path_factory):
 
 
 def drive(night: Night, *words):
-    return done(night.run('SEdiff.sh', '-E', EXPNUM, '-n', NITE, '-b', BAND, '-r', 4, '-p', 7, '-S', 'dp33', '-c', CCDS, '-C',
-                          '-s', '-t', *words))
+    return done(night.run('SEdiff.sh', '-E', EXPNUM, '-n', NITE, '-b', BAND, '-r', 4, '-p', 7, '-S', 'dp33', '-c', CCDS,
+                          '-C', '-s', '-t', *words))
 
 
 @pytest.mark.slow
@@ -72,13 +72,13 @@ def test_a_starved_ccd_takes_the_exposure_s_solution(starved_night):
     night = starved_night
     first = drive(night)
     said = first.stdout + first.stderr
-    assert 'c34 SE07_scamp FAILED: astrometry matched' in said
+    assert 'c34 SE07_scamp FAILED' in said
     assert 'SE, common astrometry' in said
     # its second run goes on from the image of the first, which is gone afterwards
     assert said.count('c34 SE05_cosmicray done') == 1
     assert said.count('c34 SE08_immask done') == 1
     assert not list(night.folder.rglob('*crmasked*'))
-    common = json.loads((night.folder / f'D{EXPNUM}_r4p7_astrometry.json').read_text())
+    common = json.loads(next(night.folder.glob(f'D*{EXPNUM}_r4p7_astrometry.json')).read_text())
     assert common['ccds'] == [27, 28, 33] and common['rms_mas'] < 20
     for ccd in (27, 28, 33, 34):
         header = read_header(next(night.folder.glob(f'D*_{ccd}_r4p7_immask.fits.fz')), 1)
