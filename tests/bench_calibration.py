@@ -55,6 +55,7 @@ def make_files(folder: Path) -> None:
 
     sys.path.insert(0, str(Path(__file__).parent / 'catalog'))
     import classic
+
     from sediff.astrometry.tangent import deproject
     from sediff.camera.wcs import pixel_to_sky, read_wcs
     from sediff.io.refcat import write_shards
@@ -147,8 +148,8 @@ def chain(folder: Path) -> int:
     clock.lap('bright objects')
     stars, _ = reference_stars(folder / 'refcat', read_wcs(ccd.header), image.shape, MJD, 0.05)
     good = bright[bright['FLAGS'] < 4]
-    solution = solve(good['XWIN_IMAGE'] - 1.0, good['YWIN_IMAGE'] - 1.0, good['FLUX_AUTO'], good['ERRAWIN_IMAGE'], ccd.header,
-                     stars['ra'], stars['dec'], stars['phot_g_mean_mag'],
+    solution = solve(good['XWIN_IMAGE'] - 1.0, good['YWIN_IMAGE'] - 1.0, good['FLUX_AUTO'], good['ERRAWIN_IMAGE'],
+                     ccd.header, stars['ra'], stars['dec'], stars['phot_g_mean_mag'],
                      np.hypot(stars['ra_error'], stars['dec_error']) / np.sqrt(2.0))
     (folder / 'ours.head').write_text(head_text(solution))
     copy_wcs(solution.header, ccd.header)

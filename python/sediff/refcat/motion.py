@@ -42,8 +42,9 @@ def at_epoch(stars: np.ndarray, mjd: float, unmeasured_motion: float = 10.0) -> 
     -----
     The star moves along a straight line in the tangent plane of its catalogue place: r + t (pmra p + pmdec q) - parallax b,
     with p, q the local east and north and b the Earth's barycentric place in au (ERFA epv00), then normalised:
-    ESA SP-1200 vol. 1, eq. 1.2.16, without radial velocity (perspective acceleration is below 0.1 mas for all but a
-    few stars). Aberration and light deflection are common to all stars of a CCD and left to the astrometric fit.
+    the model of ESA SP-1200 vol. 1, section 1.2 (definition of the astrometric parameters), without radial velocity
+    (perspective acceleration is below 0.1 mas for all but a few stars). Aberration and light deflection are common to all
+    stars of a CCD and left to the astrometric fit.
     """
     if not np.isfinite(mjd):
         raise BadUsage(f'no such date: MJD {mjd}')
