@@ -5,7 +5,8 @@
 
 Both read the same FITS image, weight and mask and write a PSF model and a FITS_LDAC catalogue; both run on one thread. Ours
 has SPREAD_MODEL, theirs is run without it. Ours is timed warm (kernels loaded), in a process of its own whose peak memory is
-reported. Exit code 1 where a bar is missed: a third of their time, 700 MB.
+reported; a second CCD in the same process, as a worker meets it, is shown too. Exit code 1 where the first misses a bar: a
+third of their time, 700 MB.
 """
 from __future__ import annotations
 
@@ -45,7 +46,8 @@ def main() -> int:
             run = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **THREADS})
             runs.append((seconds, json.loads(run.stdout.splitlines()[-1])))
             print(f'round: theirs {sum(seconds.values()):.2f} s, ours {runs[-1][1]["seconds"]:.2f} s, '
-                  f'ratio {runs[-1][1]["seconds"] / sum(seconds.values()):.3f}', flush=True)
+                  f'ratio {runs[-1][1]["seconds"] / sum(seconds.values()):.3f}; a second CCD in the same process '
+                  f'{runs[-1][1]["again"]:.2f} s, ratio {runs[-1][1]["again"] / sum(seconds.values()):.3f}', flush=True)
     seconds = min((theirs for theirs, _ in runs), key=lambda steps: sum(steps.values()))
     figures = min((mine for _, mine in runs), key=lambda mine: mine['seconds'])
     theirs, ratio = sum(seconds.values()), figures['seconds'] / sum(seconds.values())
@@ -73,21 +75,27 @@ def ours(folder: Path) -> int:
     from sediff.io.psfex import write_psf
     sediff.catalog.warm()
     sediff.psf.warm()
-    times = [time.process_time()]
-    image, weight, mask = (fitsio.read(str(folder / f'{name}.fits')) for name in ('image', 'weight', 'flag'))
-    ccd = CcdImage(image, mask.astype('u2'), weight, Header.fromtextfile(folder / 'header.txt'))
-    times.append(time.process_time())
-    bright = measure_bright(ccd)
-    times.append(time.process_time())
-    psf, figures = psf_and_statistics(ccd, bright, 2, 31)
-    write_psf(folder / 'ours.psf', psf)
-    times.append(time.process_time())
-    table = measure(ccd, psf, 1.5, apertures=APERTURES)
-    write_ldac(folder / 'ours.fits', table, ccd.header, UNITS)
-    times.append(time.process_time())
+    rounds = []
+    for _ in range(2):
+        times = [time.process_time()]
+        image, weight, mask = (fitsio.read(str(folder / f'{name}.fits')) for name in ('image', 'weight', 'flag'))
+        ccd = CcdImage(image, mask.astype('u2'), weight, Header.fromtextfile(folder / 'header.txt'))
+        times.append(time.process_time())
+        bright = measure_bright(ccd)
+        times.append(time.process_time())
+        psf, figures = psf_and_statistics(ccd, bright, 2, 31)
+        write_psf(folder / 'ours.psf', psf)
+        times.append(time.process_time())
+        table = measure(ccd, psf, 1.5, apertures=APERTURES)
+        write_ldac(folder / 'ours.fits', table, ccd.header, UNITS)
+        times.append(time.process_time())
+        rounds.append(times)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0
+        del image, weight, mask, ccd, bright
+    times = rounds[0]
     steps = dict(zip(('read', 'bright stars', 'PSF', 'catalogue'), (b - a for a, b in itertools.pairwise(times))))
-    print(json.dumps({'seconds': times[-1] - times[0], 'steps': steps, 'objects': len(table), 'stars': figures['stars'],
-                      'peak': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0}))
+    print(json.dumps({'seconds': times[-1] - times[0], 'again': rounds[1][-1] - rounds[1][0], 'steps': steps,
+                      'objects': len(table), 'stars': figures['stars'], 'peak': peak}))
     return 0
 
 

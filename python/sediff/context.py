@@ -81,10 +81,17 @@ class Context:
         product = PRODUCTS[name]
         if product.keep or self.parameters['KEEP_INTERMEDIATE']:
             write_product(self.path(name), product.kind, value)
+        else:
+            self.path(name).unlink(missing_ok=True)
         if str(self.path(name)).endswith('.fz'):
             self._memory.pop(name, None)
         else:
             self._memory[name] = value[0] if isinstance(value, tuple) else value
+
+    def hand_on(self, name: str) -> None:
+        """Write a product that so far is only in memory, for a later run of this CCD; who starts that run removes it."""
+        if not self.path(name).is_file():
+            write_product(self.path(name), PRODUCTS[name].kind, self.load(name))
 
     def forget(self, needed: set[str]) -> None:
         """Drop what no later step needs."""

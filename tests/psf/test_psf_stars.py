@@ -53,6 +53,20 @@ def test_nothing_and_nonsense():
         select_stars(np.zeros(3, [('XWIN_IMAGE', 'f8')]))
 
 
+@pytest.mark.parametrize('name', ['XWIN_IMAGE', 'YWIN_IMAGE', 'FLUX_AUTO', 'FLUXERR_AUTO', 'FLUX_RADIUS', 'A_IMAGE'])
+@pytest.mark.parametrize('value', [np.nan, np.inf])
+def test_objects_that_are_not_finite_are_left_out(name, value):
+    table = catalogue()
+    rows = select_stars(table)
+    table[name][rows[::4]] = value
+    table[name][-20:] = value
+    left = select_stars(table)
+    assert not np.isin(rows[::4], left).any()
+    assert np.isin(np.delete(rows, np.s_[::4]), left).mean() > 0.95
+    table[name] = value
+    assert select_stars(table).size == 0
+
+
 def test_mode_and_locus():
     rng = np.random.default_rng(5)
     values = np.r_[rng.normal(3, 0.05, 300), rng.uniform(1, 9, 300)]

@@ -126,3 +126,11 @@ def test_an_unknown_or_garbled_catalogue():
         read_catalogue('usno')
     with pytest.raises(BadInput, match='garbles'):
         parse_catalogue({'mine': {'title': 'x'}}, 'mine')
+
+
+def test_names_that_differ_by_case_only():
+    atlas = read_catalogue('atlas_refcat2')
+    assert atlas.folded(['RA_ICRS', 'Gmag', 'e_Gmag', 'gmag', 'e_gmag']) == ['ra_icrs', '', '', 'gmag', 'e_gmag']
+    assert atlas.folded(['gmag', 'GMAG']) == ['gmag', '']
+    assert atlas.folded(['GMAG']) == ['gmag']
+    assert read_catalogue('gaia').folded(['gmag', 'Gmag']) == ['', 'gmag']

@@ -184,16 +184,21 @@ def pair_correlations(stamps: np.ndarray, near_x: np.ndarray, near_y: np.ndarray
 
 @njit(cache=True)
 def spread_models(image: np.ndarray, residual: np.ndarray, inverse: np.ndarray, stamps: np.ndarray, discs: np.ndarray,
-                  near_x: np.ndarray, near_y: np.ndarray, flux: np.ndarray, segmentation: np.ndarray, gain: float,
-                  spread: np.ndarray, error: np.ndarray) -> None:
+                  x: np.ndarray, y: np.ndarray, flux: np.ndarray, segmentation: np.ndarray, gain: float, reach: float,
+                  scale: float, spread: np.ndarray, error: np.ndarray) -> None:
     """SPREAD_MODEL and its error, without the pixels of other objects, their PSF models subtracted elsewhere.
 
     Parameters
     ----------
-    discs : ndarray, (n, s, s) float64
-        PSFs convolved with the disc.
+    discs : ndarray, (n, d, d) float64
+        PSFs convolved with the disc; d <= s, the side of `stamps`.
+    x, y : ndarray, (n,) float64, 0-based pixels
     segmentation : ndarray, (ny, nx) int32
         As in `fit_shifts`.
+    reach : float
+        Pixels nearer than this to the star's place take part.
+    scale : float
+        Factor of both results.
     spread, error : ndarray, (n,) float64
         Overwritten; 0 and 1 for an object without usable pixels or without flux.
 
@@ -202,19 +207,23 @@ def spread_models(image: np.ndarray, residual: np.ndarray, inverse: np.ndarray, 
     Desai et al. 2012 (ApJ 757, 83), eq. 2: G'p/P'p - G'P/P'P over the usable pixels, with G the disc-broadened PSF,
     P the PSF and p the pixels. The error propagates the noise of sky and models.
     """
-    half = stamps.shape[1] // 2
+    half, margin = discs.shape[1] // 2, (stamps.shape[1] - discs.shape[1]) // 2
     for star in range(flux.size):
         spread[star], error[star] = 0.0, 1.0
-        x0, x1 = _bounds(near_x[star], half, residual.shape[1])
-        y0, y1 = _bounds(near_y[star], half, residual.shape[0])
+        near_x, near_y = int(np.floor(x[star] + 0.5)), int(np.floor(y[star] + 0.5))
+        x0, x1 = _bounds(near_x, half, residual.shape[1])
+        y0, y1 = _bounds(near_y, half, residual.shape[0])
         gp, pp, gu, uu, gg_noise, pp_noise, gp_noise = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
         for j in range(y0, y1):
+            row = near_y + j - half
             for i in range(x0, x1):
-                row, column = near_y[star] + j - half, near_x[star] + i - half
+                column = near_x + i - half
                 owner = segmentation[row, column]
                 if inverse[row, column] <= 0.0 or (owner > 0 and owner != star + 1):
                     continue
-                unit, disc = stamps[star, j, i], discs[star, j, i]
+                if (row - y[star]) ** 2 + (column - x[star]) ** 2 >= reach * reach:
+                    continue
+                unit, disc = stamps[star, j + margin, i + margin], discs[star, j, i]
                 value = residual[row, column] + flux[star] * unit
                 model = max(image[row, column] - residual[row, column], np.float32(0.0))
                 noise = 1.0 / inverse[row, column] + model / gain
@@ -226,6 +235,6 @@ def spread_models(image: np.ndarray, residual: np.ndarray, inverse: np.ndarray, 
                 pp_noise += unit * unit * noise
                 gp_noise += disc * unit * noise
         if uu > 0.0 and pp > 0.0:
-            spread[star] = gp / pp - gu / uu
+            spread[star] = scale * (gp / pp - gu / uu)
             variance = gg_noise * pp * pp + pp_noise * gp * gp - 2.0 * gp_noise * gp * pp
-            error[star] = np.sqrt(max(variance, 0.0)) / (pp * pp)
+            error[star] = scale * np.sqrt(max(variance, 0.0)) / (pp * pp)

@@ -18,9 +18,13 @@ from sediff.errors import BadData
 from sediff.psf.model import PsfModel
 from sediff.psf.shape import half_light_diameter, with_disc
 
-#: Scale length of SPREAD_MODEL's disc over PSF_FWHM (Desai et al. 2012), as which PSFEx writes the half-light diameter
-#: of the stars; the customary limits of SPREAD_MODEL hold for it.
+#: Scale length of the disc that defines the values of SPREAD_MODEL, over PSF_FWHM (Desai et al. 2012), as which PSFEx
+#: writes the half-light diameter of the stars; the customary limits of SPREAD_MODEL hold for it.
 DISC_SCALE = 1.0 / 16.0
+#: The same of the disc that it is measured with: nearer to the size of real galaxies, so less noisy for them.
+MEASURED_SCALE = 1.0 / 8.0
+#: SPREAD_MODEL uses the pixels within this many FWHM: beyond them neighbours tell more than the object's shape.
+SPREAD_REACH = 1.5
 #: Sweeps of the joint fit at most.
 SWEEPS = 30
 #: Greatest total move of a position fit in pixels.
@@ -150,10 +154,27 @@ class _Field:
 
 def _spread(image, weight, psf: PsfModel, stars: _Field, gain: float) -> tuple[np.ndarray, np.ndarray]:
     spread, error = np.zeros(stars.x.size), np.zeros(stars.x.size)
-    discs = with_disc(psf, DISC_SCALE * half_light_diameter(psf)).images(stars.x, stars.y, stars.size)
-    spread_models(image, stars.residual, weight, stars.stamps, discs, stars.near_x, stars.near_y, stars.flux,
-                  stars.segmentation, gain, spread, error)
+    reach = SPREAD_REACH * psf.fwhm
+    size = min(stars.size, 2 * int(np.ceil(reach)) + 1)
+    discs = with_disc(psf, MEASURED_SCALE * half_light_diameter(psf)).images(stars.x, stars.y, size)
+    spread_models(image, stars.residual, weight, stars.stamps, discs, stars.x, stars.y, stars.flux, stars.segmentation,
+                  gain, reach, _spread_scale(psf, size, reach), spread, error)
     return spread, error
+
+
+def _spread_scale(psf: PsfModel, size: int, reach: float) -> float:
+    """Value, by the disc of DISC_SCALE over by that of MEASURED_SCALE, of an object that is the first of them.
+
+    To first order in the disc's area the values of all objects have this ratio.
+    """
+    at = psf.pol_zero[0] - 1.0, psf.pol_zero[1] - 1.0
+    diameter = half_light_diameter(psf)
+    planes = [model.image(np.round(at[0]), np.round(at[1]), size)
+              for model in (psf, with_disc(psf, DISC_SCALE * diameter), with_disc(psf, MEASURED_SCALE * diameter))]
+    rows, columns = np.indices((size, size)) - size // 2
+    star, small, large = (plane[np.hypot(rows, columns) < reach] for plane in planes)
+    values = [disc @ small / (star @ small) - disc @ star / (star @ star) for disc in (small, large)]
+    return float(values[0] / values[1])
 
 
 def _neighbours(x: np.ndarray, y: np.ndarray, radius: float) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -39,7 +40,9 @@ def calibrate(context: Context) -> None:
                     blend_radius=context.parameter('ZP_BLEND_RADIUS'))
     clip = ClipOptions(min_stars=context.parameter('ZP_MIN_STARS'),
                        spatial=SpatialOptions(context.parameter('ZP_SPATIAL_DEGREE')))
-    stars, terms = _standards(context, image)
+    stars, terms, own_colours = _standards(context, image)
+    if own_colours:
+        cuts = replace(cuts, colour_range=(-np.inf, np.inf))
     result = calibrate_ccd(context.load('fullcat'), image.header, stars, exposure.band, terms,
                            context.path('fullcat').name, cuts, clip,
                            context.parameter('ZP_MAG_TYPE').replace('mag_', 'FLUX_').upper(), image.shape)
@@ -49,8 +52,9 @@ def calibrate(context: Context) -> None:
     context.save('quality', _quality(context, image, psf, result))
 
 
-def _standards(context: Context, image: CcdImage) -> tuple[np.ndarray, Mapping]:
-    """Standard stars around the CCD, of the first catalogue of REFCAT_CASCADE that serves, and their colour terms."""
+def _standards(context: Context, image: CcdImage) -> tuple[np.ndarray, Mapping, bool]:
+    """Standard stars around the CCD, of the first catalogue of REFCAT_CASCADE that serves, their colour terms, and whether
+    that catalogue has colours and ranges of its own, to which the range of BP-RP does not apply."""
     limits = context.parameter('ZP_MAG_MIN'), context.parameter('ZP_MAG_MAX')
     try:
         found = standard_stars(context.file('refcat'), context.parameter('REFCAT_CASCADE'), context.exposure.band,
@@ -58,10 +62,10 @@ def _standards(context: Context, image: CcdImage) -> tuple[np.ndarray, Mapping]:
                                context.parameter('ZP_MIN_STARS'))
     except BadData as error:
         context.log(str(error))
-        return empty_stars(0), read_colour_terms(catalog_path('colour_terms.json'))
+        return empty_stars(0), read_colour_terms(catalog_path('colour_terms.json')), False
     context.log(f'standards of {found.catalogue}; passed by: {found.passed_by or "none"}; '
                 f'shards that are not there: {list(found.missing) or "none"}')
-    return found.stars, found.terms
+    return found.stars, found.terms, found.catalogue != 'gaia'
 
 
 def _largest_flux(context: Context, image: CcdImage, psf: PsfModel) -> float:

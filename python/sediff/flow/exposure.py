@@ -73,12 +73,19 @@ def run_single_epoch(exposure: Exposure, parameters: Parameters, options: Option
 
 def solve_starved(exposure: Exposure, parameters: Parameters, options: Options, outcomes: list[Outcome],
                   count: int) -> list[Outcome]:
-    """Run CCDs that their own stars do not solve once more, with the exposure's common astrometric solution."""
+    """Run CCDs that their own stars do not solve once more, with the exposure's common astrometric solution.
+
+    They go on from the image that the first run has left of them, which is removed afterwards.
+    """
     ccds = starved(exposure, outcomes)
-    if not ccds or write_common(exposure, parameters) is None:
-        return outcomes
-    jobs = [replace(outcome.task, overwrite=False) for outcome in outcomes if outcome.task.exposure.ccd in ccds]
-    again = run_phase('SE, common astrometry', exposure, jobs, count, options.workers)
+    try:
+        if not ccds or write_common(exposure, parameters) is None:
+            return outcomes
+        jobs = [replace(outcome.task, overwrite=False) for outcome in outcomes if outcome.task.exposure.ccd in ccds]
+        again = run_phase('SE, common astrometry', exposure, jobs, count, options.workers)
+    finally:
+        for ccd in () if parameters['KEEP_INTERMEDIATE'] else ccds:
+            product_path(exposure.with_ccd(ccd), 'crmasked').unlink(missing_ok=True)
     by_ccd = {outcome.task.exposure.ccd: outcome for outcome in again}
     return [by_ccd.get(outcome.task.exposure.ccd, outcome) for outcome in outcomes]
 

@@ -124,6 +124,7 @@ def scamp(context: Context) -> None:
         result = solve(*columns, start, stars['ra'], stars['dec'], stars['phot_g_mean_mag'], errors, options)
     except BadData as error:
         if not context.files('common'):
+            context.hand_on('crmasked')
             raise
         common = read_common(context.file('common'))
         context.log(f'{error}; taking the common solution of {len(common.ccds)} CCDs, good to {common.rms_mas:.0f} mas')

@@ -5,7 +5,7 @@ import time
 from importlib import import_module
 
 #: Modules whose warm() compiles a room's kernels.
-ROOMS = ('isr', 'psf', 'catalog', 'warp.resample', 'template.coadd', 'subtract.subtract', 'detect', 'sim')
+ROOMS = ('isr', 'refcat.planes', 'psf', 'catalog', 'warp.resample', 'template.coadd', 'subtract.subtract', 'detect', 'sim')
 
 
 def main(stage: str, argv: list[str]) -> int:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import healpy
@@ -86,15 +86,16 @@ def build_from_tap(folder: Path, catalogue: Catalogue, pixels: np.ndarray, servi
 
 def query_of(catalogue: Catalogue, pixel: int, nside: int, table: str, conditions: str) -> str:
     """ADQL for the stars of one NESTED pixel and a little more."""
+    exact = catalogue.tap.get('quoted', ())
     names = dict.fromkeys(origins[0].names[0] for origins in catalogue.origins.values())
     ra, dec = (_quoted(catalogue.origins[axis][0].names[0]) for axis in ('ra', 'dec'))
     corners = ', '.join(f'{a:.7f}, {d:.7f}' for a, d in zip(*pixel_outline(pixel, nside)))
-    return (f'SELECT {", ".join(_quoted(name) for name in names)} FROM {table} '
+    return (f'SELECT {", ".join(_quoted(name, exact) for name in names)} FROM {table} '
             f"WHERE 1 = CONTAINS(POINT('ICRS', {ra}, {dec}), POLYGON('ICRS', {corners})){conditions}")
 
 
 def _conditions(catalogue: Catalogue, where: str, faintest: float) -> str:
-    magnitude = _quoted(catalogue.origins[catalogue.magnitudes[0]][0].names[0])
+    magnitude = _quoted(catalogue.origins[catalogue.magnitudes[0]][0].names[0], catalogue.tap.get('quoted', ()))
     limit = f' AND {magnitude} <= {faintest:g}' if np.isfinite(faintest) else ''
     return (f' AND ({where})' if where else '') + limit
 
@@ -121,5 +122,7 @@ def _fetch_pixel(catalogue: Catalogue, pixel: int, nside: int, service: TapServi
     return np.concatenate([rows for rows, _ in quarters]), received + sum(size for _, size in quarters)
 
 
-def _quoted(name: str) -> str:
-    return name if re.fullmatch(r'[A-Za-z_][A-Za-z0-9_]*', name) else '"' + name + '"'
+def _quoted(name: str, exact: Collection[str] = ()) -> str:
+    """A name in double quotes where ADQL needs them, or where its case matters."""
+    plain = re.fullmatch(r'[A-Za-z_][A-Za-z0-9_]*', name) and name not in exact
+    return name if plain else '"' + name + '"'

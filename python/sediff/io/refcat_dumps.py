@@ -98,7 +98,7 @@ def _csv_chunks(path: Path, catalogue: Catalogue, scratch: Path, start: int) -> 
         while line.startswith(b'#'):
             line = handle.readline()
         separator = max((b',', b'\t', b';', b'|'), key=line.count).decode()
-        names = [name.strip().strip('"').lower() for name in line.decode('utf-8-sig').split(separator)]
+        names = catalogue.folded([name.strip().strip('"') for name in line.decode('utf-8-sig').split(separator)])
         check_columns(catalogue, names, str(path))
         used = [number for number, name in enumerate(names) if name in catalogue.wanted() and name not in names[:number]]
         integers = set(catalogue.origins['source_id'][0].names) if 'source_id' in catalogue.origins else set()
@@ -134,7 +134,7 @@ def _check_last_line(path: Path) -> None:
 def _votable_chunks(path: Path, catalogue: Catalogue, scratch: Path, start: int) -> Iterator[Chunk]:
     done = 0
     with _plain(path) as handle:
-        reader = VotableReader(handle, str(path))
+        reader = VotableReader(handle, str(path), catalogue.folded)
         for columns in reader.chunks(catalogue.wanted(), CHUNK_ROWS):
             check_columns(catalogue, columns, str(path))
             size = next(iter(columns.values())).size
@@ -167,7 +167,8 @@ def _table_chunks(path: Path, given: Path, catalogue: Catalogue, start: int) -> 
         table = next((hdu for hdu in handle if hdu.get_exttype() == 'BINARY_TBL'), None)
         if table is None:
             raise BadInput(f'{given} holds no table')
-        names = {name.lower(): name for name in table.get_colnames()}
+        given_names = table.get_colnames()
+        names = {low: name for low, name in zip(catalogue.folded(given_names), given_names) if low}
         check_columns(catalogue, names, str(given))
         used = [name for name in names if name in catalogue.wanted()]
         total = table.get_nrows()

@@ -6,7 +6,6 @@ takes the few tiles it needs. gzip carries a checksum of each column of each til
 from __future__ import annotations
 
 import os
-import sys
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from astropy.io.fits import Header
 
 from sediff.errors import BadInput
 from sediff.io.atomic import atomic_path
+from sediff.refcat.planes import join_planes
 from sediff.refcat.regions import cells_of
 from sediff.refcat.stars import CELL_NSIDE, CELLS, SHARD_NSIDE
 
@@ -161,9 +161,13 @@ def read_shard(shard: Shard, cells: np.ndarray | None = None,
         known = {name: column(name) for name in ('ra', 'dec')}
         if within is not None:
             keep &= within(known['ra'], known['dec'])
-        chosen = np.flatnonzero(keep)
+        live = np.logical_or.reduceat(keep, np.cumsum([0, *counts[:-1]]))
+        held = np.repeat(live, counts)
+        known = {name: values[held] for name, values in known.items()}
+        packed, counts = [part for part, used in zip(packed, live) if used], np.asarray(counts)[live].tolist()
+        chosen = np.flatnonzero(keep[held])
         rows = np.empty(chosen.size, dtype)
-        for name in dtype.names:
+        for name in dtype.names if chosen.size else ():
             rows[name] = (known[name] if name in known else column(name))[chosen]
         return rows
     except (OSError, ValueError, zlib.error) as error:
@@ -268,16 +272,13 @@ def _packed_columns(handle, shard: Shard, tile: int) -> dict[str, bytes]:
 
 def _column(kind: np.dtype, packed: list[bytes], counts: list[int]) -> np.ndarray:
     """A column of some tiles, unpacked: gzip, then bytes of equal weight put back into numbers."""
-    values, filled = np.empty((sum(counts), kind.itemsize), 'u1'), 0
-    places = range(kind.itemsize)[::-1 if sys.byteorder == 'little' else 1]
-    for data, count in zip(packed, counts):
-        plain = zlib.decompress(data, _GZIP, kind.itemsize * count)
-        if len(plain) != kind.itemsize * count:
-            raise ValueError(f'a column has {len(plain)} bytes, not {kind.itemsize * count}')
-        for place, plane in zip(places, np.frombuffer(plain, 'u1').reshape(kind.itemsize, count)):
-            values[filled:filled + count, place] = plane
-        filled += count
-    return values.view(kind)[:, 0]
+    plain = [zlib.decompress(data, _GZIP, kind.itemsize * count) for data, count in zip(packed, counts)]
+    for data, count in zip(plain, counts):
+        if len(data) != kind.itemsize * count:
+            raise ValueError(f'a column has {len(data)} bytes, not {kind.itemsize * count}')
+    values = np.empty(sum(counts), f'u{kind.itemsize}')
+    join_planes(np.frombuffer(b''.join(plain), 'u1'), np.asarray(counts), kind.itemsize, values)
+    return values.view(kind)
 
 
 def _rows_of(spans: list[tuple[int, int]], tiles: np.ndarray, count: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 from xml.parsers import expat
@@ -39,6 +39,8 @@ class VotableReader:
         Not compressed.
     where : str
         Its name, for messages.
+    folded : callable, optional
+        Makes lower-case names of the columns' names (`Catalogue.folded`).
 
     Attributes
     ----------
@@ -50,8 +52,9 @@ class VotableReader:
         Bytes read.
     """
 
-    def __init__(self, handle: BinaryIO, where: str):
+    def __init__(self, handle: BinaryIO, where: str, folded: Callable[[list[str]], list[str]] | None = None):
         self._handle, self.where = handle, where
+        self._folded = folded or (lambda names: [name.lower() for name in names])
         self.status, self.message, self.consumed = '', '', 0
         self._fields: list[_Field] = []
         self._kind, self._done, self._header_done = '', False, False
@@ -105,6 +108,8 @@ class VotableReader:
             self._fields[-1].null = given.get('null')
         elif tag in ('TABLEDATA', 'BINARY', 'BINARY2'):
             self._kind = tag
+            for field, name in zip(self._fields, self._folded([field.name for field in self._fields])):
+                field.name = name
         elif tag == 'FITS':
             raise ValueError('its table is in FITS inside XML; save it as TABLEDATA or BINARY2')
         elif tag == 'STREAM' and (given.get('href') or given.get('encoding', 'base64') != 'base64'):
@@ -209,7 +214,7 @@ class VotableReader:
 
 def _field(given: dict[str, str]) -> _Field:
     kind, size = given['datatype'].lower(), given.get('arraysize', '1').strip()
-    name = (given.get('name') or given.get('ID', '')).lower()
+    name = given.get('name') or given.get('ID', '')
     if kind == 'bit':
         if not size.isdigit():
             raise ValueError(f'column {name}: bit arrays of variable length are not read')

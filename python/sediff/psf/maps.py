@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from sediff.errors import BadData
 from sediff.psf.model import PsfModel
@@ -72,21 +73,36 @@ def adaptive_moments(stamp: np.ndarray, sigma: float) -> np.ndarray:
     -----
     Bernstein & Jarvis 2002 (AJ 123, 583), section 3: the weight's covariance is twice the moments that it measures.
     """
-    dy, dx = np.indices(stamp.shape) - stamp.shape[0] // 2
-    moments = np.eye(2) * sigma ** 2
+    moments, stamp = np.array([sigma ** 2, 0.0, sigma ** 2]), np.ascontiguousarray(stamp, float)
     for _ in range(ROUNDS):
-        inverse = np.linalg.inv(moments)
-        weighted = stamp * np.exp(-0.5 * (inverse[0, 0] * dx ** 2 + 2 * inverse[0, 1] * dx * dy + inverse[1, 1] * dy ** 2))
-        total = weighted.sum()
-        xy = (weighted * dx * dy).sum()
-        measured = 2.0 * np.array([[(weighted * dx ** 2).sum(), xy], [xy, (weighted * dy ** 2).sum()]]) / total
-        if not (total > 0 and np.linalg.det(measured) > 0 and measured[0, 0] > 0):
+        measured = 2.0 * np.array(weighted_moments(stamp, *moments))
+        if not (measured[0] > 0 and measured[0] * measured[2] > measured[1] ** 2):
             break
         done = np.abs(measured - moments).max() < CHANGE
         moments = measured
         if done:
-            return moments
+            return np.array([[moments[0], moments[1]], [moments[1], moments[2]]])
     raise BadData('the PSF has no shape: its moments do not converge')
+
+
+@njit(cache=True)
+def weighted_moments(stamp: np.ndarray, xx: float, xy: float, yy: float) -> tuple[float, float, float]:
+    """Second moments (xx, xy, yy) of a stamp about its central pixel under a Gaussian of the covariance given; -1, 0, -1
+    where there is no light."""
+    half, determinant = stamp.shape[0] // 2, xx * yy - xy * xy
+    total, sum_xx, sum_xy, sum_yy = 0.0, 0.0, 0.0, 0.0
+    for j in range(stamp.shape[0]):
+        dy = j - half
+        for i in range(stamp.shape[1]):
+            dx = i - half
+            value = stamp[j, i] * np.exp(-0.5 * (yy * dx * dx - 2.0 * xy * dx * dy + xx * dy * dy) / determinant)
+            total += value
+            sum_xx += value * dx * dx
+            sum_xy += value * dx * dy
+            sum_yy += value * dy * dy
+    if not total > 0.0:
+        return -1.0, 0.0, -1.0
+    return sum_xx / total, sum_xy / total, sum_yy / total
 
 
 def ellipticity(moments: np.ndarray) -> tuple[float, float]:

@@ -24,7 +24,8 @@ def select_stars(catalogue: np.ndarray, *, minimum_snr: float = 30.0, size_colum
     Parameters
     ----------
     catalogue : structured ndarray
-        Output of `sediff.catalog.measure.measure` (with or without PSF columns).
+        Output of `sediff.catalog.measure.measure` (with or without PSF columns); objects whose position, flux or size is
+        not finite are left out.
     minimum_snr : float
         Least FLUX_AUTO / FLUXERR_AUTO.
     size_column : str
@@ -64,7 +65,8 @@ def select_stars(catalogue: np.ndarray, *, minimum_snr: float = 30.0, size_colum
     flux, size = catalogue['FLUX_AUTO'].astype(float), catalogue[size_column].astype(float)
     snr = flux / np.maximum(catalogue['FLUXERR_AUTO'].astype(float), 1e-30)
     a, b = catalogue['A_IMAGE'], catalogue['B_IMAGE']
-    good = (snr >= minimum_snr) & np.isfinite(size) & (size > 0.5)
+    good = (snr >= minimum_snr) & np.isfinite(snr) & np.isfinite(size) & (size > 0.5)
+    good &= np.isfinite(catalogue['XWIN_IMAGE']) & np.isfinite(catalogue['YWIN_IMAGE']) & np.isfinite(a) & np.isfinite(b)
     good &= ((catalogue['FLAGS'] & flag_mask) == 0) & ((catalogue['IMAFLAGS_ISO'] & image_flag_mask) == 0)
     good &= ((a - b) <= maximum_ellipticity * (a + b)) & ~bright
     rows = np.flatnonzero(good)
@@ -123,8 +125,9 @@ def _isolated(catalogue: np.ndarray, flux: np.ndarray, rows: np.ndarray, radius:
     if rows.size == 0:
         return np.zeros(0, bool)
     places = np.stack([catalogue['XWIN_IMAGE'], catalogue['YWIN_IMAGE']], axis=1)
-    neighbours = cKDTree(places).query_ball_point(places[rows], radius)
-    return np.array([not np.any(flux[[k for k in near if k != row]] > ratio * flux[row])
+    known = np.flatnonzero(np.isfinite(places).all(axis=1))
+    neighbours = cKDTree(places[known]).query_ball_point(places[rows], radius)
+    return np.array([not np.any(flux[[known[k] for k in near if known[k] != row]] > ratio * flux[row])
                      for row, near in zip(rows, neighbours)], bool)
 
 

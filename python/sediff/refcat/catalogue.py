@@ -1,7 +1,7 @@
 """Reference catalogues: the columns of their shards and where each comes from."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -62,6 +62,8 @@ class Catalogue:
         DECam relations, or the name of the table of Gaia's.
     tap : dict of str
         `url` and `table` of a TAP service.
+    spelled : frozenset of str
+        Names of input columns as the map spells them.
     """
 
     name: str
@@ -75,6 +77,7 @@ class Catalogue:
     cuts: tuple[tuple[str, str, float], ...] = ()
     colour_terms: Mapping | str = field(default_factory=dict)
     tap: Mapping[str, str] = field(default_factory=dict)
+    spelled: frozenset[str] = frozenset()
 
     @property
     def dtype(self) -> np.dtype:
@@ -86,6 +89,14 @@ class Catalogue:
         """Lower-case names of every input column of use."""
         names = {name for origins in self.origins.values() for origin in origins for name in origin.names}
         return names | {column.lower() for column, _, _ in self.cuts}
+
+    def folded(self, names: Sequence[str]) -> list[str]:
+        """Names of an input's columns in lower case; of two that differ by case only (VizieR's Gmag of Gaia and gmag of
+        PS1), the one that the map does not spell so becomes ''."""
+        spelled = {name.lower() for name in names if name in self.spelled}
+        lower = [name.lower() for name in names]
+        return ['' if lower.count(low) > 1 and low in spelled and name not in self.spelled else low
+                for name, low in zip(names, lower)]
 
     def shard_name(self, pixel: int) -> str:
         """File name of the shard of one RING pixel."""
@@ -110,7 +121,8 @@ def parse_catalogue(table: Mapping, name: str) -> Catalogue:
         origins = {column: _origins(given) for column, given in entry['columns'].items()}
         return Catalogue(name, entry['title'], entry['prefix'], origins, tuple(entry['magnitudes']),
                          tuple(entry['required']), entry.get('fixed', {}), tuple(entry.get('null', ())),
-                         tuple(tuple(cut) for cut in entry.get('cuts', ())), entry['colour_terms'], entry.get('tap', {}))
+                         tuple(tuple(cut) for cut in entry.get('cuts', ())), entry['colour_terms'], entry.get('tap', {}),
+                         frozenset(_spelled(entry['columns'])))
     except (KeyError, TypeError, AttributeError) as error:
         raise BadInput(f'reference catalogue {name!r} of refcat_columns.json lacks or garbles {error}') from error
 
@@ -201,6 +213,18 @@ def _rounded(catalogue: Catalogue, name: str, values: np.ndarray) -> np.ndarray:
     if name in catalogue.magnitudes:
         return round_to_step(values, MAGNITUDE_STEP)
     return values if name == 'ref_epoch' else round_relative(values, ERROR_BITS)
+
+
+def _spelled(given) -> Iterator[str]:
+    """Every name of input columns in a part of the map."""
+    if isinstance(given, str):
+        yield given
+    elif isinstance(given, Mapping):
+        for part in [given['from']] if 'from' in given else given.values():
+            yield from _spelled(part)
+    else:
+        for part in given:
+            yield from _spelled(part)
 
 
 def _origins(given) -> tuple[Origin, ...]:

@@ -42,22 +42,30 @@ def at_epoch(stars: np.ndarray, mjd: float, unmeasured_motion: float = 10.0) -> 
     -----
     The star moves along a straight line in the tangent plane of its catalogue place: r + t (pmra p + pmdec q) - parallax b,
     with p, q the local east and north and b the Earth's barycentric place in au (ERFA epv00), then normalised:
-    ESA SP-1200 vol. 1, eq. 1.2.16, without radial velocity (perspective acceleration is below 0.1 mas for all but a
-    few stars). Aberration and light deflection are common to all stars of a CCD and left to the astrometric fit.
+    the model of ESA SP-1200 vol. 1, section 1.2 (definition of the astrometric parameters), without radial velocity
+    (perspective acceleration is below 0.1 mas for all but a few stars). Aberration and light deflection are common to all
+    stars of a CCD and left to the astrometric fit.
     """
     if not np.isfinite(mjd):
         raise BadUsage(f'no such date: MJD {mjd}')
     years = julian_year(mjd) - np.asarray(stars['ref_epoch'], float)
-    east, north, parallax = (np.nan_to_num(np.asarray(stars[name], float)) * MAS for name in ('pmra', 'pmdec', 'parallax'))
+    east, north, parallax = (_known(stars[name]) * MAS for name in ('pmra', 'pmdec', 'parallax'))
     moved = stars.copy()
     moved['ra'], moved['dec'] = _shifted(stars['ra'], stars['dec'], east * years, north * years,
                                          np.clip(parallax, 0.0, None), earth_position(mjd))
     for axis in ('ra', 'dec'):
         motion_error = np.asarray(stars['pm' + axis + '_error'], float)
         motion_error = np.where(np.isfinite(motion_error), motion_error, unmeasured_motion) * years
-        moved[axis + '_error'] = np.hypot(np.nan_to_num(stars[axis + '_error']), motion_error)
+        moved[axis + '_error'] = np.sqrt(_known(stars[axis + '_error']) ** 2 + motion_error ** 2)
     moved['ref_epoch'] = julian_year(mjd)
     return moved
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    """A copy with 0 for what is not finite."""
+    values = np.array(values, float)
+    values[~np.isfinite(values)] = 0.0
+    return values
 
 
 def _shifted(ra, dec, east, north, parallax, earth) -> tuple[np.ndarray, np.ndarray]:

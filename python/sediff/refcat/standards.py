@@ -65,7 +65,8 @@ def as_gaia(stars: np.ndarray, band: str, catalogue: Catalogue) -> tuple[np.ndar
     Returns
     -------
     stars : ndarray, (n,) of STAR_DTYPE
-        Positions and motions as they are; G the magnitude in `band` (NaN where there is none), BP - RP neutral.
+        Positions and motions as they are; G the magnitude in `band`, BP - RP neutral. A star that the relation does not
+        reach has its brightest magnitude as G and no colour: no standard, but a neighbour whose light counts.
     terms : dict
         For `photometry.calibrate.calibrate_ccd`.
 
@@ -78,7 +79,9 @@ def as_gaia(stars: np.ndarray, band: str, catalogue: Catalogue) -> tuple[np.ndar
     table = empty_stars(stars.size)
     for name in ('source_id', 'ra', 'dec', 'ref_epoch', *MOTIONS, *POSITION_ERRORS):
         table[name] = stars[name]
-    table['phot_g_mean_mag'], table['phot_g_mean_mag_error'] = magnitude, error
+    known = np.isfinite(magnitude)
+    brightest = np.fmin.reduce([_magnitude(stars, name) for name in catalogue.magnitudes])
+    table['phot_g_mean_mag'], table['phot_g_mean_mag_error'] = np.where(known, magnitude, brightest), error
     table['phot_bp_mean_mag'] = magnitude + NEUTRAL_COLOUR / 2.0
     table['phot_rp_mean_mag'] = magnitude - NEUTRAL_COLOUR / 2.0
     given = catalogue.colour_terms[band]
