@@ -162,7 +162,7 @@ DIFFIMG = [
       'diffimg'),
     P('FAKE_RADIUS', 1.5, 'arcsec', 'a fake is found when a detection is this near', 'diffimg', 0, 30),
     P('CONVOLVE', 'auto', '', 'image that is convolved', 'diffimg', choices=('auto', 'template', 'science', 'both')),
-    P('DECORRELATE', 1, '', '1: make the noise of the difference white (its PSF gets sharper, fluxes stay)', 'diffimg', 0, 1),
+    P('DECORRELATE', 1, '', '1: white noise in the difference (its PSF gets sharper, fluxes stay)', 'diffimg', 0, 1),
     P('KERNEL_ORDER', -1, '', 'spatial order of the kernel; -1: by the number of stars', 'diffimg', -1, 3),
     P('DIFF_THRESHOLD', 5.0, 'sigma', 'detection threshold on the difference', 'diffimg', 2, 100),
     P('VETOMAG', 20.0, 'mag', 'veto stars brighter than this count', 'diffimg', 0, 30),

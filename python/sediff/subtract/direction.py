@@ -78,7 +78,7 @@ def choose_way(planes: Planes, stars: Stars, widths: tuple[float, float], wanted
 
 
 def shape_difference(planes: Planes, stars: Stars, widths: tuple[float, float]) -> tuple[float, float, float]:
-    """Least and largest difference of the PSFs' squared widths over all directions, science - template, and their mean, px^2.
+    """Least and largest difference of the PSFs' squared widths along any axis, science - template, and their mean, px^2.
 
     One sign: one PSF is broader in every direction. Both signs: neither image can be turned into the other.
     """

@@ -32,8 +32,8 @@ def parse(argv: list[str]) -> Request:
     """Translate a HOTPANTS command line.
 
     -nrx and -nry are accepted, but one fit with smooth spatial terms serves all regions; -ng and the flags of
-    `PASSED_OVER` are accepted and change nothing. -nsx and -nsy bound the number of stars (their product times the regions). Without -ko the order
-    follows the number of stars, and without -bgo the residual sky is a mesh.
+    `PASSED_OVER` are accepted and change nothing. -nsx and -nsy bound the number of stars (their product times the
+    regions). Without -ko the order follows the number of stars, and without -bgo the residual sky is a mesh.
 
     Raises
     ------

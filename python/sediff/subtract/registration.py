@@ -92,7 +92,7 @@ def _correlation(a: np.ndarray, b: np.ndarray, length: float) -> np.ndarray:
 
 
 def _search(x, y, offset, error) -> tuple[float, float] | None:
-    """Length and rms of largest likelihood; None when no offsets, or many without relation to each other, do nearly as well."""
+    """Length and rms of largest likelihood; None when no offsets, or many unrelated ones, do nearly as well."""
     distance2 = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2
     weight = 1.0 / (error**2 + np.median(error) ** 2)
     excess = np.sum(weight * (0.5 * (offset**2).sum(axis=1) - error**2)) / weight.sum()

@@ -50,9 +50,10 @@ class Difference:
     smoothing : ndarray, (w, w) float64, or None
         What the science image was convolved with, where both were.
     figures : dict
-        fwhm_science, fwhm_template (px), order, shift_order, functions, stars_found, stamp_chi2,
-        left_out_chi2, left_out_error (relative, bright stars), registration_rms and registration_length (px, 0 when off), model_error (relative error of
-        bright stars' models), noise_chi (rms of sky pixels over the propagated noise), masked_share.
+        fwhm_science, fwhm_template (px), order, shift_order, functions, stars_found, stamp_chi2, left_out_chi2,
+        left_out_error (relative, bright stars), registration_rms and registration_length (px, 0 when off),
+        model_error (relative error of bright stars' models), noise_chi (rms of sky pixels over the propagated noise),
+        masked_share.
     """
 
     image: np.ndarray
@@ -133,7 +134,8 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     def fit(planes: Planes, sharp: float, broad: float, turned: bool) -> Fit:
         scale = 1.0 / ratio if turned else ratio
         sky = _first_sky(planes, scale, mesh, background_order)
-        return fit_kernel(planes, chosen, make_basis(sharp, broad, half_width), sharp, broad, scale, sky, order, stamp_radius)
+        basis = make_basis(sharp, broad, half_width)
+        return fit_kernel(planes, chosen, basis, sharp, broad, scale, sky, order, stamp_radius)
 
     way = choose_way(planes, stars, widths, convolve, fit)
     del planes

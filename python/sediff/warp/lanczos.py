@@ -102,7 +102,7 @@ def run_length(xs, ys, u, careful, ix, iy, fx, fy):
     Fills fx and fy (RUN,) with their fractional positions.
     """
     ny, nx = careful.shape
-    if not (2 <= iy < ny - 3 and 2 <= ix):
+    if not (2 <= iy < ny - 3 and ix >= 2):
         return 0
     n = 0
     while n < min(RUN, xs.size - u, nx - 3 - ix):
@@ -201,7 +201,7 @@ def scales_of_run(areas, flux_scale, white, taps_x, taps_y, out):
 
 @njit(cache=True)
 def careful_pixel(image, variance, mask, bad, sx, sy, area, polynomials, taps, flux_scale, white, bits_of):
-    """Value, weight and mask of one target pixel near bad pixels or the edge; `bits_of`: unusable, edge, bad, interpolated."""
+    """Value, weight and mask of a target pixel near bad pixels or the edge; `bits_of`: unusable, edge, bad, interpolated."""
     ny, nx = image.shape
     nothing = np.float32(0.0)
     ix, iy = int(np.floor(sx)), int(np.floor(sy))

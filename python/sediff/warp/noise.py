@@ -41,8 +41,8 @@ def measured_variance(image: np.ndarray, bad: np.ndarray, gain: float) -> np.nda
     mesh = mesh_of(image.shape)
     level, sigma = cell_noise(image, bad, mesh)
     if not (sigma > 0).any():
-        raise BadData('the noise of the sky cannot be measured: no cell of the image has enough good pixels, or they are all '
-                      'equal; give a weight')
+        raise BadData('the noise of the sky cannot be measured: no cell of the image has enough good pixels, or they '
+                      'are all equal; give a weight')
     level, sigma = (_smoothed(plane, sigma > 0) for plane in (level, sigma))
     variance = np.empty(image.shape, np.float32)
     add_noise(image, bad, level, sigma**2, mesh, np.float32(1.0 / gain), variance)
@@ -78,7 +78,7 @@ def cell_noise(image, bad, mesh):
                 spread = (ordered[low + (3 * size) // 4] - ordered[low + size // 4]) / (2 * 0.67239)
                 first = np.searchsorted(ordered, np.float32(middle - 3 * spread))
                 last = np.searchsorted(ordered, np.float32(middle + 3 * spread), side='right')
-                if first == low and last == high or last - first < LEAST_SAMPLE:
+                if (first == low and last == high) or last - first < LEAST_SAMPLE:
                     break
                 low, high = first, last
             level[v, u], sigma[v, u] = middle, spread
@@ -96,7 +96,7 @@ def _smoothed(cells: np.ndarray, good: np.ndarray) -> np.ndarray:
 
 @njit(cache=True)
 def add_noise(image, bad, level, sky_variance, mesh, scale, out):
-    """Sky variance between cell centres (bilinear) plus the photon noise of what is above the sky; that of the sky where bad."""
+    """Sky variance, bilinear between cell centres, plus the photon noise of what is above the sky (none where bad)."""
     ny, nx = image.shape
     rows, columns = level.shape
     cell, share = np.empty(nx, np.int64), np.empty(nx, np.float32)
