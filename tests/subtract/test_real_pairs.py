@@ -1,6 +1,7 @@
 """Two real DECam pairs: noise of the empty sky, and injected sources found again."""
 import numpy as np
 import pytest
+from astropy.io import fits
 from scipy.ndimage import binary_dilation
 from scipy.ndimage import shift as shift_image
 from scipy.signal import fftconvolve
@@ -187,14 +188,42 @@ def test_nuclear_variable(realdata):
         assert len(near) == 0 or (near['FLAGS'] & Flag.DIPOLE).all()
 
 
+def thumbnails(realdata, name):
+    """Science, template and difference thumbnails (121, 121) with the rest of their row, of each epoch of a candidate."""
+    rows = fits.getdata(next((realdata / 'gwmmads_s230922g' / 'candidates').glob(f'*{name}*.fits.gz')), 1)
+    for row in rows:
+        yield [np.asarray(row[f'PixA_THUMB_{k}'], np.float32) for k in ('SCI', 'TEMP', 'DIFF')], row
+
+
+def thumbnail_variance(plane):
+    """Of the sky, and of the photons at a gain of 4."""
+    middle = np.median(plane)
+    return ((1.4826 * np.median(np.abs(plane - middle))) ** 2 + np.maximum(plane - middle, 0) / 4).astype(np.float32)
+
+
+@pytest.mark.realdata
+def test_magnitudes_of_a_follow_up_campaign(realdata):
+    """Candidate of S230922g beside a star, which is named: the magnitudes of the published forced photometry.
+
+    Theirs is a difference with the PSF and in the units of the image that was not convolved.
+    """
+    differences = []
+    for (science, template, published), row in thumbnails(realdata, '223382'):
+        weight = np.clip(row['APER_FPHOT'] / 2 + 0.5 - np.hypot(*np.mgrid[-60:61, -60:61]), 0, 1)
+        own = row['ZP_FPHOT'] - 2.5 * np.log10((published * weight).sum()) - row['MAG_FPHOT']
+        if row['SNR_FPHOT'] < 15 or abs(own) > 0.03:  # not bright and centred
+            continue
+        variances, good = [thumbnail_variance(p) for p in (science, template)], np.zeros(science.shape, bool)
+        result = subtract(science, template, *variances, good, good, stamps=np.array([[26, 70]]))
+        flux = (result.image * weight).sum() / (result.kernel_sum if result.direction == 'science' else 1.0)
+        differences.append(row['ZP_FPHOT'] - 2.5 * np.log10(flux) - row['MAG_FPHOT'])
+    assert len(differences) >= 4 and np.abs(differences).max() < 0.05
+
+
 @pytest.mark.realdata
 def test_a_thumbnail_with_one_object_is_refused(realdata):
-    """121x121 thumbnails of a candidate: with fewer than three common stars nothing is subtracted."""
-    from astropy.io import fits
-    files = sorted((realdata / 'gwmmads_s230922g' / 'candidates').glob('9_*.fits.gz'))
-    row = fits.getdata(files[0], 1)[0]
-    science, template = (np.asarray(row[f'PixA_THUMB_{name}'], np.float32) for name in ('SCI', 'TEMP'))
-    sigmas = [1.4826 * np.median(np.abs(plane - np.median(plane))) for plane in (science, template)]
-    variance = [np.full(science.shape, sigma**2, np.float32) for sigma in sigmas]
+    """A candidate that is the only object: nothing tells the change of its flux from that of the PSF."""
+    (science, template, _), _ = next(thumbnails(realdata, '207556'))
+    good = np.zeros(science.shape, bool)
     with pytest.raises(BadData, match='no common stars'):
-        subtract(science, template, *variance, ~np.isfinite(science), ~np.isfinite(template))
+        subtract(science, template, thumbnail_variance(science), thumbnail_variance(template), good, good)

@@ -54,6 +54,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--convolve', choices=('auto', *DIRECTIONS), default='auto',
                         help='image to convolve (default: the sharper, where that is clear)')
     parser.add_argument('--order', type=int, help='spatial order of the kernel (default: what the stars support)')
+    parser.add_argument('--stars', nargs='+', metavar='X,Y', help='1-based pixels of the stars to match, one or more '
+                        '(default: three or more are found)')
     parser.add_argument('--half-width', type=int, help='half width of the narrow kernel, px (default: 8 or more)')
     parser.add_argument('--background-mesh', type=int,
                         help='mesh of the residual sky, px (default: 128; small images 64)')
@@ -72,10 +74,19 @@ def run(args: argparse.Namespace) -> int:
                            args.gain if args.template_gain is None else args.template_gain, None,
                            args.saturate if args.template_saturate is None else args.template_saturate)
     options = {'convolve': args.convolve, 'order': args.order, 'half_width': args.half_width,
-               'background_mesh': args.background_mesh, 'decorrelate': args.decorrelate}
+               'background_mesh': args.background_mesh, 'decorrelate': args.decorrelate, 'stamps': _positions(args.stars)}
     execute(Request(science, template, args.output, args.noise, args.mask, args.json, (args.science_psf, args.template_psf),
                     args.psf_output, args.align, args.normalize, options))
     return 0
+
+
+def _positions(texts: list[str] | None) -> np.ndarray | None:
+    """0-based x, y (n, 2) of positions written as X,Y."""
+    try:
+        pairs = None if texts is None else [[float(v) - 1.0 for v in text.split(',')] for text in texts]
+        return None if pairs is None else np.array(pairs).reshape(-1, 2)
+    except ValueError as error:
+        raise BadUsage(f'--stars needs positions like 512.3,1020.8, got {" ".join(texts)}') from error
 
 
 def run_argv(argv: list[str]) -> int:

@@ -14,7 +14,8 @@ from sediff.subtract.registration import Field, fit_field
 from sediff.subtract.solve import Freedom, Solution, plain_fit, solve
 from sediff.subtract.stamps import Stars, cut
 
-#: Fewest stars. With one or two, a source that changed could be taken for one and subtracted away.
+#: Fewest stars that were found. With one or two, a source that changed could be taken for one and subtracted away; of
+#: stars that were named one is enough.
 LEAST_STARS = 3
 #: How well the sky under a star is known from the sky pixels around, in units of the noise of a pixel,
 #: where most pixels are sky.
@@ -38,7 +39,7 @@ class Fit:
 
 
 def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, broad: float, scale: float,
-               sky: Sky, order: int | None = None, radius: int | None = None, register: bool = True) -> Fit:
+               sky: Sky, order: int | None = None, radius: int | None = None, least: int = LEAST_STARS) -> Fit:
     """Fit the kernel that turns the template's stars into those of the science image.
 
     Parameters
@@ -53,20 +54,20 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
         Spatial order; default: chosen by cross-validation.
     radius : int, optional
         Radius (px) of the fitted discs.
-    register : bool
-        Look for a left-over registration error, and keep it out of the kernel.
+    least : int
+        Fewest stars to fit to.
 
     Raises
     ------
     BadData
-        Fewer than three stars clear of bad pixels.
+        Fewer stars than `least` clear of bad pixels.
     """
     radius = radius or int(np.ceil(max(RADIUS_PER_FWHM * broad, LEAST_RADIUS)))
     weight = _weights(planes, stars, scale, np.sqrt(max(broad**2 - sharp**2, 0.0)) / FWHM_PER_SIGMA, radius)
     whole = (weight > 0).sum(axis=(1, 2)) > 0.6 * np.pi * radius**2
-    if whole.sum() < LEAST_STARS:
+    if whole.sum() < least:
         raise BadData(f'no common stars to fit a kernel: {whole.sum()} are unsaturated and clear of masks in both, '
-                      f'{LEAST_STARS} are needed')
+                      f'{least} needed; stars you trust can be named (--stars), and one is enough then')
     x, y = stars.x[whole], stars.y[whole]
     stamps = cut(planes.template, x, y, radius + basis.reach, planes.template_level) - np.float32(planes.template_level)
     stamps[cut(planes.template_bad, x, y, radius + basis.reach, False)] = 0.0
@@ -76,7 +77,7 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
     equations = star_equations(basis, stamps, np.where(weight[whole] > 0, target, 0), weight[whole],
                                SKY_ERROR * noise / max(sky.share, 0.01) ** 2)
     shape = planes.science.shape
-    field = _left_over(basis, equations, x, y, shape, sharp, order) if register else None
+    field = _left_over(basis, equations, x, y, shape, sharp, order)
     return Fit(basis, solve(basis, equations if field is None else field[1], x, y, shape, order), field and field[0])
 
 

@@ -107,9 +107,11 @@ def solve(basis: KernelBasis, equations: StarEquations, x: np.ndarray, y: np.nda
     freedoms = candidate_freedoms(basis, len(x), order)
     terms = spatial_terms(x, y, shape, max(max(f.order, f.shift_order) for f in freedoms))
     used = _clip(basis, equations, terms, freedoms[-1], np.ones(len(x), bool), 8.0)[0]
-    best, score = _compare(basis, equations.take(used), terms[used], freedoms)
+    best, score, error = freedoms[0], np.full(1, np.nan), np.nan
     kept = equations.take(used)
-    error = _relative_error(kept, score)
+    if used.sum() > 1:
+        best, score = _compare(basis, kept, terms[used], freedoms)
+        error = _relative_error(kept, score)
     used, coefficients, chi2 = _clip(basis, equations, terms, best, used, 5.0)
     return Solution(coefficients, best, used, chi2, float(np.median(score / kept.pixels)), error)
 

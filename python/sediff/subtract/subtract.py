@@ -11,7 +11,7 @@ from sediff.subtract.background import Sky, residual_sky
 from sediff.subtract.basis import make_basis
 from sediff.subtract.decorrelate import Whitening
 from sediff.subtract.direction import Way, choose_way
-from sediff.subtract.fit import Fit, fit_kernel
+from sediff.subtract.fit import LEAST_STARS, Fit, fit_kernel
 from sediff.subtract.model import KernelModel
 from sediff.subtract.planes import Planes
 from sediff.subtract.stamps import choose_evenly, find_stars, typical_fwhm
@@ -95,7 +95,7 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     fwhm_science, fwhm_template : float, optional
         PSF widths, px; measured when not given.
     stamps : ndarray, (n, 2), optional
-        0-based x, y of stars to fit; found when not given.
+        0-based x, y of stars to fit, one or more; found when not given.
     convolve : {'auto', 'template', 'science', 'both'}
         Image to convolve; auto takes the sharper one, or both where neither is sharper in every direction.
     order : int, optional
@@ -131,11 +131,13 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     chosen = choose_evenly(stars, planes.science.shape, star_count)
     mesh = background_mesh or mesh_of(planes.science.shape)
 
+    least = LEAST_STARS if stamps is None else 1
+
     def fit(planes: Planes, sharp: float, broad: float, turned: bool) -> Fit:
         scale = 1.0 / ratio if turned else ratio
         sky = _first_sky(planes, scale, mesh, background_order)
         basis = make_basis(sharp, broad, half_width)
-        return fit_kernel(planes, chosen, basis, sharp, broad, scale, sky, order, stamp_radius)
+        return fit_kernel(planes, chosen, basis, sharp, broad, scale, sky, order, stamp_radius, least)
 
     way = choose_way(planes, stars, widths, convolve, fit)
     del planes
