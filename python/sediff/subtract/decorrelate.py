@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sediff.psf.model import PsfModel
-from sediff.psf.shape import stamp_fwhm
 from sediff.subtract.convolve import BLOCK
 from sediff.subtract.model import KernelModel
 
 if TYPE_CHECKING:
+    from sediff.psf.model import PsfModel
     from sediff.subtract.subtract import Difference
 
 #: Half width of the filter and side of the grid its spectrum is computed on, px.
@@ -109,6 +108,7 @@ def psf_of_difference(psf: PsfModel, result: Difference) -> PsfModel:
     """PSF model of a difference, from that of the image that was not convolved (of the science image where both were)."""
     if result.whitening is None and result.smoothing is None:
         return psf
+    from sediff.psf.shape import stamp_fwhm  # only here: it costs the command its quick start
     shape = result.image.shape
     x, y = (v.ravel() for v in np.meshgrid(*(np.linspace(0, size - 1, PSF_GRID) for size in shape[::-1])))
     planes = [psf.coefficients_image(a, b) for a, b in zip(x, y)]
