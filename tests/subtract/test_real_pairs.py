@@ -38,13 +38,13 @@ def star_psf(ccd):
 
 
 def inject(ccd, psf, sigma, occupied, count, gain, seed=1):
-    """Add `count` sources of S/N 5-50 away from everything; returns their positions."""
+    """Add `count` sources of S/N 5-50 away from everything; returns x, y and flux of each."""
     rng = np.random.default_rng(seed)
     noise_of_flux = sigma / np.sqrt(np.sum(psf**2))
     placed = []
     while len(placed) < count:
         x, y = rng.uniform(40, ccd.shape[1] - 40), rng.uniform(40, ccd.shape[0] - 40)
-        if occupied[int(y), int(x)] or any(np.hypot(x - a, y - b) < 20 for a, b in placed):
+        if occupied[int(y), int(x)] or any(np.hypot(x - a, y - b) < 20 for a, b, _ in placed):
             continue
         i, j = round(x), round(y)
         flux = np.exp(rng.uniform(np.log(5), np.log(50))) * noise_of_flux
@@ -52,7 +52,7 @@ def inject(ccd, psf, sigma, occupied, count, gain, seed=1):
         part = (slice(j - HALF, j + HALF + 1), slice(i - HALF, i + HALF + 1))
         ccd.image[part] += rng.poisson(model * gain) / gain
         ccd.weight[part] = np.where(ccd.weight[part] > 0, 1 / (1 / ccd.weight[part].clip(1e-30) + model / gain), 0)
-        placed.append((x, y))
+        placed.append((x, y, flux))
     return np.array(placed)
 
 
@@ -67,7 +67,8 @@ def judge(science, template, count, gain, scale=1.0, seed=1):
     sigma = np.sqrt(np.median(1 / science.weight[~bad]) + scale**2 * np.median(1 / aligned.weight[aligned.weight > 0]))
     image = science.image - np.median(science.image[~bad])
     occupied = binary_dilation((image > 20 * sigma) | bad | (aligned.weight <= 0), iterations=20)
-    places = inject(science, psf, sigma, occupied, count, gain, seed)
+    *places, fluxes = inject(science, psf, sigma, occupied, count, gain, seed).T
+    places = np.array(places).T
     result = subtract(science.image, aligned.image, variance_of(science), variance_of(aligned), bad,
                       aligned.weight <= 0)
     assert result.direction == 'template'
@@ -80,6 +81,7 @@ def judge(science, template, count, gain, scale=1.0, seed=1):
         sky[round(y) - 15:round(y) + 16, round(x) - 15:round(x) + 16] = False
     chi = result.image[sky] / np.sqrt(result.variance[sky])
     figures = star_residuals(science, aligned, result, places) | false_detections(science, result, psf, places)
+    figures |= flux_bias(result, psf, places, fluxes)
     score /= 1.4826 * np.median(np.abs(score[sky]))
     found = sum(score[round(y) - 2:round(y) + 3, round(x) - 2:round(x) + 3].max() > 5 for x, y in places)
     return np.sqrt(np.mean(np.clip(chi, -6, 6)**2)), found, result, figures
@@ -98,6 +100,21 @@ def star_residuals(science, template, result, places):
             chi.append((result.image[part] / np.sqrt(result.variance[part]))[disc])
     chi = np.concatenate(chi)
     return {'star_std': chi.std(), 'star_mad': 1.4826 * np.median(np.abs(chi - np.median(chi)))}
+
+
+def flux_bias(result, psf, places, fluxes):
+    """Weighted mean of the fluxes of the injected sources over the true ones, less 1, and its error."""
+    found, weight = [], []
+    for (x, y), flux in zip(places, fluxes):
+        i, j = round(x), round(y)
+        part = (slice(j - HALF, j + HALF + 1), slice(i - HALF, i + HALF + 1))
+        model = shift_image(psf, (y - j, x - i), order=3).clip(0)
+        inverse = np.where(result.mask[part], 0, 1 / result.variance[part])
+        norm = np.sum(inverse * model**2)
+        if norm > 0:
+            found.append(np.sum(inverse * model * result.image[part]) / norm / flux)
+            weight.append(norm * flux**2)
+    return {'bias': np.average(found, weights=weight) - 1, 'bias_error': np.sum(weight) ** -0.5}
 
 
 def false_detections(science, result, psf, places):
@@ -122,18 +139,19 @@ def false_detections(science, result, psf, places):
 def test_des_supernova_field(realdata):
     """1001x1001 g cutouts of DES SN-E1, two epochs; A has the broader PSF."""
     folder = realdata / 'finalphot_des_sn_e1'
-    recovered = []
+    recovered, bias = [], []
     for seed in (1, 2, 3):  # the faintest, of S/N 5, are a matter of luck
         science, template = (load(ImageSource(str(folder / f'pair_ccd01_epoch{k}_1001.fits'), gain=4.0, saturate=35000.0))
                              for k in 'AB')
         noise, found, result, figures = judge(science, template, 40, 4.0, seed=seed)
         recovered.append(found)
+        bias.append(figures['bias'])
         assert figures['star_std'] <= 1.5 and figures['star_mad'] <= 1.25
         assert figures['false'] <= 2
         assert noise == pytest.approx(1.0, abs=0.03)
         assert result.kernel_sum == pytest.approx(1.0, abs=0.06)
         assert result.figures['order'] <= 1
-    assert np.mean(recovered) >= 39
+    assert np.mean(recovered) >= 39 and abs(np.mean(bias)) <= 0.015
 
 
 @pytest.mark.realdata
@@ -145,34 +163,64 @@ def test_bright_galaxy_field(realdata):
                                           mask=str(folder / name.format('d')))) for name in names)
     scale = 60 / 45 * 10 ** (0.4 * 0.246)
     noise, found, result, figures = judge(science, template, 12, 4.0, scale)
-    assert figures['star_std'] <= 1.62
+    assert figures['star_std'] <= 1.62 and abs(figures['bias']) <= 0.015
     assert figures['false'] <= 4
     assert noise <= 1.06
     assert found >= 11
     assert result.kernel_sum == pytest.approx(scale, rel=0.05)
 
 
-@pytest.mark.realdata
-def test_nuclear_variable(realdata):
-    """Stacks of five 256x256 i cutouts two weeks apart: the variable nucleus is found, the flux ratio is 1."""
-    planes = []
+def nuclear_pair(realdata):
+    """Science, variance, template, variance: stacks of five 256x256 i cutouts of two epochs."""
     for epoch in ('04', '18'):
         files = sorted((realdata / 'sfft_decam' / 'input_data').glob(f'DEC-OBS{epoch}?.mini.fits'))
         stack = np.mean([read_image(file)[0] for file in files], axis=0).astype(np.float32)
         inner = stack[np.abs(stack - np.median(stack)) < 100]
         sigma = 1.4826 * np.median(np.abs(inner - np.median(inner)))
-        planes.append((stack, (sigma**2 + np.maximum(stack - np.median(stack), 0) / 19.9).astype(np.float32)))
-    (science, variance), (template, template_variance) = planes
-    good = np.zeros(science.shape, bool)
-    result = subtract(science, template, variance, template_variance, good, good)
-    assert result.direction == 'template' and result.kernel_sum == pytest.approx(1.02, abs=0.02)
-    alpha = result.figures['fwhm_science'] / (2 * np.sqrt(2 ** (1 / 3) - 1))
+        yield stack
+        yield (sigma**2 + np.maximum(stack - np.median(stack), 0) / 19.9).astype(np.float32)
+
+
+def moffat_psf(fwhm):
+    """PSF of this FWHM as a function of position and stamp size."""
+    alpha = fwhm / (2 * np.sqrt(2 ** (1 / 3) - 1))
 
     def psf_at(x, y, size):
         v, u = np.mgrid[:size, :size] - size // 2
         moffat = (1 + ((u - x + np.floor(x + 0.5)) ** 2 + (v - y + np.floor(y + 0.5)) ** 2) / alpha**2) ** -3.0
         return moffat / moffat.sum()
 
+    return psf_at
+
+
+@pytest.mark.realdata
+def test_fluxes_in_stacks(realdata):
+    """Sources of S/N 100 added where there is nothing keep their fluxes, and no background is removed first."""
+    science, variance, template, template_variance = nuclear_pair(realdata)
+    good = np.zeros(science.shape, bool)
+    psf_at, sigma = moffat_psf(4.92), np.sqrt(np.median(variance) + np.median(template_variance))
+    ratios = []
+    for places in (((40, 90), (150, 40), (200, 130)), ((90, 140), (220, 60), (150, 230))):
+        planted = science.copy()
+        flux = 100 * sigma / np.sqrt(np.sum(psf_at(0, 0, 25) ** 2))
+        for x, y in places:
+            planted[y - 12:y + 13, x - 12:x + 13] += flux * psf_at(x, y, 25)
+        image, plain = (subtract(plane, template, variance, template_variance, good, good).image
+                        for plane in (planted, science))
+        for x, y in places:
+            part, psf = (slice(y - 12, y + 13), slice(x - 12, x + 13)), psf_at(x, y, 25)
+            ratios.append(np.sum(psf * (image - plain)[part]) / np.sum(psf**2) / flux)
+    assert abs(np.mean(ratios) - 1) < 0.02
+
+
+@pytest.mark.realdata
+def test_nuclear_variable(realdata):
+    """The variable nucleus is found, the flux ratio is 1, bright stars leave no more than noise."""
+    science, variance, template, template_variance = nuclear_pair(realdata)
+    good = np.zeros(science.shape, bool)
+    result = subtract(science, template, variance, template_variance, good, good)
+    assert result.direction == 'template' and result.kernel_sum == pytest.approx(1.02, abs=0.02)
+    psf_at = moffat_psf(result.figures['fwhm_science'])
     systematic = systematic_variance(science, result.image, result.mask, result.figures['model_error'],
                                      result.figures['fwhm_science'])
     found = detect(result.image, result.variance, result.mask, psf_at, systematic=systematic)
