@@ -202,6 +202,7 @@ def describe(result: Difference, request: Request) -> dict[str, tuple]:
              'FWHMTMPL': (figures['fwhm_template'], '[pix] FWHM of the template stars'),
              'STAMPCHI': (figures['stamp_chi2'], 'median chi2 a pixel of the stars'),
              'LEFTCHI': (figures['left_out_chi2'], 'the same of stars left out of the fit'),
+             'LEFTERR': (figures['left_out_error'], 'relative error of bright ones of them'),
              'MODELERR': (figures['model_error'], "relative error of bright stars' models"),
              'WHITENED': (result.whitening is not None, 'noise made white'),
              'NOISECHI': (figures['noise_chi'], 'rms of the sky / propagated noise')}
