@@ -13,6 +13,7 @@ from sediff.flow.astrometry_exposure import starved, write_common
 from sediff.flow.job import Job, archived, run_job
 from sediff.flow.tables import write_exposure_tables
 from sediff.io.fits import read_header
+from sediff.io.raw_scratch import raw_scratch
 from sediff.names import Exposure, exposure_table, product_path, raw_path
 from sediff.parameters import Parameters
 from sediff.pool import Outcome, run_pool
@@ -64,7 +65,12 @@ def run_single_epoch(exposure: Exposure, parameters: Parameters, options: Option
     jobs = [Job(exposure.with_ccd(ccd), 'se', parameters, options.calibrate, options.calibrate_only, options.overwrite,
                 options.special_y4) for ccd in options.ccds]
     count = len(steps.SE) * (not options.calibrate_only) + options.calibrate
-    outcomes = run_phase('SE', exposure, jobs, count, options.workers)
+    if options.workers > 1 and len(jobs) > 1 and parameters['INPUT'] == 'raw':
+        with raw_scratch(exposure.folder / 'locks') as scratch:
+            jobs = [replace(job, scratch=scratch) for job in jobs]
+            outcomes = run_phase('SE', exposure, jobs, count, options.workers)
+    else:
+        outcomes = run_phase('SE', exposure, jobs, count, options.workers)
     if not options.calibrate_only:
         outcomes = solve_starved(exposure, parameters, options, outcomes, count)
     write_exposure_tables(exposure, [outcome.task.exposure.ccd for outcome in outcomes if not outcome.code], parameters)
@@ -77,7 +83,8 @@ def solve_starved(exposure: Exposure, parameters: Parameters, options: Options, 
     ccds = starved(exposure, outcomes)
     if not ccds or write_common(exposure, parameters) is None:
         return outcomes
-    jobs = [replace(outcome.task, overwrite=False) for outcome in outcomes if outcome.task.exposure.ccd in ccds]
+    jobs = [replace(outcome.task, overwrite=False, scratch=None) for outcome in outcomes
+            if outcome.task.exposure.ccd in ccds]
     again = run_phase('SE, common astrometry', exposure, jobs, count, options.workers)
     by_ccd = {outcome.task.exposure.ccd: outcome for outcome in again}
     return [by_ccd.get(outcome.task.exposure.ccd, outcome) for outcome in outcomes]

@@ -105,7 +105,9 @@ def build_templates(images: np.ndarray, usable: np.ndarray, coefficients: np.nda
     design, data = coefficients * scale, images.reshape(count, -1) * scale
     good = usable.reshape(count, -1) & np.isfinite(data)
     per_sky = np.where(good, images.reshape(count, -1) / coefficients[:, :1], np.nan)
-    middle = np.nan_to_num(np.nanmedian(per_sky, axis=0), nan=1.0) if good.any() else np.ones(data.shape[1])
+    seen = good.any(axis=0)
+    middle = np.ones(data.shape[1])
+    middle[seen] = np.nanmedian(per_sky[:, seen], axis=0)
     filled = np.where(good, data, design[:, :1] * middle)
     solver = np.linalg.pinv(design)
     start = design[:, :1] * middle
