@@ -170,6 +170,7 @@ def rewrite_raw(tree: Night, pixels=None, cards: dict | None = None, ccd: int = 
         facts = read_facts(BAND)
         tpv = facts.tpv.get(ccd, facts.tpv[33])
         header = extension_header(facts.cards, ccd_table()[ccd - 1], tpv, Pointing(52.5, -28.0))
+        header['CCDNUM'], header['DETPOS'] = ccd, detpos(ccd)
     for name, value in (cards or {}).items():
         if value is None:
             del header[name]
@@ -208,7 +209,7 @@ def test_dead_amplifier(tree):
 def test_saturated_sky(tree):
     def bright(image):
         image = image.copy()
-        image[:, 56:2104] = 62000
+        image[:, 56:2104] = np.random.default_rng(1).normal(62000, 30, image[:, 56:2104].shape)
         return image
     rewrite_raw(tree, bright)
     refused(single_epoch(tree), 4, 'c33', 'SE02_pixcorrect', 'sky is saturated')
@@ -252,14 +253,14 @@ def test_ccds_that_are_dead_on_the_night(tree, ccd, nite):
 
 
 def test_ccd_31_goes_on_with_one_amplifier(tree):
-    """Its amplifier A is masked BADAMP; what the CCD shows is another's sky, so that astrometry refuses it later."""
+    """Its amplifier A is masked BADAMP; there are no reference stars where it looks, so that astrometry refuses it later."""
     from sediff.camera.maskbits import Bit
     from sediff.io.fits import read_ccd
     from sediff.names import Exposure, product_path
     copy_calibrations(tree, 31)
     rewrite_raw(tree, ccd=31)
     result = single_epoch(tree, '-P', 'KEEP_INTERMEDIATE=true', ccd=31)
-    assert result.returncode in (0, 4), result.stderr
+    refused(result, 3, 'SE07_scamp')
     ccd = read_ccd(product_path(Exposure(tree.root, EXPNUM, NITE, BAND, 4, 7, 'dp33').with_ccd(31), 'detrend'))
     bad = (ccd.mask & np.uint16(Bit.BADAMP)) != 0
     assert ccd.header['BADAMPS'] == 'A' and bad[:, 1024:].all() and not bad[:, :1024].any()

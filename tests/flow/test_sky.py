@@ -36,7 +36,7 @@ def tree(tmp_path_factory) -> Night:
         band = [] if kind == 'build-bias' else ['--band', 'Y']
         done(night.run('calib', kind, '--root', '.', '--nite', NITE, '--ccds', '33,34', '--workers', 1, *band))
     built = done(night.run('calib', 'build-skypca', '--root', '.', '--nite', NITE, '--ccds', '33,34', '--band', 'Y',
-                           '--exclude', EXPNUM, '--components', 3))
+                           '--exclude', EXPNUM))
     assert len(built.stdout.split()) == 3 and sky_components_path(night.root, NITE, 'Y').is_file()
     return night
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from sediff.io.calibration import read_calibration
-from sediff.io.fits import read_ccd, read_header
+from sediff.io.fits import read_ccd, read_image
 from sediff.names import Exposure, calib_path, product_path
 
 from .conftest import Night, done
@@ -42,7 +42,7 @@ def test_star_flat_of_a_night(tree):
                           '--degree', 2, '--catalogs', *catalogues, '--zero-points', tree.root / 'truth' / 'exposures.csv'))
     path = calib_path(tree.root, 'starflat', NITE, 33, 'r')
     assert built.stdout.split() == [str(path.relative_to(tree.root))] or str(path) in built.stdout
-    found, header = read_calibration(path, 'star flat', 33, 'r'), read_header(path, 1)
+    found, header = read_calibration(path, 'star flat', 33, 'r'), read_image(path)[1]
     assert header['NINPUTS'] == EXPOSURES and header['NSTARS'] > 1000
     wanted = read_calibration(tree.root / 'truth' / 'starflat_c33.fits', 'star flat', 33)
     error = np.log(found / wanted)[16::32, 16::32]

@@ -60,12 +60,13 @@ def check_raw(exposure: Exposure) -> None:
 
 def run_single_epoch(exposure: Exposure, parameters: Parameters, options: Options) -> list[Outcome]:
     """SE of every CCD of the list, then the tables of the exposure."""
-    if not options.calibrate_only and not all(archived(exposure.with_ccd(ccd)) for ccd in options.ccds):
+    from_raw = parameters['INPUT'] == 'raw' and not options.calibrate_only
+    if from_raw and not all(archived(exposure.with_ccd(ccd)) for ccd in options.ccds):
         check_raw(exposure)
     jobs = [Job(exposure.with_ccd(ccd), 'se', parameters, options.calibrate, options.calibrate_only, options.overwrite,
                 options.special_y4) for ccd in options.ccds]
     count = len(steps.SE) * (not options.calibrate_only) + options.calibrate
-    if options.workers > 1 and len(jobs) > 1 and parameters['INPUT'] == 'raw':
+    if from_raw and options.workers > 1 and len(jobs) > 1:
         with raw_scratch(exposure.folder / 'locks') as scratch:
             jobs = [replace(job, scratch=scratch) for job in jobs]
             outcomes = run_phase('SE', exposure, jobs, count, options.workers)
