@@ -76,6 +76,7 @@ def write_triple(folder, ccd: CcdImage, version: str) -> None:
             handle.write(plane, extname='N4', header=fitsio_header(Header(cards)), **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize('driver, version', [('SEdiff.sh', 'V4.8.2a'), ('SE_job_mod.sh', 'V2.2.1')])
 def test_a_full_ccd_becomes_the_same_product(original, tmp_path, driver, version):
     """Mask bits that the form can hold come back, the image is the same, the weight is as measured, MAGZERO stays."""
