@@ -29,6 +29,7 @@ class Context:
         self.parameters = parameters
         self.external = external or {}
         self.reasons: list[str] = []
+        self.raw_reader = None
         self._memory: dict[str, object] = {}
         self._step: Step | None = None
         self._lines: list[str] = []

@@ -106,7 +106,9 @@ SE = [
     P('SKY_MAX_RMS', 0.02, '', 'residual of the components (over the sky) above which auto takes the mesh', 'se', 0, 1),
     P('SKY_BLOCK', 128, 'px', 'mesh size of the sky background', 'se', 16, 1024),
     P('STREAKS', True, '', 'look for satellite streaks and mask them', 'se'),
-    P('CR_THRESHOLD', 4.5, 'sigma', 'cosmic rays: significance of the Laplacian', 'se', 3, 100),
+    P('CR_THRESHOLD', 4.5, 'sigma',
+      'cosmic rays: noises by which a pixel stands above the median of its surroundings; 0.25 less by '
+      'which it must be sharper than a star', 'se', 3, 100),
     P('BRIGHT_THRESHOLD', 10.0, 'sigma', 'detection threshold of the catalogues for astrometry and PSF', 'se', 2, 100),
     P('POSITION_MAXERR', 60.0, 'arcsec', 'largest pointing error searched', 'se', 1, 600),
     P('ROTATION_MAXERR', 0.1, 'deg', 'largest rotation searched', 'se', 0, 5),

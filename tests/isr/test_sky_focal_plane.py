@@ -7,11 +7,15 @@ from astropy.io.fits import Header
 from isr_scenes import corners, raw_frame
 
 from sediff.camera.amplifiers import read_amplifiers
+from sediff.camera.catalogs import catalog_path
 from sediff.camera.maskbits import Bit
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData, BadInput
+from sediff.io.crosstalk import read_crosstalk
 from sediff.io.sky import read_binned, read_components, read_templates, write_binned, write_components, write_templates
-from sediff.isr.focal_plane import ROW_STEP, BinnedSky, bin_rows
+from sediff.isr.crosstalk import CrosstalkTerm
+from sediff.isr.focal_plane import ROW_STEP, BinnedSky, bin_rows, sky_crosstalk
+from sediff.isr.linearity import LinearityCurve
 from sediff.isr.sky_fit import SkyFit, fit_exposure, sky_from_components, sky_from_templates, subtract_focal_plane_sky
 from sediff.isr.sky_fringe import build_fringe, fit_fringe, subtract_fringe
 from sediff.isr.sky_pca import build_components, build_templates, smooth_templates
@@ -112,6 +116,38 @@ def test_missing_ccds_in_some_exposures():
     assert built.ccds == CCDS and built.rms < 1.5e-3
 
 
+def test_components_that_are_noise_are_left_out():
+    rng = np.random.default_rng(12)
+    built = build_components([exposure(rng, number)[0] for number in range(12)], 6)
+    assert len(built.values) == 3 and built.rms < 1.5e-3
+
+
+def test_binning_with_linearity_and_crosstalk():
+    """What SE01 and SE02 correct, the first pass corrects too; without it the sky would be wrong by these amounts."""
+    raw, header = raw_frame('N', np.full((4096, 2048), 1200.0, np.float32))
+    amplifiers, rows = read_amplifiers(header), raw[0:4096:ROW_STEP]
+    plain = bin_rows(rows, amplifiers, None, None, None)
+    curve = LinearityCurve(np.array([0.0, 100.0, 1000.0, 60000.0]), np.array([0.0, 1.0, 3.0, 3.0]))
+    gain = {each.name: each.gain for each in amplifiers}
+    bent = bin_rows(rows, amplifiers, None, None, None, linearity={'A': curve}, crosstalk={'B': 0.002})
+    for part, name in ((np.s_[:, :8], 'A'), (np.s_[:, 8:], 'B')):
+        name = name if amplifiers[0].ccd[1].start == 0 else {'A': 'B', 'B': 'A'}[name]
+        level = 1200.0 / gain[name]
+        wanted = float(np.interp(level, curve.level, curve.correction)) * gain[name] if name == 'A' else -0.002 * 1200
+        assert np.median((bent - plain)[part]) == pytest.approx(wanted, abs=0.1)
+
+
+def test_crosstalk_of_the_sky():
+    """Sum of the coefficients of the sources that are there and alive; 0.1 % at most in the matrix of 2013."""
+    term = CrosstalkTerm('ccd34A', 3e-4, 1e9, (0, 0, 0))
+    table = {'ccd33A': [term, CrosstalkTerm('ccd35B', 1e-4, 1e9, (0, 0, 0)), CrosstalkTerm('ccd36B', 5e-4, 1e9, (0, 0, 0))]}
+    assert sky_crosstalk(33, table, {33: (), 34: (), 35: ('B',)}) == {'A': 3e-4, 'B': 0}
+    matrix = read_crosstalk(catalog_path('crosstalk.csv'))
+    everything = dict.fromkeys(range(1, 63), ())
+    sums = [abs(value) for ccd in everything for value in sky_crosstalk(ccd, matrix, everything).values()]
+    assert 5e-4 < max(sums) < 1.1e-3
+
+
 def test_templates_at_full_resolution():
     """A pixel pattern in the sky comes out to the noise that the number of exposures leaves, stars notwithstanding."""
     rng = np.random.default_rng(5)
@@ -156,7 +192,7 @@ def test_fringes():
     truth /= np.sqrt(np.mean(truth ** 2))
     strength = rng.uniform(5, 20, 10)
     images = (strength[:, None, None] * truth + rng.normal(0, 30, (10, 400, 400))).astype(np.float32)
-    pattern = build_fringe(images, np.ones(images.shape, bool), 100 * strength)
+    pattern = build_fringe(images, np.ones(truth.shape, bool), 100 * strength)
     assert np.corrcoef(pattern.ravel(), truth.ravel())[0, 1] > 0.97
     image, mask = images[0] * 0 + 12.0 * truth + rng.normal(0, 30, truth.shape), np.zeros(truth.shape, np.uint16)
     image[100:140, 100:140] += 5000

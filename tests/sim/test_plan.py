@@ -57,7 +57,7 @@ def test_names_and_dates():
     assert airmass_of(90.0, 0.0) == np.inf
 
 
-@pytest.mark.parametrize('wrong', [{'band': 'Y'}, {'nite': '2023-11-15'}, {'ccds': ()}, {'ccds': (61,)}, {'ra': 400.0},
+@pytest.mark.parametrize('wrong', [{'band': 'u'}, {'nite': '2023-11-15'}, {'ccds': ()}, {'ccds': (61,)}, {'ra': 400.0},
                                    {'exptime': 0.0}, {'stars': -1}])
 def test_wrong_options(wrong):
     with pytest.raises(BadUsage):

@@ -13,6 +13,7 @@ from sediff.flow.astrometry_exposure import starved, write_common
 from sediff.flow.job import Job, archived, run_job
 from sediff.flow.tables import write_exposure_tables
 from sediff.io.fits import read_header
+from sediff.io.raw_scratch import raw_scratch
 from sediff.names import Exposure, exposure_table, product_path, raw_path
 from sediff.parameters import Parameters
 from sediff.pool import Outcome, run_pool
@@ -59,12 +60,18 @@ def check_raw(exposure: Exposure) -> None:
 
 def run_single_epoch(exposure: Exposure, parameters: Parameters, options: Options) -> list[Outcome]:
     """SE of every CCD of the list, then the tables of the exposure."""
-    if not options.calibrate_only and not all(archived(exposure.with_ccd(ccd)) for ccd in options.ccds):
+    from_raw = parameters['INPUT'] == 'raw' and not options.calibrate_only
+    if from_raw and not all(archived(exposure.with_ccd(ccd)) for ccd in options.ccds):
         check_raw(exposure)
     jobs = [Job(exposure.with_ccd(ccd), 'se', parameters, options.calibrate, options.calibrate_only, options.overwrite,
                 options.special_y4) for ccd in options.ccds]
     count = len(steps.SE) * (not options.calibrate_only) + options.calibrate
-    outcomes = run_phase('SE', exposure, jobs, count, options.workers)
+    if from_raw and options.workers > 1 and len(jobs) > 1:
+        with raw_scratch(exposure.folder / 'locks') as scratch:
+            jobs = [replace(job, scratch=scratch) for job in jobs]
+            outcomes = run_phase('SE', exposure, jobs, count, options.workers)
+    else:
+        outcomes = run_phase('SE', exposure, jobs, count, options.workers)
     if not options.calibrate_only:
         outcomes = solve_starved(exposure, parameters, options, outcomes, count)
     write_exposure_tables(exposure, [outcome.task.exposure.ccd for outcome in outcomes if not outcome.code], parameters)
@@ -81,7 +88,8 @@ def solve_starved(exposure: Exposure, parameters: Parameters, options: Options, 
     try:
         if not ccds or write_common(exposure, parameters) is None:
             return outcomes
-        jobs = [replace(outcome.task, overwrite=False) for outcome in outcomes if outcome.task.exposure.ccd in ccds]
+        jobs = [replace(outcome.task, overwrite=False, scratch=None) for outcome in outcomes
+                if outcome.task.exposure.ccd in ccds]
         again = run_phase('SE, common astrometry', exposure, jobs, count, options.workers)
     finally:
         for ccd in () if parameters['KEEP_INTERMEDIATE'] else ccds:

@@ -95,14 +95,20 @@ def single_epoch_inputs(exposure: Exposure, parameters: Parameters, special_y4: 
     if parameters['INPUT'] == 'community':
         return {'community': community_files(exposure, parameters), 'starflat': [], 'reasons': [],
                 'common': common_input(exposure), **reference_inputs(exposure.root, parameters)}
-    images, reasons = _images(exposure, parameters, special_y4)
-    return {'raw': [raw_path(exposure.root, exposure.nite, exposure.expnum)],
-            'crosstalk': [_table(exposure, parameters['CROSSTALK_FILE'])], **images,
-            'linearity': _linearity(exposure, parameters), 'reasons': reasons,
+    images, reasons = calibration_inputs(exposure, parameters, special_y4)
+    return {'raw': [raw_path(exposure.root, exposure.nite, exposure.expnum)], **images, 'reasons': reasons,
             'skypca': find_sky_files(exposure, parameters['MAX_CALIB_DAYS']),
             **{name: [_table(exposure, parameters[key])] if parameters[key] else []
                for name, key in (('bf', 'BF_FILE'), ('tapebumps', 'TAPEBUMP_FILE'))},
             'common': common_input(exposure), **reference_inputs(exposure.root, parameters)}
+
+
+def calibration_inputs(exposure: Exposure, parameters: Parameters,
+                       special_y4: bool = False) -> tuple[dict[str, list[Path]], list[str]]:
+    """Calibration images, linearity and crosstalk table of a CCD, and a line about each image that was chosen."""
+    images, reasons = _images(exposure, parameters, special_y4)
+    return {**images, 'crosstalk': [_table(exposure, parameters['CROSSTALK_FILE'])],
+            'linearity': _linearity(exposure, parameters)}, reasons
 
 
 def _images(exposure: Exposure, parameters: Parameters, special_y4: bool) -> tuple[dict[str, list[Path]], list[str]]:

@@ -11,6 +11,7 @@ from sediff.flow.inputs import diffimg_inputs, reference_inputs, single_epoch_in
 from sediff.io.atomic import remove_leftovers
 from sediff.io.locks import lock
 from sediff.io.raw import read_raw_shared
+from sediff.io.raw_scratch import RawScratch
 from sediff.names import Exposure, product_path
 from sediff.parameters import Parameters
 from sediff.runner import run_steps
@@ -31,6 +32,8 @@ class Job:
         -C and -j.
     templates : list of Exposure
         Template exposures (difference imaging).
+    scratch : Path or None
+        Where the workers of an exposure share the CCDs that they read.
     """
 
     exposure: Exposure
@@ -43,6 +46,7 @@ class Job:
     templates: list[Exposure] = field(default_factory=list)
     snstar: str | None = None
     snveto: str | None = None
+    scratch: Path | None = None
 
 
 def run_job(job: Job, send: Callable[[tuple], None]) -> int:
@@ -52,6 +56,8 @@ def run_job(job: Job, send: Callable[[tuple], None]) -> int:
         chosen, external = _single_epoch(job) if job.phase == 'se' else _diffimg(job)
         context = Context(exposure, job.parameters, external)
         context.pairs, context.reasons = external.pop('pairs', []), external.pop('reasons', [])
+        if job.scratch is not None:
+            context.raw_reader = RawScratch(job.scratch, context.log)
         for name in {name for step in chosen for name in step.makes}:
             remove_leftovers(context.path(name))
         return run_steps(chosen, context, job.overwrite, lambda *event: send(event))

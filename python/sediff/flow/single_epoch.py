@@ -38,15 +38,16 @@ from sediff.refcat.stars import empty_stars
 def crosstalk(context: Context) -> None:
     """Overscan, trim, crosstalk; sources that the raw file lacks are named in the header."""
     exposure, path = context.exposure, context.file('raw')
-    raw, header = read_raw_shared(path, exposure.ccd)
+    read = context.raw_reader or read_raw_shared
+    raw, header = read(path, exposure.ccd)
     table = read_crosstalk(context.file('crosstalk')) if context.parameter('CROSSTALK') else {}
     sources = {}
     for ccd in needed_sources(exposure.ccd, table) - {exposure.ccd}:
         try:
-            sources[ccd] = read_raw_shared(path, ccd)
+            sources[ccd] = read(path, ccd)
         except BadInput:
             context.log(f'crosstalk source CCD {ccd} is not in {path.name}')
-    read_raw_shared.keep_only(needed_later(exposure.ccd, table))
+    read.keep_only(needed_later(exposure.ccd, table))
     dead = {ccd: dead_amplifiers(ccd, exposure.nite) for ccd in (exposure.ccd, *sources)}
     context.save('xtalk', detrend.crosstalk_stage(raw, header, sources, table, context.file('crosstalk').name, dead,
                                                   context.parameter('OVERSCAN'), context.parameter('SSXTALK_LEVEL'),

@@ -11,14 +11,27 @@ from sediff.camera.ccds import dead_amplifiers
 from sediff.ccdimage import CcdImage
 from sediff.context import Context
 from sediff.errors import BadData, SediffError, Temporary
+from sediff.flow.inputs import calibration_inputs
 from sediff.io.calibration import file_checksum
+from sediff.io.crosstalk import read_crosstalk
+from sediff.io.linearity import read_linearity
 from sediff.io.locks import lock
 from sediff.io.provenance import digest, fingerprint
-from sediff.io.sky import binned_source, read_binned, read_components, read_rows, read_templates, sampled_ccds, write_binned
+from sediff.io.raw import read_raw_primary
+from sediff.io.sky import (
+    binned_source,
+    read_binned,
+    read_components,
+    read_rows,
+    read_template_sum,
+    sampled_ccds,
+    write_binned,
+)
 from sediff.isr.detrend import subtract_sky
-from sediff.isr.focal_plane import BLOCK, ROW_STEP, BinnedSky, bin_rows
+from sediff.isr.focal_plane import BLOCK, ROW_STEP, BinnedSky, bin_rows, sky_crosstalk
 from sediff.isr.history import record
-from sediff.isr.sky_fit import fit_exposure, sky_from_components, sky_from_templates, subtract_focal_plane_sky
+from sediff.isr.linearity import LinearityTable
+from sediff.isr.sky_fit import fit_exposure, sky_from_components, subtract_focal_plane_sky
 from sediff.isr.sky_fringe import BANDS as FRINGING
 from sediff.isr.sky_fringe import subtract_fringe
 from sediff.names import Exposure, exposure_table, raw_path
@@ -36,11 +49,14 @@ def bin_exposure(exposure: Exposure, parameters: Parameters) -> tuple[BinnedSky,
     BadData
         No CCD is left.
     """
-    planes, ccds, left_out = [], [], []
+    planes, ccds, left_out, there = [], [], [], ccds_of(exposure)
     for ccd, header, rows in sampled_ccds(raw_path(exposure.root, exposure.nite, exposure.expnum), ROW_STEP):
         try:
-            calibrations = [read_rows(path, ROW_STEP) for path in _calibrations(exposure.with_ccd(ccd), parameters)]
-            planes.append(bin_rows(rows, read_amplifiers(header), *calibrations, dead_amplifiers(ccd, exposure.nite)))
+            files, _ = calibration_inputs(exposure.with_ccd(ccd), parameters)
+            calibrations = [read_rows(files[name][0], ROW_STEP) for name in ('bias', 'flat', 'bpm')]
+            curves, leak = sky_corrections(ccd, files, there, parameters)
+            planes.append(bin_rows(rows, read_amplifiers(header), *calibrations, there[ccd], linearity=curves,
+                                   crosstalk=leak))
             ccds.append(ccd)
         except SediffError as error:
             left_out.append(f'CCD {ccd} takes no part in the sky: {error}')
@@ -52,8 +68,39 @@ def bin_exposure(exposure: Exposure, parameters: Parameters) -> tuple[BinnedSky,
     return BinnedSky(values, numbers, exposure.band, exposure.expnum, BLOCK), left_out
 
 
+def ccds_of(exposure: Exposure) -> dict[int, tuple[str, ...]]:
+    """The CCDs of a raw exposure and their unusable amplifiers."""
+    _, ccds = read_raw_primary(raw_path(exposure.root, exposure.nite, exposure.expnum))
+    return {ccd: dead_amplifiers(ccd, exposure.nite) for ccd in ccds if 1 <= ccd <= 62}
+
+
+def sky_corrections(ccd: int, files: dict[str, list[Path]], there: dict[int, tuple[str, ...]],
+                    parameters: Parameters) -> tuple[LinearityTable, dict[str, float]]:
+    """Linearity curves and crosstalk of the sky that SE01 and SE02 take off too."""
+    curves = read_linearity(files['linearity'][0], ccd) if files['linearity'] else {}
+    table = read_crosstalk(files['crosstalk'][0]) if parameters['CROSSTALK'] else {}
+    return curves, sky_crosstalk(ccd, table, there)
+
+
+def binned_source_of(exposure: Exposure, parameters: Parameters) -> str:
+    """Checksum of all that a binned sky is made from: the raw file and the calibrations of every CCD in it."""
+    made_from: list = [fingerprint(raw_path(exposure.root, exposure.nite, exposure.expnum)), ROW_STEP, BLOCK,
+                       parameters['CROSSTALK']]
+    for ccd in ccds_of(exposure):
+        try:
+            files, _ = calibration_inputs(exposure.with_ccd(ccd), parameters)
+        except SediffError as error:
+            made_from.append((ccd, str(error)))
+            continue
+        paths = [path for name in ('bias', 'flat', 'bpm', 'linearity', 'crosstalk') for path in files[name]]
+        made_from.append((ccd, [(str(path), fingerprint(path), path.stat().st_mtime_ns) for path in paths]))
+    return digest(made_from)
+
+
 def binned_sky(exposure: Exposure, parameters: Parameters, log=lambda line: None) -> BinnedSky:
     """The binned sky of an exposure from its file; the first job that wants it makes it, others wait.
+
+    It is made anew when the raw file or a calibration of any of its CCDs is another than the one it was made with.
 
     Raises
     ------
@@ -61,7 +108,7 @@ def binned_sky(exposure: Exposure, parameters: Parameters, log=lambda line: None
         The job that makes it has not finished after 600 s.
     """
     path = exposure_table(exposure, 'sky')
-    source = digest([fingerprint(raw_path(exposure.root, exposure.nite, exposure.expnum)), ROW_STEP, BLOCK])
+    source = binned_source_of(exposure, parameters)
     until = time.monotonic() + PATIENCE
     while binned_source(path) != source:
         try:
@@ -103,10 +150,11 @@ def _by_components(context: Context, image: CcdImage, files: list[Path]) -> CcdI
     fit = fit_exposure(binned_sky(exposure, context.parameters, context.log), components)
     if fit.rms > context.parameter('SKY_MAX_RMS'):
         raise BadData(f'the components leave {fit.rms:.2%} of the sky, more than SKY_MAX_RMS')
-    templates, fringe = read_templates(files[1], exposure.ccd, exposure.band) if len(files) > 1 else (None, None)
-    sky = (sky_from_components(components, fit, exposure.ccd, image.image.shape) if templates is None
-           else sky_from_templates(templates, fit))
-    result = subtract_focal_plane_sky(image, sky, fit, files[-1].name, file_checksum(files[-1]), templates is not None)
+    if len(files) > 1:
+        sky, fringe = read_template_sum(files[1], exposure.ccd, exposure.band, fit.coefficients)
+    else:
+        sky, fringe = sky_from_components(components, fit, exposure.ccd, image.image.shape), None
+    result = subtract_focal_plane_sky(image, sky, fit, files[-1].name, file_checksum(files[-1]), len(files) > 1)
     context.log(f'sky by {len(fit.coefficients)} components of {files[0].name}: rms {fit.rms:.3%}, '
                 f'{fit.used:.1%} of the blocks')
     if fringe is not None:
@@ -115,10 +163,3 @@ def _by_components(context: Context, image: CcdImage, files: list[Path]) -> CcdI
     elif exposure.band in FRINGING:
         context.log(f'no fringe pattern for {exposure.label()} in {exposure.band}: fringes stay')
     return result
-
-
-def _calibrations(exposure: Exposure, parameters: Parameters) -> list[Path]:
-    """Bias, flat and bad-pixel mask of a CCD."""
-    from sediff.flow.inputs import single_epoch_inputs
-    inputs = single_epoch_inputs(exposure, parameters)
-    return [inputs[name][0] for name in ('bias', 'flat', 'bpm')]

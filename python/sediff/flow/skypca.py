@@ -3,28 +3,32 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from sediff.camera.amplifiers import Amplifier
+from sediff.camera.maskbits import Bit
 from sediff.errors import BadData, BadInput
-from sediff.flow.inputs import single_epoch_inputs
-from sediff.flow.sky import bin_exposure
+from sediff.flow.inputs import calibration_inputs
+from sediff.flow.sky import bin_exposure, ccds_of, sky_corrections
 from sediff.io.fits import read_header, read_image
 from sediff.io.sky import write_components, write_templates
 from sediff.isr.calib_frames import Frames, choose_band, classify, exposure_numbers, raw_files
 from sediff.isr.flat import has_response
-from sediff.isr.focal_plane import BinnedSky
-from sediff.isr.sky_fit import fit_exposure, sky_from_templates
+from sediff.isr.focal_plane import BinnedSky, without_sky_crosstalk
+from sediff.isr.linearity import LinearityTable, linearize
+from sediff.isr.sky_fit import SkyFit, fit_exposure, sky_from_components
 from sediff.isr.sky_fringe import BANDS as FRINGING
-from sediff.isr.sky_fringe import build_fringe
+from sediff.isr.sky_fringe import build_fringe, fit_fringe
 from sediff.isr.sky_pca import SkyComponents, build_components, build_templates
 from sediff.names import Exposure, sky_components_path, sky_template_path
 from sediff.parameters import Parameters, load
 
-#: Bytes that the strips of all exposures may take, and exposures that a fringe pattern is made of.
-MEMORY, FRINGE_EXPOSURES = 300e6, 16
+#: Bytes that the strips of all exposures may take (the fit takes 14 times as many), and exposures that a fringe pattern is
+#: made of.
+MEMORY, FRINGE_EXPOSURES = 40e6, 16
 
 
 def build_sky_components(args: argparse.Namespace, ccds: Sequence[int]) -> list[Path]:
@@ -75,33 +79,52 @@ def _templates(paths: Sequence[Path], exposures: Sequence[Exposure], binned: Seq
     chosen = [k for k, each in enumerate(binned) if ccd in each.ccds]
     fits = [fit_exposure(binned[k], components) for k in chosen]
     frames = Frames(tuple(paths[k] for k in chosen), ccd, exposures[0].nite)
-    inputs = single_epoch_inputs(exposures[chosen[0]].with_ccd(ccd), parameters)
+    inputs, _ = calibration_inputs(exposures[chosen[0]].with_ccd(ccd), parameters)
     bias, flat, bad = (read_image(inputs[name][0])[0] for name in ('bias', 'flat', 'bpm'))
     good, amplifiers = has_response(flat) & (bad == 0), frames.amplifiers()
+    small = sky_corrections(ccd, inputs, ccds_of(exposures[chosen[0]]), parameters)
     coefficients = np.stack([fit.coefficients for fit in fits])
     shape = frames.shape
     height = int(np.clip(MEMORY / (4 * len(chosen) * shape[1]), 16, shape[0]))
+    corrections = bias, flat, good, amplifiers, *small
+    fringe, strengths = _fringes(frames, corrections, components, fits, ccd, exposures[0].band)
     templates = np.zeros((coefficients.shape[1], *shape), np.float32)
     for first in range(0, shape[0], height):
         rows = slice(first, min(first + height, shape[0]))
-        images = np.stack([_electrons(image, bias[rows], flat[rows], good[rows], amplifiers)
+        images = np.stack([_electrons(image, bias[rows], flat[rows], good[rows], amplifiers, *small)
                            for image in frames.rows(rows.start, rows.stop)])
+        if fringe is not None:
+            images -= strengths[:, None, None] * fringe[rows]
         templates[:, rows] = build_templates(images, np.broadcast_to(good[rows], images.shape), coefficients)
-    if exposures[0].band not in FRINGING:
-        return templates, None
-    few = range(min(len(chosen), FRINGE_EXPOSURES))
-    residuals = np.stack([_electrons(frames.frame(k), bias, flat, good, amplifiers) - sky_from_templates(templates, fits[k])
-                          for k in few])
-    levels = np.array([float(np.nanmedian(binned[chosen[k]].values)) for k in few])
-    return templates, build_fringe(residuals, np.broadcast_to(good, residuals.shape), levels)
+    return templates, fringe
+
+
+def _fringes(frames: Frames, corrections: tuple, components: SkyComponents, fits: Sequence[SkyFit], ccd: int,
+             band: str) -> tuple[np.ndarray | None, np.ndarray]:
+    """Fringe pattern of a CCD, and its strength in every exposure (e-), above the smooth sky of the binned components.
+
+    They are taken out of the images before the templates are made, or the mean fringes would hide in those.
+    """
+    if band not in FRINGING:
+        return None, np.zeros(len(fits), np.float32)
+
+    def residual(k: int) -> np.ndarray:
+        return _electrons(frames.frame(k), *corrections) - sky_from_components(components, fits[k], ccd, frames.shape)
+    good = corrections[2]
+    few = range(min(len(fits), FRINGE_EXPOSURES))
+    pattern = build_fringe([residual(k) for k in few], good, np.array([fits[k].coefficients[0] for k in few]))
+    mask = np.where(good, 0, int(Bit.BPM)).astype(np.uint16)
+    return pattern, np.array([fit_fringe(residual(k), mask, pattern)[0] for k in range(len(fits))], np.float32)
 
 
 def _electrons(rows: np.ndarray, bias: np.ndarray, flat: np.ndarray, good: np.ndarray,
-               amplifiers: Sequence[Amplifier]) -> np.ndarray:
-    """Flat-fielded electrons of a strip; 0 where nothing responds."""
+               amplifiers: Sequence[Amplifier], curves: LinearityTable, crosstalk: dict[str, float]) -> np.ndarray:
+    """Flat-fielded electrons of a strip, as SE01 and SE02 make them of the sky; 0 where nothing responds."""
     if rows.shape != bias.shape:
         raise BadData(f'rows of shape {rows.shape} and bias of {bias.shape}')
-    image = rows - bias
-    for each in amplifiers:
-        image[:, each.ccd[1]] *= np.float32(each.gain)
+    strip = [replace(each, ccd=(slice(0, len(rows)), each.ccd[1])) for each in amplifiers]
+    image = without_sky_crosstalk(rows, strip, crosstalk) - bias
+    image = linearize(image, strip, curves) if curves else image
+    for each in strip:
+        image[each.ccd] *= np.float32(each.gain)
     return np.divide(image, flat, out=np.zeros_like(image), where=good).astype(np.float32)

@@ -127,11 +127,41 @@ def read_templates(path: str | os.PathLike, ccd: int, band: str) -> tuple[np.nda
         It belongs to another CCD or band.
     """
     (templates,), header = _read(path, ('TEMPLATES',))
+    _check_owner(path, header, ccd, band)
+    with open_fits(path) as handle:
+        return templates, handle['FRINGE'].read() if 'FRINGE' in handle else None
+
+
+def read_template_sum(path: str | os.PathLike, ccd: int, band: str,
+                      coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """Templates of a CCD times coefficients (n,), summed, (ny, nx) float32, and the fringe pattern; a plane at a time.
+
+    Raises
+    ------
+    BadInput, BadData
+        As `read_templates`; or there are not as many templates as coefficients.
+    """
+    with open_fits(path) as handle:
+        if 'TEMPLATES' not in handle:
+            raise BadInput(f'{path} has no extension TEMPLATES; it is no file of the sky: build it again')
+        header = header_of(handle['TEMPLATES'])
+        _check_owner(path, header, ccd, band)
+        count = int(handle['TEMPLATES'].get_dims()[0])
+        if count != len(coefficients):
+            raise BadData(f'{path}: {count} templates for {len(coefficients)} sky components; build them together')
+        try:
+            total = 0
+            for number, factor in enumerate(coefficients):
+                total = total + np.float32(factor) * handle['TEMPLATES'][number:number + 1, :, :][0]
+            return total, handle['FRINGE'].read() if 'FRINGE' in handle else None
+        except (OSError, ValueError) as error:
+            raise BadInput(f'{path} cannot be read ({error}); it may be truncated: build it again') from error
+
+
+def _check_owner(path: str | os.PathLike, header: Header, ccd: int, band: str) -> None:
     if (int(header['CCDNUM']), str(header['BAND'])) != (ccd, band):
         raise BadData(f'{path} holds sky templates of CCD {header["CCDNUM"]} in {header["BAND"]}, '
                       f'not of CCD {ccd} in {band}')
-    with open_fits(path) as handle:
-        return templates, handle['FRINGE'].read() if 'FRINGE' in handle else None
 
 
 def _write(path: str | os.PathLike, planes: list[tuple[str, np.ndarray, Header | None]]) -> None:

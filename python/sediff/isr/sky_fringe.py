@@ -1,10 +1,12 @@
 """Fringes of z and Y: night-sky lines interfering in the silicon, a fixed pattern of varying strength."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from scipy import ndimage
 
-from sediff.camera.maskbits import UNUSABLE
+from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData
 from sediff.isr.history import once, record
@@ -13,15 +15,15 @@ from sediff.isr.history import once, record
 BANDS = ('z', 'Y')
 
 
-def build_fringe(residuals: np.ndarray, usable: np.ndarray, levels: np.ndarray, clip: float = 3.0,
-                 smooth: float = 1.5) -> np.ndarray:
+def build_fringe(residuals: Sequence[np.ndarray], usable: np.ndarray, levels: np.ndarray, clip: float = 3.0,
+                 smooth: float = 3.0) -> np.ndarray:
     """Fringe pattern of a CCD from sky-subtracted exposures, by alternating amplitudes and pattern.
 
     Parameters
     ----------
-    residuals : ndarray, (exposures, ny, nx) float32, electrons
+    residuals : sequence of ndarray, (ny, nx) float32, electrons
         Sky (its smooth part) subtracted.
-    usable : ndarray, (exposures, ny, nx) bool
+    usable : ndarray, (ny, nx) bool
     levels : ndarray, (exposures,), electrons
         Sky of each: the first guess of the fringes' strength.
     smooth : float, pixels
@@ -39,25 +41,31 @@ def build_fringe(residuals: np.ndarray, usable: np.ndarray, levels: np.ndarray, 
     """
     if len(residuals) < 5:
         raise BadData(f'{len(residuals)} exposures for a fringe pattern; take at least 5')
-    sigma = 1.4826 * np.median(np.abs(residuals[:, ::7, ::7]), axis=(1, 2))
-    strength = levels / np.median(levels)
-    good = usable & (np.abs(residuals) <= clip * sigma[:, None, None])
+    sigma = [1.4826 * float(np.median(np.abs(residual[::7, ::7]))) for residual in residuals]
+    strength, mask = levels / np.median(levels), np.where(usable, 0, int(Bit.BPM)).astype(np.uint16)
     for _ in range(4):
-        weight = (strength / sigma ** 2)[:, None, None] * good
-        norm = (weight * strength[:, None, None]).sum(axis=0)
-        pattern = np.where(norm > 0, (weight * residuals).sum(axis=0) / np.maximum(norm, 1e-30), 0.0)
+        total, norm = (np.zeros(usable.shape, np.float32) for _ in range(2))
+        for residual, amplitude, noise in zip(residuals, strength, sigma):
+            good = usable & (np.abs(residual) <= clip * noise)
+            total += np.where(good, np.float32(amplitude / noise ** 2) * residual, np.float32(0))
+            norm += good * np.float32(amplitude ** 2 / noise ** 2)
+        pattern = np.where(norm > 0, total / np.maximum(norm, np.float32(1e-30)), np.float32(0))
         pattern = ndimage.gaussian_filter(pattern, smooth)
         pattern -= np.median(pattern)
-        pattern /= max(float(np.sqrt(np.mean(pattern ** 2))), 1e-30)
-        strength = np.array([(residual * pattern)[mask].sum() / max((pattern ** 2)[mask].sum(), 1e-30)
-                             for residual, mask in zip(residuals, good)])
+        pattern /= max(float(np.sqrt(np.mean(pattern.astype(float) ** 2))), 1e-30)
+        strength = np.array([fit_fringe(residual, mask, pattern)[0] for residual in residuals])
     return pattern.astype(np.float32)
 
 
 def fit_fringe(image: np.ndarray, mask: np.ndarray, pattern: np.ndarray, clip: float = 2.5) -> tuple[float, float]:
-    """Strength (e-) of the pattern in a sky-subtracted image, and its error; objects are clipped."""
+    """Strength (e-) of the pattern in a sky-subtracted image, and its error; objects are clipped.
+
+    Of an image of more than a million pixels every second row and column is used.
+    """
     if pattern.shape != image.shape:
         raise BadData(f'fringe pattern of {pattern.shape} pixels for an image of {image.shape}')
+    step = 2 if image.size > 1_000_000 else 1
+    image, mask, pattern = (plane[::step, ::step] for plane in (image, mask, pattern))
     usable = ((mask & np.uint16(UNUSABLE)) == 0) & np.isfinite(image)
     values, shape = image[usable].astype(float), pattern[usable].astype(float)
     strength = offset = sigma = 0.0

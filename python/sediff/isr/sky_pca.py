@@ -50,7 +50,8 @@ def build_components(binned_exposures: Sequence[BinnedSky], n: int = 4, clip: fl
     binned_exposures : sequence of BinnedSky
         Of one band and block size; CCDs that less than half of them have are left out.
     n : int
-        Number of components.
+        Number of components at most; those that are no more than the noise of the blocks are left out, because templates
+        made with their coefficients would add noise to every image.
 
     Raises
     ------
@@ -66,7 +67,11 @@ def build_components(binned_exposures: Sequence[BinnedSky], n: int = 4, clip: fl
     data, good = data[:, known], good[:, known]
     model = np.broadcast_to(np.nanmedian(np.where(good, data, np.nan), axis=0), data.shape)
     for rank in range(1, n + 1):
-        model, kept, v = _settle(data, good, model, rank, clip, passes if rank < n else 4 * passes)
+        model, kept, v = _settle(data, good, model, rank, clip, passes)
+        if rank == n or not _more_to_find(data - model, kept, rank):
+            break
+    n = rank
+    model, kept, v = _settle(data, good, model, n, clip, 3 * passes)
     values = np.full((n, len(ccds) * shape[0] * shape[1]), np.nan, np.float32)
     values[:, known] = _scaled(v)
     rms = float(np.sqrt(np.mean((data - model)[kept] ** 2)))
@@ -105,7 +110,9 @@ def build_templates(images: np.ndarray, usable: np.ndarray, coefficients: np.nda
     design, data = coefficients * scale, images.reshape(count, -1) * scale
     good = usable.reshape(count, -1) & np.isfinite(data)
     per_sky = np.where(good, images.reshape(count, -1) / coefficients[:, :1], np.nan)
-    middle = np.nan_to_num(np.nanmedian(per_sky, axis=0), nan=1.0) if good.any() else np.ones(data.shape[1])
+    seen = good.any(axis=0)
+    middle = np.ones(data.shape[1])
+    middle[seen] = np.nanmedian(per_sky[:, seen], axis=0)
     filled = np.where(good, data, design[:, :1] * middle)
     solver = np.linalg.pinv(design)
     start = design[:, :1] * middle
@@ -139,6 +146,14 @@ def _settle(data, good, model, rank, clip, passes):
         if before is not None and np.abs(filled - before).max() < 1e-5:
             break
     return model, kept, v[:rank]
+
+
+def _more_to_find(residual: np.ndarray, kept: np.ndarray, rank: int) -> bool:
+    """Whether the largest singular value left exceeds what noise alone gives, sigma (sqrt(rows) + sqrt(columns))."""
+    rows, columns = residual.shape
+    sigma = np.sqrt(np.mean(residual[kept] ** 2) * rows / (rows - rank))
+    largest = np.linalg.svd(np.where(kept, residual, 0.0), compute_uv=False)[0]
+    return bool(largest > 1.1 * sigma * (np.sqrt(rows) + np.sqrt(columns)))
 
 
 def _check(binned: Sequence[BinnedSky], n: int) -> None:

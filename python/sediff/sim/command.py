@@ -31,6 +31,7 @@ OPTIONS = (
     ('rotation_error', float, 'largest rotation error of the headers, deg'),
     ('kilonova_distance', float, 'distance of the kilonova, Mpc; 0: none'),
     ('ramp', int, 'dome flats of rising exposure time, for the linearity table'),
+    ('skies', int, 'dithered exposures in the night of the search exposure, for sky components and star flats'),
     ('kilonova_days', float, 'days from merger to search exposure'),
 )
 #: What --small changes.

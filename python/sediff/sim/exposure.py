@@ -9,11 +9,13 @@ from astropy.io.fits import Header
 
 from sediff.camera.amplifiers import read_amplifiers
 from sediff.camera.wcs import read_wcs
+from sediff.isr.sky_fringe import BANDS as FRINGING
 from sediff.sim.bleed import BLED, SATURATED, bleed_out
 from sediff.sim.cards import wcs_header
 from sediff.sim.cosmics import add_cosmics
 from sediff.sim.detector import Detector
 from sediff.sim.effects import bleed_into_register, collect_charge, effects_of, measured_counts, tape_bump_response
+from sediff.sim.focal_sky import focal_plane_sky, fringes
 from sediff.sim.light import SOURCE_TRUTH, Streak, add_light, measure_snr, sky_gradient
 from sediff.sim.optics import PsfField, draw_psf
 from sediff.sim.options import CCD_SHAPE, LIGHT, OPTICS, generator
@@ -81,7 +83,7 @@ def simulate_ccd(task: CcdTask, detector: Detector) -> tuple[np.ndarray, CcdTrut
     image = np.full(CCD_SHAPE, exposure.sky, np.float32)
     if exposure.on_sky:
         psf = draw_psf(generator(task.seed, OPTICS, exposure.expnum, task.ccdnum), exposure.seeing, CCD_SHAPE)
-        image *= sky_gradient(rng)
+        image *= sky_pattern(task, rng)
         wcs = read_wcs(wcs_header(task.tpv, exposure.true))
         stars, transients, streak = add_light(image, task.view, wcs, exposure, task.ccdnum, psf)
     effects = effects_of(task.seed, task.ccdnum, task.effects)
@@ -104,6 +106,16 @@ def simulate_ccd(task: CcdTask, detector: Detector) -> tuple[np.ndarray, CcdTrut
                              _cosmic_table(cosmic)])
     truth = CcdTruth(exposure.expnum, task.ccdnum, stars, transients, pixels, streak, psf)
     return measured_counts(to_adu(image, amplifiers), amplifiers, effects), truth
+
+
+def sky_pattern(task: CcdTask, rng: np.random.Generator) -> np.ndarray:
+    """The sky of a CCD over the exposure's: (4096, 2048) float32."""
+    exposure, gradient = task.exposure, sky_gradient(rng)
+    if 'sky' in task.effects:
+        gradient = focal_plane_sky(task.seed, exposure.expnum, task.ccdnum)
+    if 'fringes' in task.effects and exposure.band in FRINGING:
+        gradient = gradient + fringes(task.seed, exposure.expnum, task.ccdnum)
+    return gradient
 
 
 def bad_pixel_table(detector: Detector) -> np.ndarray:

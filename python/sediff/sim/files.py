@@ -53,6 +53,8 @@ def read_facts(band: str) -> Facts:
         One is missing or lacks what is needed.
     """
     terms = read_colour_terms(catalog_path('colour_terms.json'))
+    if band == 'Y':
+        terms = terms | {'Y': _gaia_to_y(terms)}
     if terms.get(band, {}).get('base') not in ('G', 'BP'):
         raise BadInput(f'{catalog_path("colour_terms.json")} has no Gaia relation for band {band}')
     cards = [tuple(row[name] for name in ('part', 'keyword', 'value', 'comment')) for row in _rows('raw_cards.csv')]
@@ -62,6 +64,15 @@ def read_facts(band: str) -> Facts:
     curve = [(row['band'], float(row['days']), float(row['abs_mag'])) for row in _rows('at2017gfo.csv')]
     return Facts(cards, tpv, read_crosstalk(catalog_path('crosstalk.csv')), terms[band],
                  np.array(curve, [('band', 'U2'), ('days', 'f8'), ('abs_mag', 'f8')]))
+
+
+def _gaia_to_y(terms: Mapping[str, dict]) -> dict:
+    """Gaia to Y: the relation of Y with z and i - z, with the relations of i and z put in."""
+    constant, slope = terms['Y']['c']
+    red, reddest = (np.pad(np.array(terms[band]['c']), (0, 13 - len(terms[band]['c']))) for band in 'iz')
+    together = reddest + slope * (red - reddest)
+    together[0] += constant
+    return terms['z'] | {'c': together.tolist()}
 
 
 def _rows(name: str) -> list[dict[str, str]]:

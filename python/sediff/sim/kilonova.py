@@ -36,7 +36,8 @@ def kilonova_magnitude(curve: np.ndarray, band: str, days: float, megaparsec: fl
     """
     rows = np.sort(curve[curve['band'] == band], order='days')
     if rows.size < 2:
-        raise BadUsage(f'no light curve of AT2017gfo in band {band}; there are {", ".join(sorted(set(curve["band"])))}')
+        raise BadUsage(f'no light curve of AT2017gfo in band {band}; there are {", ".join(sorted(set(curve["band"])))}; '
+                       '--kilonova-distance 0 leaves the kilonova out')
     if days < 0.0:
         return DARK
     late = max(0.0, days - rows['days'][-1])

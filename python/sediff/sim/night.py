@@ -49,8 +49,8 @@ def simulate_night(root: Path, options: NightOptions, workers: int = 1,
     facts, plan = read_facts(options.band), make_plan(options)
     scene = make_scene(options, plan, facts.tpv, facts.colour_term, facts.light_curve)
     write_shards(root / 'refcat', scene.gaia)
-    write_exposure_list(root / 'exposures.list', [each for each in plan if each.on_sky])
-    write_exposure_list(root / 'calibrations.list', [each for each in plan if not each.on_sky])
+    write_exposure_list(root / 'exposures.list', [each for each in plan if each.role in ('search', 'template')])
+    write_exposure_list(root / 'calibrations.list', [each for each in plan if each.role not in ('search', 'template')])
     say(f'sky: {scene.stars.size} stars, {scene.gaia.size} of them in refcat; {scene.galaxies.size} galaxies; '
         f'{scene.transients.size} transients')
     tasks = {each.expnum: make_tasks(options, facts, scene, each) for each in plan}

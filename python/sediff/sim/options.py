@@ -39,18 +39,21 @@ class BandFacts:
     extinction: float
 
 
-#: Zero points, sky and extinction as the Legacy Surveys publish them for DECam (legacyzpts nominal values; i sky: CTIO).
+#: Zero points, sky and extinction as the Legacy Surveys publish them for DECam (legacyzpts nominal values; i sky: CTIO;
+#: the sky of Y is a guess there too).
 BANDS = {
     'g': BandFacts('g DECam SDSS c0001 4720.0 1520.0', 26.610, 22.04, 0.173),
     'r': BandFacts('r DECam SDSS c0002 6415.0 1480.0', 26.818, 20.91, 0.090),
     'i': BandFacts('i DECam SDSS c0003 7835.0 1470.0', 26.758, 19.90, 0.054),
     'z': BandFacts('z DECam SDSS c0004 9260.0 1520.0', 26.484, 18.46, 0.060),
+    'Y': BandFacts('Y DECam c0005 10095.0 1130.0', 25.321, 18.46, 0.058),
 }
 
 
 #: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
-#: tape bumps, a dome lamp that is not as even as the sky, and bleeds into the serial register.
-EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed')
+#: tape bumps, a dome lamp that is not as even as the sky, bleeds into the serial register, a sky that varies over the whole
+#: focal plane (gradients and a pupil ghost that change from exposure to exposure), and fringes in z and Y.
+EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes')
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class NightOptions:
         Whether a satellite crosses the search exposure.
     ramp : int
         Dome flats of rising exposure time, for the linearity table.
+    skies : int
+        Further exposures of the field in the night of the search exposure, dithered, for sky components and star flats.
     effects : tuple of str
         Of `EFFECTS`.
     """
@@ -120,6 +125,7 @@ class NightOptions:
     kilonova_days: float = 1.5
     streak: bool = True
     ramp: int = 0
+    skies: int = 0
     effects: tuple[str, ...] = ()
     facts: BandFacts = field(init=False)
 
@@ -143,7 +149,7 @@ def _check(options: NightOptions) -> None:
     unknown = set(options.effects) - set(EFFECTS)
     if unknown:
         raise BadUsage(f'--effects {", ".join(sorted(unknown))}: the simulator knows {", ".join(EFFECTS)} (or all)')
-    counts = ('seed', 'ramp', 'templates', 'zeros', 'flats', 'stars', 'galaxies', 'transients', 'cosmics', 'dither',
+    counts = ('seed', 'ramp', 'skies', 'templates', 'zeros', 'flats', 'stars', 'galaxies', 'transients', 'cosmics', 'dither',
               'pointing_error', 'rotation_error', 'kilonova_distance')
     for name in counts:
         if not getattr(options, name) >= 0:
@@ -156,4 +162,4 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 
 
 #: First number of each random stream.
-PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT, EFFECTS_STREAM = range(7)
+PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT, EFFECTS_STREAM, FOCAL_SKY, FRINGES = range(9)

@@ -11,6 +11,8 @@ from sediff.sim.options import PIXEL_SCALE, PLAN, NightOptions, generator
 
 LONGITUDE, LATITUDE = -70.81489, -30.16606      # deg, the Blanco telescope
 PROPOSAL = '2023B-0001'
+#: Dithers of the exposures of role 'sky', in units of `NightOptions.dither`, and by how much their numbers are higher.
+SKY_DITHER, FIRST_SKY = 4.0, 1000
 GOOD_SEEING = 0.9       # arcsec; t_eff is 1 at this seeing, transparency 1 and dark sky (Neilsen et al. 2016)
 
 
@@ -31,7 +33,7 @@ class SimExposure:
     Parameters
     ----------
     role : str
-        'search', 'template', 'zero' or 'dome flat'.
+        'search', 'template', 'sky', 'zero' or 'dome flat'.
     mjd : float
         Start, UTC.
     commanded, true : Pointing
@@ -70,7 +72,7 @@ class SimExposure:
     @property
     def on_sky(self) -> bool:
         """Whether it sees stars."""
-        return self.role in ('search', 'template')
+        return self.role in ('search', 'template', 'sky')
 
     @property
     def obstype(self) -> str:
@@ -97,7 +99,9 @@ def make_plan(options: NightOptions) -> list[SimExposure]:
                  for k, (days, seeing) in enumerate(zip(nights_before, seeings))]
     exposures += [_calibration(options, k) for k in range(options.zeros + options.flats)]
     exposures.append(_sky_exposure(rng, options, options.expnum, 0, options.seeing, 'search'))
-    return exposures + [_ramp_flat(options, k) for k in range(options.ramp)]
+    exposures += [_ramp_flat(options, k) for k in range(options.ramp)]
+    return exposures + [_sky_exposure(rng, options, options.expnum + FIRST_SKY + k, 0, options.seeing, 'sky')
+                        for k in range(options.skies)]
 
 
 def _sky_exposure(rng, options: NightOptions, expnum: int, days_before: int, seeing: float, role: str) -> SimExposure:
@@ -107,7 +111,8 @@ def _sky_exposure(rng, options: NightOptions, expnum: int, days_before: int, see
     if not 1.0 <= airmass < 3.0:
         raise BadUsage(f'RA {options.ra} Dec {options.dec} is not up in the night {nite} (airmass {airmass:.1f}); '
                        'choose another --nite or field')
-    dither = rng.uniform(-1.0, 1.0, 2) * options.dither * (role == 'template')
+    reach = {'template': 1.0, 'sky': SKY_DITHER}.get(role, 0.0)
+    dither = rng.uniform(-1.0, 1.0, 2) * options.dither * reach
     commanded = _offset(Pointing(options.ra, options.dec), *(dither * PIXEL_SCALE))
     radius, angle = options.pointing_error * np.sqrt(rng.uniform(0.1, 1.0)), rng.uniform(0.0, 2.0 * np.pi)
     true = replace(_offset(commanded, radius * np.cos(angle), radius * np.sin(angle)),

@@ -14,7 +14,7 @@ GALAXY_RANGE, GALAXY_SLOPE = (17.5, 24.0), 0.35
 #: Stars fainter than this in G are not in Gaia.
 GAIA_LIMIT = 20.7
 #: Mean colours of galaxies: band minus r, AB.
-GALAXY_COLOUR = {'g': 0.60, 'r': 0.0, 'i': -0.25, 'z': -0.45}
+GALAXY_COLOUR = {'g': 0.60, 'r': 0.0, 'i': -0.25, 'z': -0.45, 'Y': -0.50}
 #: First source_id; the rest counts on from it.
 FIRST_SOURCE = 4_700_000_000_000_000_000
 
