@@ -1,23 +1,23 @@
 """Seconds and peak memory of every step of one CCD, warm, one thread; then the benches of single rooms (bench_*.py).
 
-Run by `make bench`. Results are kept as JSON in bench_results/ with machine and versions.
+Run by `make bench`. Results are kept in bench_results/, as JSON with machine and versions and as a PNG.
 """
 from __future__ import annotations
 
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-import numpy
+from tests import benchtable
 
 from sediff import __version__, steps
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+RESULTS = REPOSITORY / 'bench_results'
 EXPNUM, NITE = 1250100, '20231115'
 
 
@@ -43,10 +43,25 @@ def main() -> int:
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
         rows.append(('whole command, imports included', time.time() - started, cpu, max(row[3] for row in rows)))
     report(rows)
-    for path in sorted((REPOSITORY / 'tests').glob('bench_*.py')):
-        print(f'\n== {path.stem}')
-        subprocess.run([sys.executable, str(path)], cwd=REPOSITORY, env=environment(Path.cwd()), check=False)
+    parts()
     return 0
+
+
+def parts() -> None:
+    """Run the benches of single rooms, then print their rows as one table and keep them."""
+    left = RESULTS / 'rows.jsonl'
+    left.unlink(missing_ok=True)
+    for path in sorted((REPOSITORY / 'tests').glob('bench_*.py')):
+        print(f'\n== {path.stem}', flush=True)
+        subprocess.run([sys.executable, str(path)], cwd=REPOSITORY, check=False,
+                       env={**environment(Path.cwd()), benchtable.ROWS: str(left)})
+    rows = benchtable.read_rows(left)
+    left.unlink(missing_ok=True)
+    print('\n' + benchtable.text_of(rows))
+    facts = {'version': __version__, **benchtable.machine(), 'parts': rows}
+    (RESULTS / 'bench.json').write_text(json.dumps(facts, indent=1) + '\n')
+    benchtable.draw(rows, RESULTS / 'bench.png')
+    print(f'kept: {RESULTS}/bench.json, bench.png')
 
 
 def process(root: Path, expnum: int | str, nite: str, *words) -> None:
@@ -87,11 +102,9 @@ def report(rows: list[tuple[str, float, float, float]]) -> None:
     for phase, prefix in (('single epoch', 'SE'), ('difference imaging', 'RUN')):
         chosen = [row for row in rows if row[0].startswith(prefix)]
         print(f'{phase:<42}{sum(row[1] for row in chosen):9.2f}{sum(row[2] for row in chosen):9.2f}')
-    folder = REPOSITORY / 'bench_results'
-    folder.mkdir(exist_ok=True)
-    facts = {'version': __version__, 'python': platform.python_version(), 'numpy': numpy.__version__,
-             'machine': platform.platform(), 'processor': platform.processor(), 'steps': rows}
-    (folder / 'steps.json').write_text(json.dumps(facts, indent=1) + '\n')
+    RESULTS.mkdir(exist_ok=True)
+    facts = {'version': __version__, **benchtable.machine(), 'steps': rows}
+    (RESULTS / 'steps.json').write_text(json.dumps(facts, indent=1) + '\n')
 
 
 if __name__ == '__main__':

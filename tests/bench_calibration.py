@@ -19,6 +19,8 @@ import tempfile
 import time
 from pathlib import Path
 
+from benchtable import keep
+
 THREADS = dict.fromkeys(('OMP_NUM_THREADS', 'NUMBA_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'), '1')
 SECONDS, ASTROMETRY, MEMORY, REPEATS = 3.5, 0.5, 700.0, 3
 MJD, ZERO_POINT = 58709.9, 31.7
@@ -45,6 +47,8 @@ def main() -> int:
     print(f'{"whole chain":<42}{sum(best["wall"].values()):9.2f}{total:9.2f}  (bar {SECONDS}); astrometry bar {ASTROMETRY}; '
           f'peak {best["peak"]:.0f} MB (bar {MEMORY:.0f})')
     print(f'position error {best["position_mas"]:.1f} mas, zero point error {1e3 * best["zero_point"]:+.1f} mmag')
+    keep('astrometry, PSF, catalogue, zero point', total, peak_mb=best['peak'],
+         note=f'{best["objects"]} objects, {best["position_mas"]:.1f} mas, {1e3 * best["zero_point"]:+.1f} mmag')
     return int(total > SECONDS or astrometry > ASTROMETRY or best['peak'] > MEMORY)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from benchtable import keep
 from sediff.camera.maskbits import Bit
 from sediff.catalog.detect import estimate_fwhm
 from sediff.isr import cosmicrays
@@ -178,6 +179,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     cosmicrays.warm()
     print(f'{"":13s} seeing  field      CPU s   recall  precision  stars touched')
+    took = {}
     for seeing in (0.7, 1.0, 1.3, 1.6):
         for name, count in (('sparse', SPARSE), ('crowded', CROWDED)):
             scene = make_scene(seeing, count, tuple(options.shape))
@@ -187,6 +189,13 @@ def main(arguments: list[str] | None = None) -> int:
                 figures = score(scene, *run(scene))
                 print(f'{detector:13s} {seeing:4.1f}"   {name:8s} {figures.seconds:7.3f}  {figures.recall:7.4f} '
                       f'{figures.precision:9.4f}   {figures.touched} of {figures.stars}', flush=True)
+                if seeing == 1.0:
+                    took[name, detector] = figures
+    for name in ('sparse', 'crowded'):
+        own, peer = took[name, 'sediff'], took.get((name, 'astroscrappy'))
+        keep(f'cosmic rays, {name}', own.seconds, peer='astroscrappy' if peer else '', peer_seconds=peer and peer.seconds,
+             note=f'recall {own.recall:.3f}, precision {own.precision:.3f}'
+                  + (f', theirs {peer.recall:.3f}, {peer.precision:.3f}' if peer else ''))
     return 0
 
 

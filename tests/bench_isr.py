@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchtable import keep
 from sediff.camera.amplifiers import read_amplifiers
 from sediff.camera.catalogs import catalog_path
 from sediff.camera.maskbits import Bit
@@ -83,6 +84,7 @@ def main() -> int:
         for name, seconds in stages.seconds.items():
             print(f'  {name:<28}{seconds:7.3f}')
         print(f'  total {total:.2f} s (bar {SECONDS}), peak {peak:.0f} MB (bar {MEGABYTES})')
+    keep('raw file to image, mask, weight', total, peak_mb=peak)
     return 0 if total <= SECONDS and peak <= MEGABYTES else 1
 
 

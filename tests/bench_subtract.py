@@ -1,6 +1,6 @@
 """Seconds, memory and quality of the subtraction on a simulated CCD, beside HOTPANTS and SWarp where they are found.
 
-    python -m tests.bench_subtract [--out FOLDER] [--seed N] [--repeat N]
+    python tests/bench_subtract.py [--out FOLDER] [--seed N] [--repeat N]
 
 One thread. HOTPANTS is looked for at $HOTPANTS, then on PATH; SWarp on PATH. Results go to FOLDER (bench_results) as
 JSON and as a PNG. Ratios compare CPU seconds of the same run.
@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -22,6 +21,8 @@ import numpy as np
 from astropy.io import fits
 from scipy.ndimage import gaussian_filter, label, map_coordinates
 from scipy.signal import oaconvolve
+
+from benchtable import keep, machine
 
 ONE_THREAD = dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'NUMBA_NUM_THREADS'), '1')
 SHAPE, GAIN, READ_NOISE = (4096, 2048), 4.0, 7.0
@@ -114,6 +115,41 @@ json.dump(out[1:], open('warm.json', 'w'))
 '''
 
 
+DETECT = """
+import json, time
+import numpy as np
+from sediff.detect import detect
+from sediff.io.fits import read_image
+
+def psf_at(x, y, size):
+    rows, columns = np.mgrid[:size, :size] - size // 2
+    shape = (1 + ((columns - x + np.floor(x + 0.5))**2 + (rows - y + np.floor(y + 0.5))**2) / 20.0) ** -3.5
+    return shape / shape.sum()
+
+image, noise, bad = (read_image(f'ours{end}.fits')[0] for end in ('', '_noise', '_mask'))
+for _ in range(2):
+    cpu, wall = time.process_time(), time.time()
+    found = detect(image, noise**2, bad != 0, psf_at)
+    took = {'cpu_s': time.process_time() - cpu, 'wall_s': time.time() - wall}
+json.dump({**took, 'detections': len(found)}, open('detect.json', 'w'))
+"""
+
+
+def detection(folder: Path) -> dict:
+    """Ours and, where it is installed, source-extractor's detection on the difference that was made before."""
+    subprocess.run([sys.executable, '-c', DETECT], cwd=folder, check=True, env=os.environ | ONE_THREAD)
+    results = {'detect, warm in memory': json.loads((folder / 'detect.json').read_text())}
+    program = shutil.which('source-extractor') or shutil.which('sex')
+    if program:
+        (folder / 'd.param').write_text('X_IMAGE\nY_IMAGE\nFLUX_APER\nFLUXERR_APER\nA_IMAGE\nB_IMAGE\nFLAGS\n')
+        flags = ('-c /dev/null -CATALOG_NAME d.cat -PARAMETERS_NAME d.param -FILTER N -DETECT_THRESH 1.5 '
+                 '-WEIGHT_TYPE MAP_RMS -WEIGHT_IMAGE ours_noise.fits -VERBOSE_TYPE QUIET').split()
+        results['source-extractor'] = measured([program, 'ours.fits', *flags], folder)
+        ours = results['detect, warm in memory']
+        ours['peer_over_this_cpu_s'] = round(results['source-extractor']['cpu_s'] / ours['cpu_s'], 2)
+    return results
+
+
 def judge(difference: np.ndarray, noise: np.ndarray, bad: np.ndarray, truth: dict) -> dict:
     """Referee-like figures: noise of the sky, residual of stars, sources found, false detections, flux bias."""
     chi = np.where(bad, 0.0, difference / noise)
@@ -197,7 +233,7 @@ def run(folder: Path, seed: int, repeat: int) -> dict:
         for name in names if peer in results else ():
             for kind in ('cpu_s', 'wall_s'):
                 results[name][f'peer_over_this_{kind}'] = round(results[peer][kind] / results[name][kind], 2)
-    return results
+    return results | detection(folder)
 
 
 def draw(results: dict, path: Path) -> None:
@@ -215,6 +251,21 @@ def draw(results: dict, path: Path) -> None:
     figure.savefig(path, dpi=110)
 
 
+PEERS = {'subtract': 'HOTPANTS -ko 2 -bgo 2', 'warp': 'SWarp LANCZOS3 with combine', 'detect': 'source-extractor'}
+
+
+def _keep(name: str, figures: dict) -> None:
+    """A row of the common table; peers stand beside ours."""
+    if name in PEERS.values():
+        return
+    ratio = figures.get('peer_over_this_cpu_s')
+    shown = {'star_chi': 'star chi', 'false_positive': 'false +', 'false_negative': 'false -', 'found': 'found',
+             'sources': 'of', 'flux_bias': 'flux bias'}
+    note = ', '.join(f'{text} {figures[key]:.4g}' for key, text in shown.items() if key in figures)
+    keep(name, figures['cpu_s'], peer=PEERS[name.split(',')[0]] if ratio else '',
+         peer_seconds=ratio and ratio * figures['cpu_s'], peak_mb=figures.get('peak_mb'), note=note)
+
+
 def main() -> None:
     """Run, print a table, keep JSON and PNG."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -226,11 +277,10 @@ def main() -> None:
         results = run(Path(folder), args.seed, args.repeat)
     out = Path(args.out)
     out.mkdir(parents=True, exist_ok=True)
-    machine = {'machine': platform.processor() or platform.machine(), 'python': platform.python_version(),
-               'numpy': np.__version__, 'seed': args.seed}
-    (out / 'subtract.json').write_text(json.dumps({'machine': machine, 'results': results}, indent=1) + '\n')
+    (out / 'subtract.json').write_text(json.dumps({**machine(), 'seed': args.seed, 'results': results}, indent=1) + '\n')
     draw(results, out / 'subtract.png')
     for name, figures in results.items():
+        _keep(name, figures)
         print(f'{name:<30}' + '  '.join(f'{k} {v:.3f}' if isinstance(v, float) else f'{k} {v}' for k, v in figures.items()))
 
 
