@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-#: Correlation lengths tried, px.
-LENGTHS = (60.0, 90.0, 130.0, 190.0, 280.0, 400.0, 600.0, 900.0)
+#: Correlation lengths tried first, px.
+LENGTHS = (90.0, 190.0, 400.0, 900.0)
 #: Gain in ln(likelihood) the stars must show for a field to be used, and stars it takes to tell a field from offsets
 #: without relation to each other; fewer only need offsets: the field then ends near each.
 LEAST_GAIN, FEW = 12.0, 20
@@ -15,7 +15,7 @@ LEAST_STARS = 3
 #: Error of a star's offset that no photon count brings down, px.
 FLOOR = 0.002
 #: Stars the length and the size are found from, and stars the field is made from.
-SEARCH_STARS, FIELD_STARS = 220, 700
+SEARCH_STARS, FIELD_STARS = 180, 700
 #: Fitted disc around a star, px, and steps between nodes of the field, px.
 RADIUS, STEP = 7, 16
 #: Offsets larger than this are no registration error, px.
@@ -108,11 +108,13 @@ def _search(x, y, offset, error) -> tuple[float, float] | None:
                 best, found = value, (length, trial)
     if found is None:
         return None
-    for length, factor in ((1.0, 0.7), (0.85, 1.0), (1.18, 1.0), (1.0, 1.25)):
-        trial = found[0] * length, found[1] * factor
-        value = _likelihood(distance2, offset, error, *trial)
-        if value > best:
-            best, found = value, trial
+    for ring in (((1 / 1.45, 1.0), (1.45, 1.0)), ((1.0, 0.7), (0.85, 1.0), (1.18, 1.0), (1.0, 1.25))):
+        middle = found
+        for length, factor in ring:
+            trial = middle[0] * length, middle[1] * factor
+            value = _likelihood(distance2, offset, error, *trial)
+            if value > best:
+                best, found = value, trial
     return found
 
 

@@ -18,7 +18,7 @@ from sediff.subtract.stamps import choose_evenly, find_stars, typical_fwhm
 from sediff.warp.noise import mesh_of
 
 #: Stars fitted at most.
-STAR_COUNT = 250
+STAR_COUNT = 220
 #: For the first sky, before the PSFs match, pixels this many sigma of the template off its sky are left out: wings.
 FIRST_SOURCE_SIGMA = 2.0
 
