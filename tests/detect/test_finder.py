@@ -7,6 +7,7 @@ from scipy.stats import norm
 
 from sediff.candidates.scenes import add_stamp, moffat_psf, noise_flux
 from sediff.detect import detect, score_image, with_sky
+from sediff.detect.dipole import fit_dipole
 from sediff.detect.table import DETECTION_DTYPE, Flag
 from sediff.errors import BadData
 
@@ -103,6 +104,33 @@ def test_dipoles_are_flagged_and_pairs_of_far_sources_are_not():
     assert dipole.tolist() == [True, True, False, False]
     assert detections['DIPOLE_RATIO'][index[0]] == pytest.approx(1, abs=0.3)
     assert 2 < detections['DIPOLE_SEP'][index[0]] < 8
+
+
+def test_dipole_fit_finds_both_lobes():
+    """A dipole of net flux 6 and one of none: separation, direction and net flux of the fit, chi^2 of noise."""
+    places, lobes = [((80.3, 100.2), (83.1, 102.0)), ((200.0, 150.4), (196.0, 150.0))], [(40, -34), (30, -30)]
+    positions = [place for pair in places for place in pair]
+    image, variance, bad = image_with(positions, UNIT * np.array(lobes).ravel(), shape=(300, 300))
+    detections = detect(image, variance, bad, PSF)
+    for (one, two), fluxes in zip(places, lobes):
+        near = detections[np.hypot(detections['X_IMAGE'] - 1 - one[0], detections['Y_IMAGE'] - 1 - one[1]) < 4]
+        found = near[near['DIPOLE_CHI2'] > 0][0]
+        assert found['DIPOLE_CHI2'] == pytest.approx(1.0, abs=0.25) and found['DIPOLE_CHI2'] < found['CHI2_PSF']
+        assert found['DIPOLE_DX'] == pytest.approx(one[0] - two[0], abs=0.6)
+        assert found['DIPOLE_DY'] == pytest.approx(one[1] - two[1], abs=0.6)
+        assert found['DIPOLE_FLUX'] == pytest.approx(UNIT * sum(fluxes), abs=4 * UNIT)
+
+
+def test_two_lobes_of_one_sign_are_no_dipole():
+    def psf(x, y):
+        return np.exp(-0.5 * ((np.arange(31) - x) ** 2 + (np.arange(31)[:, None] - y) ** 2) / 4) / (8 * np.pi)
+
+    both = 1000 * (psf(13, 15) + psf(17, 15))
+    weight = np.ones((31, 31))
+    assert fit_dipole(both, weight, psf, (13, 15), (17, 15)) is None
+    assert fit_dipole(both, 0 * weight, psf, (13, 15), (17, 15)) is None
+    found, errors, chi2 = fit_dipole(1000 * (psf(13.2, 15) - psf(17, 15.4)), weight, psf, (13, 15), (17, 15))
+    assert found == pytest.approx([1000, 13.2, 15, -1000, 17, 15.4], rel=1e-3) and chi2 < 1e-6 and (errors > 0).all()
 
 
 def test_masked_core_edge_and_mask_bits():

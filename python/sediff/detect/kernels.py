@@ -130,17 +130,17 @@ def spread_sums(pixels, weight, psf, extended):
 
 @njit(cache=True)
 def opposite_peak(score, j, i, radius):
-    """Largest opposite |score| within a radius (px) of a peak, and its distance; 0, -1 when there is none."""
+    """Largest opposite |score| within a radius (px) of a peak, and its pixel (row, column); 0, -1, -1 when there is none."""
     ny, nx = score.shape
     sign = 1.0 if score[j, i] > 0 else -1.0
     reach = int(np.ceil(radius))
-    worst, distance = 0.0, -1.0
+    worst, row, column = 0.0, -1, -1
     for jj in range(max(0, j - reach), min(ny, j + reach + 1)):
         for ii in range(max(0, i - reach), min(nx, i + reach + 1)):
             r = np.hypot(jj - j, ii - i)
             if r <= radius and -sign * score[jj, ii] > worst:
-                worst, distance = -sign * score[jj, ii], r
-    return worst, distance
+                worst, row, column = -sign * score[jj, ii], jj, ii
+    return worst, row, column
 
 
 @njit(cache=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sediff.detect.dipole import fit_dipole
 from sediff.detect.kernels import (
     aperture_sums,
     chi_square,
@@ -19,6 +20,8 @@ from sediff.detect.table import Flag
 
 APERTURE = 5.0          # px, radius of FLUX_APER
 CORE = 2.0              # px, radius of NMASK_CORE
+SMALLEST_LOBE = 0.25    # of a dipole, in the score of the other
+REACH = 20              # px, how far from the middle of a stamp a lobe may lie
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,40 @@ def measure(planes: Planes, j: int, i: int, row: np.void, dipole_radius: float, 
     row['XPEAK_IMAGE'], row['YPEAK_IMAGE'], row['SCORE'] = i + 1, j + 1, score[j, i]
     if not converged:
         row['FLAGS'] |= Flag.CENTROID
-    worst, distance = opposite_peak(score, j, i, dipole_radius * planes.scored.fwhm)
-    row['DIPOLE_SEP'] = -1.0
-    if worst >= dipole_threshold:
-        row['DIPOLE_SEP'], row['DIPOLE_RATIO'] = distance, worst / abs(score[j, i])
-        if row['DIPOLE_RATIO'] > 0.25:
-            row['FLAGS'] |= Flag.DIPOLE
+    _fill_dipole(planes, row, j, i, dipole_radius, dipole_threshold)
     core, near, bits = mask_counts(planes.bad, planes.mask, x, y, CORE, 2.0 * planes.scored.fwhm, planes.scored.fwhm)
     row['NMASK_CORE'], row['NMASK_NEAR'], row['IMAFLAGS_ISO'] = core, near, bits
     half, (ny, nx) = planes.scored.size // 2, score.shape
     row['FLAGS'] |= Flag.MASKED_CORE * (core > 0) | Flag.EDGE * (min(i, j, nx - 1 - i, ny - 1 - j) < half)
     return True
+
+
+def _fill_dipole(planes: Planes, row: np.void, j: int, i: int, radius: float, threshold: float) -> None:
+    """Ratio and distance of an opposite peak, and with one the fit of two sources."""
+    score = planes.scored.score
+    worst, other_j, other_i = opposite_peak(score, j, i, radius * planes.scored.fwhm)
+    row['DIPOLE_SEP'] = -1.0
+    if worst < threshold:
+        return
+    row['DIPOLE_SEP'], row['DIPOLE_RATIO'] = np.hypot(other_j - j, other_i - i), worst / abs(score[j, i])
+    if row['DIPOLE_RATIO'] <= SMALLEST_LOBE:
+        return
+    row['FLAGS'] |= Flag.DIPOLE
+    size, half = planes.scored.size, planes.scored.size // 2
+    pixels, weight = stamp_at(planes.difference, i, j, size), stamp_at(planes.weight, i, j, size)
+
+    def psf(x: float, y: float) -> np.ndarray:
+        """The image of a source at stamp pixel x, y on this stamp."""
+        column, line = int(np.floor(x + 0.5)) - half, int(np.floor(y + 0.5)) - half
+        wide = checked_psf(planes.psf_at, i + x - half, j + y - half, size + 2 * REACH)
+        return wide[REACH - line:REACH - line + size, REACH - column:REACH - column + size].astype(float)
+
+    found = fit_dipole(pixels, weight, psf, (half, half), (half + other_i - i, half + other_j - j))
+    if found is not None:
+        (one, x1, y1, two, x2, y2), errors, row['DIPOLE_CHI2'] = found
+        row['DIPOLE_FLUX'], row['DIPOLE_FLUXERR'] = one + two, np.hypot(errors[0], errors[3])
+        sign = 1.0 if one > 0 else -1.0
+        row['DIPOLE_DX'], row['DIPOLE_DY'] = sign * (x1 - x2), sign * (y1 - y2)
 
 
 def stamp_at(image: np.ndarray, x: float, y: float, size: int) -> np.ndarray:

@@ -27,6 +27,9 @@ DETECTION_DTYPE = np.dtype([
     ('SPREAD_MODEL', 'f4'), ('SPREADERR_MODEL', 'f4'),
     ('DIPOLE_SEP', 'f4'),        # px to the strongest opposite peak within reach, -1 when there is none
     ('DIPOLE_RATIO', 'f4'),      # |score| of that peak / |SCORE|, 0 when there is none
+    ('DIPOLE_DX', 'f4'), ('DIPOLE_DY', 'f4'),        # fit of two sources: px from the fainter to the brighter side
+    ('DIPOLE_FLUX', 'f4'), ('DIPOLE_FLUXERR', 'f4'), # its net flux: what is left besides a shift
+    ('DIPOLE_CHI2', 'f4'),       # its reduced chi square, 0 without a fit
     ('NMASK_CORE', 'i2'), ('NMASK_NEAR', 'i2'),      # unusable pixels within 2 px and within 2 FWHM
     ('FLAGS', 'i2'),             # Flag bits
     ('IMAFLAGS_ISO', 'i4'),      # OR of the mask plane within 1 FWHM
