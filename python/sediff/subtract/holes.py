@@ -11,38 +11,63 @@ ROUNDS = 24
 
 
 @njit(cache=True)
+def place_of(index, first, nx, y, x):
+    """Place of a bad pixel among the sorted flat indices; `first` (ny + 1,) is the place of each row's first."""
+    return first[y] + np.searchsorted(index[first[y]:first[y + 1]], y * nx + x)
+
+
+@njit(cache=True)
 def peel(image, level, bad, index, rounds, value):
-    """Values for the bad pixels `index`, from the rim inwards: mean of the known of the eight around, less `level`."""
+    """Values for the bad pixels `index`, from the rim inwards: mean of the known of the eight around, less `level`.
+
+    Deeper than `rounds` they stay 0. Only the rim of each round is looked at, so that large holes cost little.
+    """
     ny, nx = image.shape
-    place = np.full(index.size, -1, np.int64)
-    todo = np.arange(index.size)
+    first = np.searchsorted(index, np.arange(ny + 1) * nx)
+    unknown, queued = np.int8(-1), np.int8(-2)
+    turn_of = np.full(index.size, unknown, np.int8)
+    rim, size = np.empty(index.size, np.int64), 0
     for k in range(index.size):
-        value[k] = np.float32(0.0)
-    for turn in range(rounds):
-        rest, count_rest = np.empty_like(todo), 0
-        for t in range(todo.size):
-            k = todo[t]
+        y, x = index[k] // nx, index[k] % nx
+        total, count = np.float32(0.0), 0
+        for j in range(max(0, y - 1), min(ny, y + 2)):
+            for i in range(max(0, x - 1), min(nx, x + 2)):
+                if not bad[j, i]:
+                    total += image[j, i] - level
+                    count += 1
+        value[k] = total / np.float32(max(count, 1))
+        if count:
+            rim[size] = k
+            size += 1
+            turn_of[k] = 0
+    rim = rim[:size].copy()
+    for turn in range(1, rounds):
+        inner, size = np.empty(min(8 * rim.size, index.size), np.int64), 0
+        for k in rim:
+            y, x = index[k] // nx, index[k] % nx
+            for j in range(max(0, y - 1), min(ny, y + 2)):
+                for i in range(max(0, x - 1), min(nx, x + 2)):
+                    if bad[j, i]:
+                        other = place_of(index, first, nx, j, i)
+                        if turn_of[other] == unknown:
+                            turn_of[other] = queued
+                            inner[size] = other
+                            size += 1
+        rim = inner[:size].copy()
+        if size == 0:
+            break
+        for k in rim:
             y, x = index[k] // nx, index[k] % nx
             total, count = np.float32(0.0), 0
             for j in range(max(0, y - 1), min(ny, y + 2)):
                 for i in range(max(0, x - 1), min(nx, x + 2)):
-                    if not bad[j, i]:
-                        total += image[j, i] - level
+                    other = place_of(index, first, nx, j, i)
+                    if turn_of[other] >= 0:
+                        total += value[other]
                         count += 1
-                    elif turn > 0:
-                        other = np.searchsorted(index, j * nx + i)
-                        if 0 <= place[other] < turn:
-                            total += value[other]
-                            count += 1
-            if count:
-                value[k] = total / np.float32(count)
-                place[k] = turn
-            else:
-                rest[count_rest] = k
-                count_rest += 1
-        if count_rest == 0 or count_rest == todo.size:
-            break
-        todo = rest[:count_rest].copy()
+            value[k] = total / np.float32(count)
+        for k in rim:
+            turn_of[k] = turn
 
 
 def patch_of(image: np.ndarray, level: float, bad: np.ndarray) -> Patch:
