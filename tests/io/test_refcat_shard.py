@@ -10,10 +10,10 @@ from made_up_gaia import gaia_rows
 
 from sediff.camera.wcs import read_wcs
 from sediff.errors import BadData, BadInput
-from sediff.io.refcat import enclosing_cone, read_shards, reference_stars, write_shards
+from sediff.io.refcat import corners_of, read_shards, reference_stars, write_shards
 from sediff.io.refcat_shard import DamagedShard, is_shard, open_shard, read_shard, write_shard
 from sediff.refcat.motion import at_epoch
-from sediff.refcat.regions import cells_of, inside_cone, pixels_of, shards_for_region
+from sediff.refcat.regions import cells_for_polygon, cells_of, inside_polygon, pixels_of, widened
 from sediff.refcat.stars import shard_name
 
 SHAPE, MJD = (4096, 2048), 57388.5
@@ -78,8 +78,7 @@ def test_the_stars_of_a_ccd_are_all_there_and_moved(tmp_path, ra, dec):
     wcs = ccd_wcs(ra, dec)
     found, missing = reference_stars(tmp_path, wcs, SHAPE, MJD, margin_deg=0.02)
     moved = at_epoch(rows, MJD)
-    a, d, radius = enclosing_cone(wcs, SHAPE)
-    expected = moved[inside_cone(moved['ra'], moved['dec'], a, d, radius + 0.02)]
+    expected = moved[inside_polygon(moved['ra'], moved['dec'], widened(corners_of(wcs, SHAPE), 0.02))]
     assert missing == []
     assert expected.size > 100
     found, expected = (table[np.argsort(table['source_id'])] for table in (found, expected))
@@ -93,8 +92,7 @@ def test_with_shards_missing_for_half_the_ccd_the_others_serve_and_the_missing_a
     write_all(tmp_path, rows)
     wcs = ccd_wcs(ra, dec)
     whole, _ = reference_stars(tmp_path, wcs, SHAPE, MJD, margin_deg=0.02)
-    a, d, radius = enclosing_cone(wcs, SHAPE)
-    gone = shards_for_region(a, d, radius + 0.02)[::2].tolist()
+    gone = sorted(cells_for_polygon(widened(corners_of(wcs, SHAPE), 0.02)))[::2]
     for pixel in gone:
         (tmp_path / shard_name(pixel)).unlink()
     half, missing = reference_stars(tmp_path, wcs, SHAPE, MJD, margin_deg=0.02)
@@ -149,10 +147,10 @@ def test_a_ccd_reads_few_of_the_rows_of_a_full_shard(tmp_path):
     rows = gaia_rows(ra, dec, 1.2, 60_000)
     rows = rows[pixels_of(rows['ra'], rows['dec']) == pixel]
     write_shard(tmp_path / shard_name(pixel), rows, pixel)
-    from sediff.refcat.regions import cells_for_region
-    part = read_shard(open_shard(tmp_path / shard_name(pixel)), cells_for_region(ra, dec, 0.2)[pixel])
-    inside = inside_cone(part['ra'], part['dec'], ra, dec, 0.2).sum()
-    assert inside == inside_cone(rows['ra'], rows['dec'], ra, dec, 0.2).sum()
+    area = widened(corners_of(ccd_wcs(ra, dec), SHAPE), 0.03)
+    part = read_shard(open_shard(tmp_path / shard_name(pixel)), cells_for_polygon(area)[pixel])
+    inside = inside_polygon(part['ra'], part['dec'], area).sum()
+    assert inside == inside_polygon(rows['ra'], rows['dec'], area).sum()
     assert part.size < 2.0 * inside
     with pytest.raises(BadInput):
         open_shard(tmp_path / 'absent.fits')

@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 from astropy.io.fits import Header
 
-from sediff.camera.wcs import pixel_to_sky, read_wcs
+from sediff.camera.wcs import pixel_scale, pixel_to_sky, read_wcs, sky_to_pixel
 from sediff.errors import BadData, BadInput
 from sediff.io.refcat import (
     as_stars,
-    enclosing_cone,
+    corners_of,
     read_colour_terms,
     read_quality_table,
     read_shards,
     reference_stars,
     write_shards,
 )
-from sediff.refcat.regions import inside_cone, shards_for_region
+from sediff.refcat.regions import from_vectors, inside_polygon, shards_for_region, widened
 from sediff.refcat.stars import empty_stars, shard_name
 
 SHAPE = (4096, 2048)
@@ -57,18 +57,31 @@ def test_reference_stars_of_a_ccd_across_ra_zero(tmp_path, dec):
     write_shards(tmp_path, stars)
     wcs = ccd_wcs(0.0, dec)
     found, _ = reference_stars(tmp_path, wcs, SHAPE, 57388.5, margin_deg=0.02)
-    ra, dec_center, radius = enclosing_cone(wcs, SHAPE)
-    expected = inside_cone(stars['ra'], stars['dec'], ra, dec_center, radius + 0.02)
-    assert sorted(found['source_id']) == sorted(stars['source_id'][expected])
-    assert expected.sum() > 10
+    beyond = beyond_ccd(wcs, stars)
+    assert np.isin(stars['source_id'][beyond < 0.0199], found['source_id']).all()
+    assert not np.isin(stars['source_id'][beyond > 0.0201], found['source_id']).any()
+    assert (beyond < 0.0199).sum() > 10
 
 
-def test_the_cone_holds_the_corners():
-    wcs = ccd_wcs(359.99, 60.0)
-    ra, dec, radius = enclosing_cone(wcs, SHAPE)
-    corners = pixel_to_sky(wcs, np.array([-0.5, 2047.5]), np.array([-0.5, 4095.5]))
-    assert inside_cone(*corners, ra, dec, radius + 1e-9).all()
-    assert radius == pytest.approx(0.167, abs=0.003)
+def beyond_ccd(wcs, stars):
+    """How far stars lie outside the CCD along either of its axes, deg."""
+    x, y = sky_to_pixel(wcs, stars['ra'], stars['dec'])
+    pixels = [np.abs(v - (size - 1) / 2) - size / 2 for v, size in ((x, SHAPE[1]), (y, SHAPE[0]))]
+    return np.nan_to_num(np.maximum(*pixels), nan=1e9) * pixel_scale(wcs) / 3600
+
+
+@pytest.mark.parametrize('dec', [60.0, -89.9])
+def test_the_area_of_a_ccd(dec):
+    wcs = ccd_wcs(359.99, dec)
+    corners = corners_of(wcs, SHAPE)
+    ra, dec = from_vectors(widened(corners, 0.02))
+    x, y = sky_to_pixel(wcs, ra, dec)
+    step = 0.02 * 3600 / pixel_scale(wcs)
+    assert x == pytest.approx([-0.5 - step, 2047.5 + step, 2047.5 + step, -0.5 - step], abs=0.5)
+    assert y == pytest.approx([-0.5 - step, -0.5 - step, 4095.5 + step, 4095.5 + step], abs=0.5)
+    inside, outside = pixel_to_sky(wcs, np.array([0.0, 2047.0]), np.array([0.0, 4095.0])), pixel_to_sky(
+        wcs, np.array([-2.0, 1000.0]), np.array([2000.0, 4098.0]))
+    assert inside_polygon(*inside, corners).all() and not inside_polygon(*outside, corners).any()
 
 
 def test_missing_shards_are_listed(tmp_path):

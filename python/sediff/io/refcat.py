@@ -18,13 +18,12 @@ from sediff.io.fits import open_fits
 from sediff.io.refcat_shard import DamagedShard, damaged, is_shard, open_shard, read_shard
 from sediff.refcat.motion import at_epoch, julian_year
 from sediff.refcat.regions import (
-    cells_for_region,
+    cells_for_polygon,
     from_vectors,
-    inside_cone,
+    inside_polygon,
     pixels_of,
-    separation,
-    shards_for_region,
     unit_vectors,
+    widened,
 )
 from sediff.refcat.stars import REQUIRED, SHARD_NSIDE, STAR_DTYPE, empty_stars, shard_name
 
@@ -119,16 +118,16 @@ def reference_stars(folder: str | os.PathLike, wcs: WCS, shape: tuple[int, int],
     Returns
     -------
     stars : ndarray of STAR_DTYPE
-        Within the cone that holds the CCD and the margin, moved to `mjd`.
+        On the CCD and the margin around it, moved to `mjd`.
     missing : list of int
-        Shards of that cone which are not in the folder: the stars are those of the other shards.
+        Shards of that area which are not in the folder: the stars are those of the other shards.
 
     Raises
     ------
     BadInput
         No such folder, none of the shards there, one of them damaged.
     BadData
-        The shards hold no star in the cone.
+        The shards hold no star there.
     """
     return stars_around(folder, shard_name, as_stars, wcs, shape, mjd, margin_deg)
 
@@ -136,29 +135,28 @@ def reference_stars(folder: str | os.PathLike, wcs: WCS, shape: tuple[int, int],
 def stars_around(folder: str | os.PathLike, name_of: Callable[[int], str], rows_as: Callable[[np.ndarray, str], np.ndarray],
                  wcs: WCS, shape: tuple[int, int], mjd: float, margin_deg: float) -> tuple[np.ndarray, list[int]]:
     """As `reference_stars`, of any catalogue: `name_of` a pixel is its file, `rows_as` gives rows their type."""
-    ra, dec, radius = enclosing_cone(wcs, shape)
-    radius += margin_deg
-    reach = radius + FASTEST / 3600.0 * (abs(julian_year(mjd) - EPOCH) + EPOCH_RANGE)
-    cells = cells_for_region(ra, dec, reach)
-    parts, _, missing = _parts(folder, cells, name_of, lambda a, d: inside_cone(a, d, ra, dec, reach))
-    touched = set(shards_for_region(ra, dec, radius).tolist())
+    corners = corners_of(wcs, shape)
+    moves = FASTEST / 3600.0 * (abs(julian_year(mjd) - EPOCH) + EPOCH_RANGE)
+    area, reach = widened(corners, margin_deg), widened(corners, margin_deg + moves)
+    cells = cells_for_polygon(reach)
+    parts, _, missing = _parts(folder, cells, name_of, lambda a, d: inside_polygon(a, d, reach))
+    touched = set(cells_for_polygon(area))
     near = [rows_as(rows, str(path)) for path, rows in parts]
     moved = at_epoch(near[0] if len(near) == 1 else np.concatenate(near), mjd)
-    inside = moved.take(np.flatnonzero(inside_cone(moved['ra'], moved['dec'], ra, dec, radius)))
+    inside = moved.take(np.flatnonzero(inside_polygon(moved['ra'], moved['dec'], area)))
     missing = sorted(touched.intersection(missing))
     if inside.size == 0:
-        raise BadData(f'no reference star within {radius:.3f} deg of RA {ra:.5f} Dec {dec:+.5f}; looked in {folder}, '
-                      f'{_named(list(cells), name_of)} ({len(missing)} of them missing); {HOW_TO_BUILD}')
+        ra, dec = (float(value) for value in from_vectors(corners.sum(axis=0)))
+        raise BadData(f'no reference star within {margin_deg:.3f} deg of the CCD at RA {ra:.5f} Dec {dec:+.5f}; looked in '
+                      f'{folder}, {_named(list(cells), name_of)} ({len(missing)} of them missing); {HOW_TO_BUILD}')
     return inside, missing
 
 
-def enclosing_cone(wcs: WCS, shape: tuple[int, int]) -> tuple[float, float, float]:
-    """RA, Dec and radius (deg) of a cone that holds an image of shape (ny, nx)."""
+def corners_of(wcs: WCS, shape: tuple[int, int]) -> np.ndarray:
+    """Unit vectors (4, 3) of the corners of an image of shape (ny, nx), in order around it."""
     ny, nx = shape
-    x, y = np.array([-0.5, nx - 0.5, -0.5, nx - 0.5]), np.array([-0.5, -0.5, ny - 0.5, ny - 0.5])
-    ra, dec = pixel_to_sky(wcs, x, y)
-    center_ra, center_dec = (float(value) for value in from_vectors(unit_vectors(ra, dec).sum(axis=0)))
-    return center_ra, center_dec, float(separation(ra, dec, center_ra, center_dec).max())
+    x, y = np.array([0, nx, nx, 0]) - 0.5, np.array([0, 0, ny, ny]) - 0.5
+    return unit_vectors(*pixel_to_sky(wcs, x, y))
 
 
 def as_stars(table: np.ndarray, where: str) -> np.ndarray:

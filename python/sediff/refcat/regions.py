@@ -69,14 +69,39 @@ def cells_of(ra: np.ndarray, dec: np.ndarray, pixel: int) -> np.ndarray:
     return pixels_of(ra, dec, CELL_NSIDE, nest=True) - first
 
 
-def cells_for_region(ra: float, dec: float, radius_deg: float) -> dict[int, np.ndarray]:
-    """Cells that any part of a disc (deg) touches, by the RING pixel of their shard: {pixel: ascending cell numbers}."""
-    cells = healpy.query_disc(CELL_NSIDE, unit_vectors(ra, dec), np.radians(min(radius_deg, 180.0)), inclusive=True, fact=4,
-                              nest=True)
+def cells_for_polygon(corners: np.ndarray) -> dict[int, np.ndarray]:
+    """Cells that a convex polygon touches, by the RING pixel of their shard: {pixel: ascending cell numbers}.
+
+    Its corners are unit vectors (n, 3) in order.
+    """
+    cells = healpy.query_polygon(CELL_NSIDE, corners, inclusive=True, fact=4, nest=True)
     nested, place = np.divmod(np.sort(cells), CELLS)
     parents, starts = np.unique(nested, return_index=True)
     groups = np.split(place, starts[1:])
     return {int(healpy.nest2ring(SHARD_NSIDE, int(parent))): group for parent, group in zip(parents, groups)}
+
+
+def widened(corners: np.ndarray, margin_deg: float) -> np.ndarray:
+    """The corners (4, 3), unit vectors in order, of a quadrangle moved out by a margin (deg) along both of its axes."""
+    centre = corners.sum(axis=0)
+    centre /= np.linalg.norm(centre)
+    plane = corners / (corners @ centre)[:, None] - centre
+    first, second = plane[1] - plane[0] + plane[2] - plane[3], plane[3] - plane[0] + plane[2] - plane[1]
+    first, second = first / np.linalg.norm(first), second / np.linalg.norm(second)
+    signs = np.array([(-1, -1), (1, -1), (1, 1), (-1, 1)])
+    out = centre + plane + np.tan(np.radians(margin_deg)) * (signs @ np.array([first, second]))
+    return out / np.linalg.norm(out, axis=1)[:, None]
+
+
+def inside_polygon(ra, dec, corners: np.ndarray) -> np.ndarray:
+    """Which positions (deg) lie in a convex polygon with corners (n, 3), unit vectors in order: bool array."""
+    sides = np.cross(corners, np.roll(corners, -1, axis=0))
+    sides *= np.sign(sides[0] @ corners.sum(axis=0))
+    vectors = unit_vectors(np.asarray(ra, float), np.asarray(dec, float))
+    inside = np.ones(vectors.shape[:-1], bool)
+    for side in sides:
+        inside &= vectors @ side >= 0.0
+    return inside
 
 
 def inside_cone(ra, dec, ra_center: float, dec_center: float, radius_deg: float) -> np.ndarray:
