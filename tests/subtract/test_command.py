@@ -7,6 +7,8 @@ from sediff.camera.maskbits import Bit
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData, BadInput, BadUsage
 from sediff.io.fits import read_header, read_image, write_ccd, write_images
+from sediff.io.psfex import read_psf, write_psf
+from sediff.psf.model import PsfModel
 from sediff.subtract.command import run_argv
 from sediff.subtract.hotpants import is_hotpants, parse
 
@@ -118,3 +120,20 @@ def test_failures_leave_nothing_behind(files, tmp_path):
     with pytest.raises(SystemExit) as stop:
         run_argv([science, template, '-o', str(out), '--unknown'])
     assert stop.value.code == 2
+
+
+def test_psf_of_the_difference(pair, files):
+    """The science image's model where the template was convolved, sharper where the noise was made white; else said."""
+    science, template, folder = files
+    v, u = np.mgrid[-20:21, -20:21]
+    plane = np.exp(-0.5 * (u**2 + v**2) / 4.0)
+    write_psf(folder / 'in.psf', PsfModel(plane[None] / plane.sum(), 0, (1.0, 1.0), (100.0, 100.0)))
+    words = [science, template, '--gain', '4', '--psf-output']
+    with pytest.raises(BadUsage, match='--science-psf'):
+        run_argv([*words, f'{folder}/no.psf', '-o', f'{folder}/no.fits'])
+    assert not (folder / 'no.fits').exists()
+    for name, more in (('plain', []), ('white', ['--decorrelate'])):
+        run_argv([*words, f'{folder}/{name}.psf', '--science-psf', f'{folder}/in.psf', '-o', f'{folder}/d.fits', *more])
+    plain, white = (read_psf(folder / f'{name}.psf').image(200, 200, 25) for name in ('plain', 'white'))
+    assert plain == pytest.approx(read_psf(folder / 'in.psf').image(200, 200, 25), abs=1e-6)
+    assert white.max() > 1.02 * plain.max() and white.sum() == pytest.approx(1.0, abs=0.01)

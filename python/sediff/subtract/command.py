@@ -132,6 +132,8 @@ def execute(request: Request) -> Difference:
     result = subtract(science.image, template.image, science.variance, template.variance, science.bad, template.bad,
                       **request.options)
     header, cards = science.header, describe(result, request)
+    if request.psf_output:
+        _write_psf(request, result)
     del science, template
     factor = np.float32(1.0 / result.kernel_sum if request.normalize == 'template' else 1.0)
     if factor != 1:
@@ -142,8 +144,6 @@ def execute(request: Request) -> Difference:
         noise = np.sqrt(result.variance, out=result.variance)
         write_plane(request.noise_output, 'NOISE', np.multiply(noise, factor, out=noise), header, cards)
     write_plane(request.output, 'DIFF', result.image, header, cards)
-    if request.psf_output:
-        _write_psf(request, result)
     if request.json_output:
         write_text(request.json_output, json.dumps(report(result, request), indent=1) + '\n')
     return result
@@ -156,7 +156,8 @@ def _write_psf(request: Request, result: Difference) -> None:
     name = 'template' if result.direction == 'science' else 'science'
     path = request.psfs[name == 'template']
     if path is None:
-        raise BadUsage(f'convolved: {result.direction}: --psf-output needs --{name}-psf')
+        convolved = {'template': 'the template was', 'science': 'the science image was', 'both': 'both images were'}
+        raise BadUsage(f'{convolved[result.direction]} convolved: --psf-output needs --{name}-psf')
     write_psf(request.psf_output, psf_of_difference(read_psf(path), result))
 
 
