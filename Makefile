@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo
 
-.PHONY: help setup demo test lint bench clean docs tools
+.PHONY: help setup demo test lint bench bars clean docs tools
 help:
 	@printf '%s\n' \
 	 'make demo    simulate a small night, run the whole pipeline on it, print injected / found' \
@@ -12,6 +12,7 @@ help:
 	 'make setup   .venv with the package and its compiled kernels (demo and test do it first)' \
 	 'make lint    ruff and shellcheck' \
 	 'make bench   seconds and memory of each hot path, one thread' \
+	 'make bars    whole simulated nights of five seeds against their truth (an hour), into docs/bars.md' \
 	 'make docs    write scripts/README.md anew from the table of steps' \
 	 'make clean   remove .venv, demo/ and caches'
 
@@ -46,6 +47,9 @@ test: lint tools
 bench: setup
 	$(BIN)/python -m pip install --quiet --editable '.[dev,bench]' || echo 'astroscrappy is not to be had: no peer for the cosmic rays'
 	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 NUMBA_NUM_THREADS=1 $(BIN)/python -m tests.bench
+
+bars: setup
+	$(BIN)/python -m tests.bars
 
 docs: setup
 	$(BIN)/python -m sediff steps --drawing > scripts/README.md
