@@ -36,9 +36,10 @@ def filter_obj(context: Context) -> None:
 
 
 def _sigma(context: Context) -> np.ndarray:
-    """Noise of the difference per pixel, infinite where unusable."""
+    """Noise of the difference per pixel, photons of sources and hosts too; infinite where unusable."""
     weight, scale = context.load('diff').weight, context.load('score_info')['noise_scale']
-    return np.where(weight > 0, scale / np.sqrt(np.maximum(weight, 1e-30)), np.inf).astype(np.float32)
+    variance = scale**2 / np.maximum(weight, np.float32(1e-30)) + np.maximum(context.load('photons'), np.float32(0))
+    return np.where(weight > 0, np.sqrt(variance), np.inf).astype(np.float32)
 
 
 def veto_stars(context: Context) -> np.ndarray:
@@ -121,7 +122,7 @@ def force_photo(context: Context) -> None:
     weight = difference.weight
     variance = np.where(weight > 0, 1.0 / np.maximum(weight, 1e-30), 0).astype(np.float32)
     forced = forced_photometry(difference.image, variance, weight <= 0, context.load('diff_psf').image, x, y,
-                               noise_scale=context.load('score_info')['noise_scale'])
+                               noise_scale=context.load('score_info')['noise_scale'], photons=context.load('photons'))
     columns = {'KIND': kind, 'ID': identifier, 'RA': ra, 'DEC': dec, **{name: forced[name] for name in forced.dtype.names}}
     context.save('forced', table_text(columns, {'RA': '.7f', 'DEC': '.7f', 'X_IMAGE': '.3f', 'Y_IMAGE': '.3f'}))
     _store_forced(context, exposure, forced[:len(candidates['ra'])], identifier, ra, dec)

@@ -18,7 +18,9 @@ from sediff.flow.stars import psf_and_statistics
 from sediff.flow.template_inputs import psf_from_inputs, template_figures, template_header, template_inputs
 from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
+from sediff.psf.model import PsfModel
 from sediff.subtract.decorrelate import psf_of_difference
+from sediff.subtract.photons import light_in_score, photon_plane, photon_variance
 from sediff.subtract.subtract import Difference, subtract
 from sediff.subtract.trust import systematic_variance
 from sediff.template.coadd import Source, stack
@@ -118,10 +120,20 @@ def hotpants(context: Context) -> None:
     psf = context.load('template_psf' if result.direction == 'science' else 'combined_psf')
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
+    psf = psf_of_difference(psf, result)
+    photons, figures['photon_factor'] = _photons(search, template, result, psf)
     context.save('diff', _difference(search, template, result))
-    context.save('diff_psf', psf_of_difference(psf, result))
+    context.save('diff_psf', psf)
+    context.save('photons', (photons, Header()))
     context.save('kern', (result.kernel.on_blocks(), _kernel_header(result)))
     context.save('diff_info', figures)
+
+
+def _photons(search: CcdImage, template: CcdImage, result: Difference, psf: PsfModel) -> tuple[np.ndarray, float]:
+    """Photon variance of sources and hosts in the difference, and the factor of the search image's own."""
+    per_unit = np.float32(template.header['PHOTVAR']) * _variance(template)
+    planes = photon_plane(search.image, search.weight <= 0), photon_plane(template.image, template.weight <= 0, per_unit)
+    return photon_variance(result, psf, *planes)
 
 
 def _variance(image: CcdImage) -> np.ndarray:
@@ -168,9 +180,12 @@ def sex_diffim(context: Context) -> None:
     bad = difference.weight <= 0
     systematic = systematic_variance(context.load('combined').image, difference.image, bad,
                                      context.load('diff_info').get('model_error', 0.0), psf.fwhm)
-    planes = difference.image, _variance(difference), bad, psf.image
+    photons = context.load('photons')
+    hosts = light_in_score(photons, difference.image, context.load('diff_info')['photon_factor'], bad)
+    planes = difference.image, _variance(difference) + hosts, bad, psf.image
     scored = score_image(*planes, systematic=systematic)
-    detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask)
+    detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask,
+                                 photons=photons - hosts)
     context.log(f'{(detections["SIGN"] > 0).sum()} positive, {(detections["SIGN"] < 0).sum()} negative detections; noise '
                 f'{scored.noise_scale:.3f} of the propagated one, median score {scored.median:.3f}')
     context.save('diff_cat', (with_sky(detections, read_wcs(difference.header)), difference.header))
