@@ -1,6 +1,8 @@
 """RUN12 to RUN21: search coadd, template, difference, detections."""
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from astropy.io.fits import Header
 
@@ -120,6 +122,9 @@ def hotpants(context: Context) -> None:
     psf = context.load('template_psf' if result.direction == 'science' else 'combined_psf')
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
+    if warning := result.scale_warning():
+        context.log(f'WARNING: {warning}')
+        print(f'{context.exposure.label()}: {warning}', file=sys.stderr)
     psf = psf_of_difference(psf, result)
     photons, figures['photon_factor'] = _photons(search, template, result, psf)
     context.save('diff', _difference(search, template, result))
@@ -145,6 +150,8 @@ def _difference(search: CcdImage, template: CcdImage, result: Difference) -> Ccd
     header = search.header.copy()
     header['CONVOLVD'] = (result.direction, 'image that was convolved')
     header['KSUM00'] = (result.kernel_sum, 'science flux / template flux')
+    error = result.figures['kernel_sum_error']
+    header['KSUMERR'] = (error if np.isfinite(error) else 'none', 'relative error of it')
     header['NSTAMPS'] = (result.n_stamps, 'stars the kernel was fitted to')
     header['KORDER'] = (result.figures['order'], 'spatial order of the kernel')
     header['NCOMBINE'] = (template.header.get('NCOMBINE', 1), 'template CCDs in the coadd')
