@@ -17,7 +17,7 @@ from sediff.context import Context
 from sediff.flow.database import database_of, season_number
 from sediff.flow.stars import read_assoc
 from sediff.io.database import transaction
-from sediff.io.database_rows import add_forced, replace_detections
+from sediff.io.database_rows import add_forced, replace_detections, update_image
 from sediff.io.makecand import associate
 from sediff.io.scoremodel import read_score_model
 
@@ -97,7 +97,7 @@ def make_cand(context: Context) -> None:
     detections, scores, image = context.load('diff_cat'), _scores(context), context.load('ingest')
     scale = pixel_scale(read_wcs(context.load('combined').header))
     low = scores < context.parameter('MIN_MLSCORE')
-    codes = _codes(context) | np.where(low, LOW_SCORE, 0)
+    codes, noise = _codes(context) | np.where(low, LOW_SCORE, 0), context.load('score_info')['noise_scale']
     rows = detection_rows(detections, codes, scores, image['zeroPoint'], scale, exposure.band, int(exposure.nite),
                           image['midpointMjdTai'])
     if context.parameter('WRITEDB') == 'off':
@@ -106,6 +106,8 @@ def make_cand(context: Context) -> None:
         return
     with transaction(database_of(context)) as connection:
         replace_detections(connection, exposure.expnum, exposure.ccd, season, rows)
+        update_image(connection, season, exposure.expnum, exposure.ccd,
+                     {'noiseScale': noise, 'nDetections': len(rows), 'nKept': int((codes == 0).sum())})
         found = associate(connection, exposure.expnum, exposure.ccd, season, context.parameter('CAND_RADIUS'))
     context.log(f'{len(found)} candidates, {sum(row["isNew"] for row in found)} of them new')
     context.save('makecand', candidate_table_text(found))

@@ -15,6 +15,7 @@ from sediff.detect.finder import detect_on_score
 from sediff.detect.matched import score_image
 from sediff.detect.table import with_sky
 from sediff.errors import BadData
+from sediff.flow.calibrate import with_zero_point
 from sediff.flow.database import database_of, season_number
 from sediff.flow.stars import psf_and_statistics
 from sediff.flow.template_inputs import psf_from_inputs, template_figures, template_header, template_inputs
@@ -52,11 +53,13 @@ def ingest(context: Context) -> None:
     header, psf = context.load('combined').header, context.load('combined_psf')
     wcs = read_wcs(header)
     ra, dec = pixel_to_sky(wcs, header.get('NAXIS1', 2048) / 2, header.get('NAXIS2', 4096) / 2)
-    exposure = context.exposure
+    exposure, zero_point = context.exposure, context.load('search_zp')['zero_point']
+    quality = with_zero_point(context.load('quality'), zero_point)
     values = {'nite': int(exposure.nite), 'band': exposure.band, 'object': str(header.get('OBJECT', ''))[:80],
               'midpointMjdTai': midpoint_mjd_tai(header['MJD-OBS'], header['EXPTIME']), 'expTime': header['EXPTIME'],
-              'ra': float(ra), 'dec': float(dec), 'zeroPoint': context.load('search_zp')['zero_point'],
-              'seeing': float(psf.fwhm * pixel_scale(wcs)), 'skySigma': header.get('SKYSIGMA')}
+              'ra': float(ra), 'dec': float(dec), 'zeroPoint': zero_point,
+              'seeing': float(psf.fwhm * pixel_scale(wcs)), 'skySigma': header.get('SKYSIGMA'),
+              'depth': quality['depth_5sigma'], 'tEff': quality['t_eff']}
     with transaction(database_of(context)) as connection:
         replace_image(connection, season_number(exposure), exposure.expnum, exposure.ccd, values)
     context.save('ingest', values)
