@@ -143,6 +143,7 @@ _TABLE = (
     Product('template_cat', COMBINED + '_template.cat', 'diffimg', 'ldac'),
     Product('diff', COMBINED + '+fakeSN_diff.fits', 'diffimg', 'ccd', keep=False),
     Product('diff_psf', COMBINED + '+fakeSN_diff.psf', 'diffimg', 'psf'),
+    Product('photons', COMBINED + '+fakeSN_diff.photons.fits', 'diffimg', 'plane', keep=False),
     Product('kern', COMBINED + '+fakeSN_diff.kern.fits', 'diffimg', 'kernel'),
     Product('diff_info', COMBINED + '+fakeSN_diff.json', 'diffimg', 'json'),
     Product('diff_quality', COMBINED + '+fakeSN_coaddWSdiff.json', 'diffimg', 'json'),

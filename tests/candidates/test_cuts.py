@@ -41,13 +41,51 @@ def test_negative_sources_only_fail_for_being_negative(scene):
     assert judge(-image, variance, bad, cuts={'positive_only': 0})[2] == {'ok'}
 
 
-def test_negative_pixels_in_the_box(scene):
+def test_negative_pixels_beside_the_source(scene):
+    image, variance, bad = scene
+    image[104:107, 98:102] -= 14 * 20
+    _, result, names = judge(image, variance, bad)
+    assert 'below_6sigma' in names and result.below[0, 2] >= 8
+    bad[104:107, 98:102] = True
+    assert not {'below_4sigma', 'below_6sigma'} & judge(image, variance, bad)[2]
+
+
+def test_negative_pixels_of_something_else_are_not_the_source_s(scene):
+    """A cosmic ray of the template 13 px off, a dipole 21 px off: the source stays, the dipole goes."""
     image, variance, bad = scene
     image[112:115, 84:88] -= 10 * 20
     _, result, names = judge(image, variance, bad)
-    assert 'below_6sigma' in names and result.below[0, 2] >= 10
-    bad[112:115, 84:88] = True
+    assert names == {'ok'} and result.below[0, 2] == 0
+    add_stamp(image, 60 * UNIT * PSF(121, 100, 51), 121, 100)
+    add_stamp(image, -60 * UNIT * PSF(118.5, 100, 51), 118.5, 100)
     assert judge(image, variance, bad)[2] == {'ok'}
+    assert {'below_6sigma', 'dipole'} & judge(image, variance, bad, 122, 100)[2]
+
+
+def test_a_fading_neighbour_is_no_lobe_and_no_hole(scene):
+    """A negative source 2.5 FWHM away, as bright as the source or three times brighter."""
+    image, variance, bad = scene
+    for flux in (30, 60):
+        add_stamp(image, -flux * UNIT * PSF(110.5, 100, 51), 110.5, 100)
+        assert judge(image, variance, bad)[2] == {'ok'}
+
+
+def test_a_wide_hole_around_a_source_counts_in_every_pixel(scene):
+    """The residual of a star: a peak in a hole of 300 px."""
+    image, variance, bad = scene
+    y, x = np.ogrid[:200, :200]
+    ring = np.hypot(x - 100, y - 100)
+    image[(ring > 4) & (ring < 11)] -= 5 * 20
+    detections, result, names = judge(image, variance, bad)
+    here = np.hypot(detections['X_IMAGE'] - 101, detections['Y_IMAGE'] - 101) < 2
+    assert {'below_2sigma', 'below_4sigma'} <= names and result.below[here][0, 0] > 200
+
+
+def test_a_poor_sky_counts_though_it_is_no_object(scene):
+    image, variance, bad = scene
+    image[80:121, 80:121] -= 1.4 * 20
+    image[96:105, 96:105] += 1.4 * 20
+    assert 'below_2sigma' in judge(image, variance, bad)[2]
 
 
 def test_masked_pixels(scene):

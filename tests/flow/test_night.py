@@ -23,6 +23,19 @@ def test_all_that_must_be_found_is_found_and_the_check_says_so(night):
     assert 'kilonova' in result.stdout and 'injected / found' in result.stdout and 'MISSING' not in result.stdout
 
 
+def test_the_image_row_has_every_column(night):
+    with sqlite3.connect(night.root / 'persistent' / 'gw' / 'db' / 'dp33.sqlite') as database:
+        database.row_factory = sqlite3.Row
+        row = dict(database.execute('SELECT * FROM images').fetchone())
+        detections = database.execute('SELECT reject FROM detections').fetchall()
+    assert None not in row.values(), row
+    truth = pd.read_csv(night.root / 'truth' / 'exposures.csv').set_index('expnum').loc[EXPNUM]
+    quality = json.loads((night.folder / f'{STEM}quality.json').read_text())
+    assert abs(row['tEff'] / truth['t_eff'] - 1) < 0.3 and abs(row['noiseScale'] - 1) < 0.1
+    assert abs(row['depth'] - (quality['depth_5sigma'] + row['zeroPoint'] - quality['zero_point'])) < 1e-3
+    assert row['nDetections'] == len(detections) > row['nKept'] == sum(code == 0 for code, in detections) > 0
+
+
 def test_check_fails_when_a_source_is_missing(night, tmp_path):
     truth = pd.read_csv(night.root / 'truth' / 'transients.csv')
     truth.loc[truth['kind'] == 'kilonova', 'dec'] += 0.01

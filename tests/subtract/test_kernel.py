@@ -9,7 +9,7 @@ from sediff.subtract.basis import make_basis
 from sediff.subtract.convolve import BLOCK, block_centres, convolve, no_patch, squared_kernels
 from sediff.subtract.holes import mark_lit, patch_of, spoiled
 from sediff.subtract.model import KernelModel
-from sediff.subtract.normal import convolve_stamps, slope_coefficients, star_equations
+from sediff.subtract.normal import convolve_stamps, slope_coefficients, star_sums
 from sediff.subtract.solve import candidate_freedoms, reduced_chi2, solve
 from sediff.subtract.stamps import choose_evenly, cut, find_stars, typical_fwhm
 from sediff.subtract.terms import spatial_terms, term_count
@@ -55,8 +55,8 @@ def test_known_kernel_is_found(basis):
     target = np.einsum('nkyx,nk->nyx', convolve_stamps(basis, stamps.astype(np.float32)), local)
     target += rng.normal(0, 1, target.shape) + 50.0
     target[7] *= 1.5
-    equations = star_equations(basis, stamps.astype(np.float32), target.astype(np.float32),
-                               np.ones(target.shape, np.float32))
+    planes = stamps.astype(np.float32), target.astype(np.float32), np.ones(target.shape, np.float32)
+    equations = star_sums(basis, *planes).equations()
     found = solve(basis, equations, x, y, shape)
     assert not found.used[7] and found.used.sum() >= n - 2
     assert found.freedom.order == 1
@@ -147,7 +147,7 @@ def test_free_offsets_leave_the_kernel_alone(basis):
     moved = [np.fft.ifft2(np.fft.fft2(target) * np.exp(-wave * a - wave[:, None] * b)).real
              for a, b in rng.normal(0, 0.05, (n, 2))]
     targets = (np.array(moved) + rng.normal(0, 10, (n, 2 * half + 1, 2 * half + 1))).astype(np.float32)
-    equations = star_equations(basis, stamps, targets, np.full(targets.shape, 0.01, np.float32))
+    equations = star_sums(basis, stamps, targets, np.full(targets.shape, 0.01, np.float32)).equations()
     free = equations.with_free_shift(slope_coefficients(basis, coefficients, 4.7), 0.05)
     x, y = rng.uniform(0, 500, (2, n))
     bound, found = (solve(basis, e, x, y, (500, 500), 0) for e in (equations, free))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.ndimage import label
 from scipy.spatial import cKDTree
 
 from sediff.candidates.texttable import table_text
@@ -13,7 +14,7 @@ from sediff.errors import BadUsage
 
 #: Parameters with defaults; see docs of `apply_cuts` for meaning and unit.
 DEFAULT_CUTS: dict[str, float] = {
-    'min_snr': 5.0,
+    'min_snr': 4.5,             # below the score's 5: SNR counts the source's own photons
     'max_a': 1.5,
     'min_a': 0.6,
     'max_elongation': 3.0,
@@ -24,6 +25,8 @@ DEFAULT_CUTS: dict[str, float] = {
     'max_below_4sigma': 20,
     'max_below_6sigma': 2,
     'ring_share': 0.1,
+    'negative_touch': 1.0,
+    'negative_reach': 2.5,
     'max_masked_core': 0,
     'max_masked_near': 0.3,
     'veto_magnitude': 20.0,
@@ -34,12 +37,16 @@ DEFAULT_CUTS: dict[str, float] = {
 }
 
 
+#: Depths at which negative pixels are counted, sigma.
+LIMITS = (2.0, 4.0, 6.0)
+
+
 @dataclass(frozen=True)
 class CutContext:
     """What the cuts look at besides the table's row."""
 
     detections: np.ndarray
-    below: np.ndarray               # (n, 3) pixels below -2, -4, -6 sigma in the box
+    below: np.ndarray               # (n, 3) pixels below -2, -4, -6 sigma that count for the detection
     fwhm: float
     vetoed: np.ndarray              # (n,) bool
     cuts: Mapping[str, float]
@@ -89,7 +96,7 @@ class CutResult:
     reject : ndarray, (n,) int32
         Sum of 2^k of the failed cuts, k the position in `CUTS`; 0 = kept.
     below : ndarray, (n, 3) int32
-        Pixels below -2, -4 and -6 sigma in the box.
+        Pixels below -2, -4 and -6 sigma that count for the detection (`count_below`).
     counts : dict
         Cut name -> number of detections that fail it.
     """
@@ -121,7 +128,8 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
         Overrides of DEFAULT_CUTS: min_snr; max_a, min_a (A_IMAGE over the PSF's; max_a loosened by 1 + 3/SNR);
         max_elongation (A/B, above S/N 10); spread_limit + spread_sigma * error (|SPREAD_MODEL|); box (px) and
         max_below_{2,4,6}sigma (pixels, this many reject), ring_share (a pixel only counts if it is also deeper than
-        this share of the source's peak: the matching rings a bright real source leaves do not reject it);
+        this share of the source's peak: the matching rings a bright real source leaves do not reject it), negative_touch,
+        negative_reach (FWHM: how near a negative object must come to be the detection's, and how far it counts);
         max_masked_core (pixels within 2 px), max_masked_near (share
         within 2 FWHM); veto_magnitude (fainter stars do not veto), veto_scale (times the radius); switches
         reject_dipoles, reject_edges, positive_only (0 or 1).
@@ -133,7 +141,7 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
     """
     values = merged_cuts(cuts)
     below = count_below(detections, difference, sigma, bad, int(values['box']), values['ring_share'] * peak_of(
-        detections, fwhm))
+        detections, fwhm), values['negative_touch'] * fwhm, values['negative_reach'] * fwhm)
     vetoed = near_veto_star(detections, veto, values['veto_magnitude'], values['veto_scale'])
     context = CutContext(detections, below, fwhm, vetoed, values)
     reject = np.zeros(len(detections), np.int32)
@@ -159,8 +167,13 @@ def peak_of(detections: np.ndarray, fwhm: float) -> np.ndarray:
 
 
 def count_below(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray, bad: np.ndarray, box: int,
-                floor: np.ndarray) -> np.ndarray:
-    """Usable pixels below -2, -4 and -6 sigma and -floor in a box (px) around each detection: (n, 3) int32.
+                floor: np.ndarray, touch: float, reach: float) -> np.ndarray:
+    """Usable pixels below -2, -4 and -6 sigma and -floor in a box (px) that count for each detection: (n, 3) int32.
+
+    Pixels below -2 sigma that touch, corners included, are one object if one of them is below -4 sigma. Of an
+    object that comes within `touch` (px) of a detection the pixels within `reach` count: the other lobe of a dipole, the
+    hole in a star's residual. Any other (a neighbour's dipole, a cosmic ray of the template) is none of the
+    detection's. Pixels of no object are the sky's.
 
     The sign of a negative detection is turned first. `floor` is (n,), in the units of the difference.
     """
@@ -171,10 +184,25 @@ def count_below(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarra
         cut = (slice(max(j - box // 2, 0), min(j + box // 2 + 1, ny)), slice(max(i - box // 2, 0),
                                                                            min(i + box // 2 + 1, nx)))
         usable = ~bad[cut] & (sigma[cut] > 0) & np.isfinite(sigma[cut])
-        value = detection['SIGN'] * difference[cut][usable]
-        ratio = np.where(value < -floor[row], value / sigma[cut][usable], 0.0)
-        out[row] = [np.count_nonzero(ratio < -limit) for limit in (2.0, 4.0, 6.0)]
+        value = detection['SIGN'] * difference[cut]
+        ratio = np.where(usable & (value < -floor[row]), value / np.where(usable, sigma[cut], 1.0), 0.0)
+        y, x = np.ogrid[cut]
+        ratio[_of_others(ratio, np.hypot(x - i, y - j), touch, reach)] = 0.0
+        out[row] = [np.count_nonzero(ratio < -limit) for limit in LIMITS]
     return out
+
+
+def _of_others(ratio: np.ndarray, distance: np.ndarray, touch: float, reach: float) -> np.ndarray:
+    """Pixels of a stamp (in sigma) of negative objects that do not count, see `count_below`: bool, of the stamp's shape."""
+    deep = ratio < -LIMITS[1]
+    if not deep.any():
+        return deep
+    objects, count = label(ratio < -LIMITS[0], np.ones((3, 3)))
+    known, near = np.zeros(count + 1, bool), np.zeros(count + 1, bool)
+    known[objects[deep]] = True
+    near[objects[distance <= touch]] = True
+    known[0] = False
+    return known[objects] & ~(near[objects] & (distance <= reach))
 
 
 def near_veto_star(detections: np.ndarray, veto: np.ndarray | None, magnitude: float, scale: float) -> np.ndarray:

@@ -5,7 +5,7 @@ import numpy as np
 
 from sediff.detect.kernels import chi_square, psf_flux_sums
 from sediff.detect.matched import PsfAt, check_planes, checked_psf, inverse_variance, psf_fwhm
-from sediff.detect.measure import stamp_at
+from sediff.detect.measure import noise_factor, stamp_at
 from sediff.errors import BadInput
 
 #: FLUX and FLUXERR are NaN exactly where GOOD_FRACTION is 0: the position has no usable pixel.
@@ -14,7 +14,8 @@ FORCED_DTYPE = np.dtype([('X_IMAGE', 'f8'), ('Y_IMAGE', 'f8'), ('FLUX', 'f8'), (
 
 
 def forced_photometry(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt, x: np.ndarray,
-                      y: np.ndarray, size: int = 31, noise_scale: float = 1.0) -> np.ndarray:
+                      y: np.ndarray, size: int = 31, noise_scale: float = 1.0,
+                      photons: np.ndarray | None = None) -> np.ndarray:
     """Optimally weighted PSF fluxes at fixed positions.
 
     Parameters
@@ -30,7 +31,9 @@ def forced_photometry(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, 
     size : int
         Side of the PSF stamps, px.
     noise_scale : float
-        Factor on the errors, as `sediff.detect.score_image` finds it.
+        Factor on the errors of `variance`, as `sediff.detect.score_image` finds it.
+    photons : ndarray, (ny, nx) float32, optional
+        Photon variance of sources and hosts that `variance` leaves out (`sediff.subtract.photons.photon_variance`).
 
     Returns
     -------
@@ -45,7 +48,8 @@ def forced_photometry(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, 
 
     Notes
     -----
-    flux = sum(d p / v) / sum(p^2 / v), variance 1 / sum(p^2 / v) (Horne 1986, PASP 98, 609, with the PSF as profile).
+    flux = sum(d p / v) / sum(p^2 / v) (Horne 1986, PASP 98, 609, with the PSF as profile), of variance
+    sum(p^2 (v + P) / v^2) / sum(p^2 / v)^2. The photons P stay out of the weights: weights that follow the data bias fluxes.
     """
     check_planes(image, variance, bad)
     x, y = np.atleast_1d(np.asarray(x, float)), np.atleast_1d(np.asarray(y, float))
@@ -58,12 +62,12 @@ def forced_photometry(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, 
     ny, nx = image.shape
     for row, x_at, y_at in zip(table, x, y):
         inside = -size <= x_at <= nx + size and -size <= y_at <= ny + size
-        _fill(row, clean, weight, psf_at, x_at, y_at, size, inside)
+        _fill(row, clean, weight, photons, psf_at, x_at, y_at, size, inside)
     return table
 
 
-def _fill(row: np.void, image: np.ndarray, weight: np.ndarray, psf_at: PsfAt, x: float, y: float, size: int,
-          inside: bool) -> None:
+def _fill(row: np.void, image: np.ndarray, weight: np.ndarray, photons: np.ndarray | None, psf_at: PsfAt, x: float,
+          y: float, size: int, inside: bool) -> None:
     row['FLUX'] = row['FLUXERR'] = np.nan
     if not inside:
         return
@@ -72,6 +76,7 @@ def _fill(row: np.void, image: np.ndarray, weight: np.ndarray, psf_at: PsfAt, x:
     cross, norm, used, total, _ = psf_flux_sums(pixels, weights, psf)
     if not norm > 0:
         return
-    chi2, count = chi_square(pixels, weights, psf, cross / norm, 1.5 * psf_fwhm(psf))
-    row['FLUX'], row['FLUXERR'] = cross / norm, 1.0 / np.sqrt(norm)
+    factor = noise_factor(photons, x, y, weights)
+    chi2, count = chi_square(pixels, weights / factor, psf, cross / norm, 1.5 * psf_fwhm(psf))
+    row['FLUX'], row['FLUXERR'] = cross / norm, np.sqrt(psf_flux_sums(pixels, weights * factor, psf)[1]) / norm
     row['CHI2'], row['NPIX'], row['GOOD_FRACTION'] = chi2 / max(count - 1, 1), count, used / total

@@ -32,9 +32,9 @@ IMAGES = Table(
     Column('midpointMjdTai', Float(53)), Column('expTime', Float),
     Column('ra', Float(53)), Column('dec', Float(53)),                      # centre of the CCD
     Column('zeroPoint', Float), Column('seeing', Float),                    # mag per electron and exposure; FWHM arcsec
-    Column('depth', Float), Column('tEff', Float),                          # 5 sigma AB mag
-    Column('skySigma', Float), Column('noiseScale', Float),
-    Column('nDetections', Integer), Column('nKept', Integer))
+    Column('depth', Float), Column('tEff', Float),                          # 5 sigma AB mag, search image; t_eff factor
+    Column('skySigma', Float), Column('noiseScale', Float),                 # electrons; of the score, 1 = as propagated
+    Column('nDetections', Integer), Column('nKept', Integer))               # both signs; those of reject 0
 
 #: One row a detection (diaSource).
 DETECTIONS = Table(

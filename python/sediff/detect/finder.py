@@ -13,7 +13,8 @@ from sediff.errors import BadData
 def detect(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt, threshold: float = 5.0,
            mask: np.ndarray | None = None, merge_radius: float = 1.0, dipole_radius: float = 1.4,
            dipole_threshold: float = 4.0, coverage: float = 0.5, tile: int = 512,
-           max_detections: int = 20000, systematic: np.ndarray | None = None) -> np.ndarray:
+           max_detections: int = 20000, systematic: np.ndarray | None = None,
+           photons: np.ndarray | None = None) -> np.ndarray:
     """Sources of both signs in a difference image.
 
     Parameters
@@ -43,6 +44,10 @@ def detect(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at
     systematic : ndarray, (ny, nx) float32, optional
         Square of the error that bright stars' models may have. It lowers the score, so that their residuals stay
         quiet; fluxes and their errors are those of the photons alone.
+    photons : ndarray, (ny, nx) float32, optional
+        Photon variance of sources and hosts that `variance` leaves out (`sediff.subtract.photons.photon_variance`): in
+        the errors of fluxes, positions and shapes and in chi^2, not in the weights nor in the score. What of it `variance`
+        holds already (`light_in_score`) is taken off first.
 
     Returns
     -------
@@ -63,13 +68,13 @@ def detect(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at
     """
     scored = score_image(difference, variance, bad, psf_at, tile=tile, systematic=systematic)
     return detect_on_score(scored, difference, variance, bad, psf_at, threshold, mask, merge_radius, dipole_radius,
-                           dipole_threshold, coverage, max_detections)
+                           dipole_threshold, coverage, max_detections, photons)
 
 
 def detect_on_score(scored: ScoreImage, difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt,
                     threshold: float = 5.0, mask: np.ndarray | None = None, merge_radius: float = 1.0,
                     dipole_radius: float = 1.4, dipole_threshold: float = 4.0, coverage: float = 0.5,
-                    max_detections: int = 20000) -> np.ndarray:
+                    max_detections: int = 20000, photons: np.ndarray | None = None) -> np.ndarray:
     """As `detect`, on a score image made before (so that its noise scale can be reported)."""
     ny, nx = difference.shape
     psf = checked_psf(psf_at, nx // 2, ny // 2, scored.size)
@@ -81,7 +86,7 @@ def detect_on_score(scored: ScoreImage, difference: np.ndarray, variance: np.nda
     weight = inverse_variance(difference, variance, bad) / np.float32(scored.noise_scale ** 2)
     plane = np.zeros(difference.shape, np.uint16) if mask is None else mask.astype(np.uint16, copy=False)
     clean = np.where(weight > 0, difference, 0).astype(np.float32)
-    planes = Planes(clean, weight, weight <= 0, plane, scored, psf_at)
+    planes = Planes(clean, weight, weight <= 0, plane, scored, psf_at, photons)
     table = np.zeros(len(rows), DETECTION_DTYPE)
     kept = np.array([measure(planes, j, i, table[n], dipole_radius, dipole_threshold, coverage)
                      for n, (j, i) in enumerate(zip(rows, columns))], bool)

@@ -130,7 +130,10 @@ def spread_sums(pixels, weight, psf, extended):
 
 @njit(cache=True)
 def opposite_peak(score, j, i, radius):
-    """Largest opposite |score| within a radius (px) of a peak, and its pixel (row, column); 0, -1, -1 when there is none."""
+    """Largest opposite peak of |score| within a radius (px) of a peak, its row and column; 0, -1, -1 when there is none.
+
+    The slope of an opposite peak farther away is no peak.
+    """
     ny, nx = score.shape
     sign = 1.0 if score[j, i] > 0 else -1.0
     reach = int(np.ceil(radius))
@@ -138,9 +141,20 @@ def opposite_peak(score, j, i, radius):
     for jj in range(max(0, j - reach), min(ny, j + reach + 1)):
         for ii in range(max(0, i - reach), min(nx, i + reach + 1)):
             r = np.hypot(jj - j, ii - i)
-            if r <= radius and -sign * score[jj, ii] > worst:
+            if r <= radius and -sign * score[jj, ii] > worst and _is_top(score, jj, ii, -sign):
                 worst, row, column = -sign * score[jj, ii], jj, ii
     return worst, row, column
+
+
+@njit(cache=True)
+def _is_top(score, j, i, sign):
+    """Whether no neighbour is larger in a sign."""
+    ny, nx = score.shape
+    for jj in range(max(0, j - 1), min(ny, j + 2)):
+        for ii in range(max(0, i - 1), min(nx, i + 2)):
+            if sign * score[jj, ii] > sign * score[j, i]:
+                return False
+    return True
 
 
 @njit(cache=True)

@@ -34,6 +34,11 @@ class Planes:
     mask: np.ndarray            # uint16, bits to report
     scored: ScoreImage
     psf_at: PsfAt
+    photons: np.ndarray | None = None   # float32, photon variance that the weight leaves out
+
+    def noise_factor(self, x: float, y: float, weight: np.ndarray) -> np.ndarray:
+        """Full variance of the pixels of the stamp at x, y over that of its weight: (n, n) float32."""
+        return noise_factor(self.photons, x, y, weight)
 
 
 def measure(planes: Planes, j: int, i: int, row: np.void, dipole_radius: float, dipole_threshold: float,
@@ -95,6 +100,13 @@ def _fill_dipole(planes: Planes, row: np.void, j: int, i: int, radius: float, th
         row['DIPOLE_DX'], row['DIPOLE_DY'] = sign * (x1 - x2), sign * (y1 - y2)
 
 
+def noise_factor(photons: np.ndarray | None, x: float, y: float, weight: np.ndarray) -> np.ndarray:
+    """1 + w P of a stamp, what photon noise P (None: none) does to the variance 1/w; at least a half, as P is noisy."""
+    if photons is None:
+        return np.ones_like(weight)
+    return np.maximum(1.0 + weight * stamp_at(photons, x, y, weight.shape[0]), np.float32(0.5))
+
+
 def stamp_at(image: np.ndarray, x: float, y: float, size: int) -> np.ndarray:
     """The (size, size) stamp centred on the pixel nearest to 0-based x, y; zero outside the image."""
     half, j, i = size // 2, int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
@@ -127,12 +139,15 @@ def _centroid(planes: Planes, j: int, i: int) -> tuple[float, float, float, floa
             step = np.clip(np.linalg.solve(matrix, vector)[1:], -1.0, 1.0)
         except np.linalg.LinAlgError:
             return float(i), float(j), limit, limit, False
+        x_last, y_last = x, y
         x, y = x + step[0], y + step[1]
         if np.hypot(x - i, y - j) > limit:
             return float(i), float(j), limit, limit, False
         if np.hypot(*step) < 0.01:
             break
-    covariance = np.linalg.inv(matrix)
+    inverse = np.linalg.inv(matrix)
+    noise, _ = psf_normal_equations(pixels, weight * planes.noise_factor(x_last, y_last, weight), psf, cross / norm)
+    covariance = inverse @ noise @ inverse
     error_x, error_y = np.sqrt(np.diag(covariance)[1:])
     return x, y, float(error_x), float(error_y), bool(np.hypot(*step) < 0.1)
 
@@ -144,20 +159,21 @@ def _fill_fluxes(planes: Planes, row: np.void, x: float, y: float, coverage: flo
     cross, norm, used, total, _ = psf_flux_sums(pixels, weight, psf)
     if not norm > 0 or used < coverage * total:
         return False
-    flux, error = cross / norm, 1.0 / np.sqrt(norm)
+    factor = planes.noise_factor(x, y, weight)
+    flux, error = cross / norm, np.sqrt(psf_flux_sums(pixels, weight * factor, psf)[1]) / norm
     sign = 1 if flux > 0 else -1
-    chi2, count = chi_square(pixels, weight, psf, flux, 1.5 * fwhm)
+    chi2, count = chi_square(pixels, weight / factor, psf, flux, 1.5 * fwhm)
     row['FLUX_PSF'], row['FLUXERR_PSF'], row['SNR'], row['SIGN'] = flux, error, abs(flux) / error, sign
     row['CHI2_PSF'] = chi2 / max(count - 3, 1)
     x_in, y_in = x - np.floor(x + 0.5) + size // 2, y - np.floor(y + 0.5) + size // 2
-    aperture, variance = aperture_sums(pixels, weight, x_in, y_in, APERTURE)
+    aperture, variance = aperture_sums(pixels, weight / factor, x_in, y_in, APERTURE)
     row['FLUX_APER'], row['FLUXERR_APER'] = aperture, np.sqrt(variance)
-    _fill_shape(row, sign * pixels, weight, psf, x_in, y_in, fwhm)
+    _fill_shape(row, sign * pixels, weight, weight * factor, psf, x_in, y_in, fwhm)
     return True
 
 
-def _fill_shape(row: np.void, stamp: np.ndarray, weight: np.ndarray, psf: np.ndarray, x: float, y: float,
-                fwhm: float) -> None:
+def _fill_shape(row: np.void, stamp: np.ndarray, weight: np.ndarray, noise: np.ndarray, psf: np.ndarray, x: float,
+                y: float, fwhm: float) -> None:
     sigma = fwhm / FWHM_OF_SIGMA
     point = ellipse(psf, weight, x, y, sigma) or (sigma, sigma, 0.0)
     shape = ellipse(stamp, weight, x, y, sigma)
@@ -167,4 +183,4 @@ def _fill_shape(row: np.void, stamp: np.ndarray, weight: np.ndarray, psf: np.nda
     row['A_IMAGE'], row['B_IMAGE'], row['THETA_IMAGE'] = shape
     row['FWHM_IMAGE'] = FWHM_OF_SIGMA * np.sqrt(shape[0] * shape[1])
     row['APSF_IMAGE'] = point[0]
-    row['SPREAD_MODEL'], row['SPREADERR_MODEL'] = spread_model(stamp, weight, psf, fwhm)
+    row['SPREAD_MODEL'], row['SPREADERR_MODEL'] = spread_model(stamp, weight, psf, fwhm, noise)

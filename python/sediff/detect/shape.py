@@ -37,17 +37,22 @@ def extended_model(psf: np.ndarray, fwhm: float) -> np.ndarray:
     return psf + np.float32(1.5 * scale ** 2) * laplace(psf, mode='constant')
 
 
-def spread_model(stamp: np.ndarray, weight: np.ndarray, psf: np.ndarray, fwhm: float) -> tuple[float, float]:
+def spread_model(stamp: np.ndarray, weight: np.ndarray, psf: np.ndarray, fwhm: float, noise: np.ndarray | None = None
+                 ) -> tuple[float, float]:
     """SPREAD_MODEL and its error: 0 for a point source, > 0 for a broader one, < 0 for a sharper one.
+
+    `noise` is the variance of weight times pixel, where it is not `weight` itself (photon noise that the weight leaves out).
 
     Notes
     -----
     s = g.x / p.x - g.p / p.p with p the PSF, g the slightly extended model and weighted sums
     (Desai et al. 2012, ApJ 757, 83; Soumagnac et al. 2015, MNRAS 450, 666). 0, 1 when p.x is not positive.
     """
-    gx, px, gp, pp, gg = spread_sums(stamp, weight, psf, extended_model(psf, fwhm))
+    extended = extended_model(psf, fwhm)
+    gx, px, gp, pp, _ = spread_sums(stamp, weight, psf, extended)
     if not px > 0 or not pp > 0:
         return 0.0, 1.0
     ratio = gx / px
-    error = np.sqrt(max(gg - 2.0 * ratio * gp + ratio ** 2 * pp, 0.0)) / px
+    _, _, noise_gp, noise_pp, noise_gg = spread_sums(stamp, weight if noise is None else noise, psf, extended)
+    error = np.sqrt(max(noise_gg - 2.0 * ratio * noise_gp + ratio ** 2 * noise_pp, 0.0)) / px
     return float(ratio - gp / pp), float(error)

@@ -17,7 +17,7 @@ from sediff.context import Context
 from sediff.flow.database import database_of, season_number
 from sediff.flow.stars import read_assoc
 from sediff.io.database import transaction
-from sediff.io.database_rows import add_forced, replace_detections
+from sediff.io.database_rows import add_forced, replace_detections, update_image
 from sediff.io.makecand import associate
 from sediff.io.scoremodel import read_score_model
 
@@ -36,9 +36,10 @@ def filter_obj(context: Context) -> None:
 
 
 def _sigma(context: Context) -> np.ndarray:
-    """Noise of the difference per pixel, infinite where unusable."""
+    """Noise of the difference per pixel, photons of sources and hosts too; infinite where unusable."""
     weight, scale = context.load('diff').weight, context.load('score_info')['noise_scale']
-    return np.where(weight > 0, scale / np.sqrt(np.maximum(weight, 1e-30)), np.inf).astype(np.float32)
+    variance = scale**2 / np.maximum(weight, np.float32(1e-30)) + np.maximum(context.load('photons'), np.float32(0))
+    return np.where(weight > 0, np.sqrt(variance), np.inf).astype(np.float32)
 
 
 def veto_stars(context: Context) -> np.ndarray:
@@ -96,7 +97,7 @@ def make_cand(context: Context) -> None:
     detections, scores, image = context.load('diff_cat'), _scores(context), context.load('ingest')
     scale = pixel_scale(read_wcs(context.load('combined').header))
     low = scores < context.parameter('MIN_MLSCORE')
-    codes = _codes(context) | np.where(low, LOW_SCORE, 0)
+    codes, noise = _codes(context) | np.where(low, LOW_SCORE, 0), context.load('score_info')['noise_scale']
     rows = detection_rows(detections, codes, scores, image['zeroPoint'], scale, exposure.band, int(exposure.nite),
                           image['midpointMjdTai'])
     if context.parameter('WRITEDB') == 'off':
@@ -105,6 +106,8 @@ def make_cand(context: Context) -> None:
         return
     with transaction(database_of(context)) as connection:
         replace_detections(connection, exposure.expnum, exposure.ccd, season, rows)
+        update_image(connection, season, exposure.expnum, exposure.ccd,
+                     {'noiseScale': noise, 'nDetections': len(rows), 'nKept': int((codes == 0).sum())})
         found = associate(connection, exposure.expnum, exposure.ccd, season, context.parameter('CAND_RADIUS'))
     context.log(f'{len(found)} candidates, {sum(row["isNew"] for row in found)} of them new')
     context.save('makecand', candidate_table_text(found))
@@ -121,7 +124,7 @@ def force_photo(context: Context) -> None:
     weight = difference.weight
     variance = np.where(weight > 0, 1.0 / np.maximum(weight, 1e-30), 0).astype(np.float32)
     forced = forced_photometry(difference.image, variance, weight <= 0, context.load('diff_psf').image, x, y,
-                               noise_scale=context.load('score_info')['noise_scale'])
+                               noise_scale=context.load('score_info')['noise_scale'], photons=context.load('photons'))
     columns = {'KIND': kind, 'ID': identifier, 'RA': ra, 'DEC': dec, **{name: forced[name] for name in forced.dtype.names}}
     context.save('forced', table_text(columns, {'RA': '.7f', 'DEC': '.7f', 'X_IMAGE': '.3f', 'Y_IMAGE': '.3f'}))
     _store_forced(context, exposure, forced[:len(candidates['ra'])], identifier, ra, dec)

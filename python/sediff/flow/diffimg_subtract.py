@@ -1,6 +1,8 @@
 """RUN12 to RUN21: search coadd, template, difference, detections."""
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 from astropy.io.fits import Header
 
@@ -13,12 +15,15 @@ from sediff.detect.finder import detect_on_score
 from sediff.detect.matched import score_image
 from sediff.detect.table import with_sky
 from sediff.errors import BadData
+from sediff.flow.calibrate import with_zero_point
 from sediff.flow.database import database_of, season_number
 from sediff.flow.stars import psf_and_statistics
 from sediff.flow.template_inputs import psf_from_inputs, template_figures, template_header, template_inputs
 from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
+from sediff.psf.model import PsfModel
 from sediff.subtract.decorrelate import psf_of_difference
+from sediff.subtract.photons import light_in_score, photon_plane, photon_variance
 from sediff.subtract.subtract import Difference, subtract
 from sediff.subtract.trust import systematic_variance
 from sediff.template.coadd import Source, stack
@@ -48,11 +53,13 @@ def ingest(context: Context) -> None:
     header, psf = context.load('combined').header, context.load('combined_psf')
     wcs = read_wcs(header)
     ra, dec = pixel_to_sky(wcs, header.get('NAXIS1', 2048) / 2, header.get('NAXIS2', 4096) / 2)
-    exposure = context.exposure
+    exposure, zero_point = context.exposure, context.load('search_zp')['zero_point']
+    quality = with_zero_point(context.load('quality'), zero_point)
     values = {'nite': int(exposure.nite), 'band': exposure.band, 'object': str(header.get('OBJECT', ''))[:80],
               'midpointMjdTai': midpoint_mjd_tai(header['MJD-OBS'], header['EXPTIME']), 'expTime': header['EXPTIME'],
-              'ra': float(ra), 'dec': float(dec), 'zeroPoint': context.load('search_zp')['zero_point'],
-              'seeing': float(psf.fwhm * pixel_scale(wcs)), 'skySigma': header.get('SKYSIGMA')}
+              'ra': float(ra), 'dec': float(dec), 'zeroPoint': zero_point,
+              'seeing': float(psf.fwhm * pixel_scale(wcs)), 'skySigma': header.get('SKYSIGMA'),
+              'depth': quality['depth_5sigma'], 'tEff': quality['t_eff']}
     with transaction(database_of(context)) as connection:
         replace_image(connection, season_number(exposure), exposure.expnum, exposure.ccd, values)
     context.save('ingest', values)
@@ -118,10 +125,23 @@ def hotpants(context: Context) -> None:
     psf = context.load('template_psf' if result.direction == 'science' else 'combined_psf')
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
+    if warning := result.scale_warning():
+        context.log(f'WARNING: {warning}')
+        print(f'{context.exposure.label()}: {warning}', file=sys.stderr)
+    psf = psf_of_difference(psf, result)
+    photons, figures['photon_factor'] = _photons(search, template, result, psf)
     context.save('diff', _difference(search, template, result))
-    context.save('diff_psf', psf_of_difference(psf, result))
+    context.save('diff_psf', psf)
+    context.save('photons', (photons, Header()))
     context.save('kern', (result.kernel.on_blocks(), _kernel_header(result)))
     context.save('diff_info', figures)
+
+
+def _photons(search: CcdImage, template: CcdImage, result: Difference, psf: PsfModel) -> tuple[np.ndarray, float]:
+    """Photon variance of sources and hosts in the difference, and the factor of the search image's own."""
+    per_unit = np.float32(template.header['PHOTVAR']) * _variance(template)
+    planes = photon_plane(search.image, search.weight <= 0), photon_plane(template.image, template.weight <= 0, per_unit)
+    return photon_variance(result, psf, *planes)
 
 
 def _variance(image: CcdImage) -> np.ndarray:
@@ -133,6 +153,8 @@ def _difference(search: CcdImage, template: CcdImage, result: Difference) -> Ccd
     header = search.header.copy()
     header['CONVOLVD'] = (result.direction, 'image that was convolved')
     header['KSUM00'] = (result.kernel_sum, 'science flux / template flux')
+    error = result.figures['kernel_sum_error']
+    header['KSUMERR'] = (error if np.isfinite(error) else 'none', 'relative error of it')
     header['NSTAMPS'] = (result.n_stamps, 'stars the kernel was fitted to')
     header['KORDER'] = (result.figures['order'], 'spatial order of the kernel')
     header['NCOMBINE'] = (template.header.get('NCOMBINE', 1), 'template CCDs in the coadd')
@@ -168,9 +190,12 @@ def sex_diffim(context: Context) -> None:
     bad = difference.weight <= 0
     systematic = systematic_variance(context.load('combined').image, difference.image, bad,
                                      context.load('diff_info').get('model_error', 0.0), psf.fwhm)
-    planes = difference.image, _variance(difference), bad, psf.image
+    photons = context.load('photons')
+    hosts = light_in_score(photons, difference.image, context.load('diff_info')['photon_factor'], bad)
+    planes = difference.image, _variance(difference) + hosts, bad, psf.image
     scored = score_image(*planes, systematic=systematic)
-    detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask)
+    detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask,
+                                 photons=photons - hosts)
     context.log(f'{(detections["SIGN"] > 0).sum()} positive, {(detections["SIGN"] < 0).sum()} negative detections; noise '
                 f'{scored.noise_scale:.3f} of the propagated one, median score {scored.median:.3f}')
     context.save('diff_cat', (with_sky(detections, read_wcs(difference.header)), difference.header))

@@ -122,6 +122,20 @@ def psf_from_inputs(inputs: list[TemplateInput], good: list[float], shape: tuple
     return mean_psf(np.stack(centred), weights, np.array([one.psf.fwhm for one in inputs]))
 
 
+def photon_factor(inputs: list[TemplateInput], used: list[dict]) -> float:
+    """Photon variance of one unit of light in the coadd, times the weight of its pixel.
+
+    Notes
+    -----
+    With weights w_k and flux scales s_k (units an electron) a unit of light has the variance
+    sum(w_k^2 s_k) / (sum w_k)^2, times the coadd's weight sum w_k the mean of w_k s_k. It varies little with the inputs
+    that cover a pixel.
+    """
+    scale = np.array([one.row['scale'] for one in inputs])
+    weight = 1.0 / np.square(scale * np.array([float(one.head.get('SKYSIGMA', 1.0)) for one in inputs]))
+    return float(np.average(weight * scale, weights=weight * np.maximum([row['covered'] for row in used], 1e-9)))
+
+
 def template_header(search: Header, inputs: list[TemplateInput], used: list[dict], figures: dict) -> Header:
     """Header of the coadd: that of the search image, with what the template is made of."""
     header = search.copy()
@@ -133,6 +147,7 @@ def template_header(search: Header, inputs: list[TemplateInput], used: list[dict
     header['DEPTH5'] = (figures['depth_5sigma'], '[mag] 5-sigma point source')
     header['COVERED'] = (figures['covered'], 'share of the CCD covered')
     header['NCOMBINE'] = (len(used), 'template CCDs in the coadd')
+    header['PHOTVAR'] = (photon_factor(inputs, used), 'photon variance of unit light x weight')
     for number, row in enumerate(used, 1):
         header[f'TMPL{number:03d}'] = (f'{row["expnum"]}_{row["ccd"]:02d}', 'template exposure and CCD')
         header[f'TREJ{number:03d}'] = (row['rejected'], 'share of its pixels rejected')

@@ -4,10 +4,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, select, update
 
 from sediff.candidates.schema import CANDIDATES, DETECTIONS, FORCED, IMAGES, source_id
 from sediff.candidates.skymatch import healpix_index, mean_position
+from sediff.errors import BadData
 from sediff.io.queries import known_columns, parts, same, select_in
 
 
@@ -16,6 +17,20 @@ def replace_image(connection: Connection, season: int, expnum: int, ccd: int, va
     key = {'season': season, 'visit': expnum, 'detector': ccd}
     connection.execute(delete(IMAGES).where(*same(IMAGES, key)))
     connection.execute(insert(IMAGES), [{**known_columns(IMAGES, values), **key}])
+
+
+def update_image(connection: Connection, season: int, expnum: int, ccd: int, values: Mapping[str, object]) -> None:
+    """Set columns of the row of a CCD that `replace_image` wrote.
+
+    Raises
+    ------
+    BadData
+        There is no such row.
+    """
+    key = {'season': season, 'visit': expnum, 'detector': ccd}
+    done = connection.execute(update(IMAGES).where(*same(IMAGES, key)).values(**known_columns(IMAGES, values)))
+    if done.rowcount != 1:
+        raise BadData(f'{expnum} c{ccd:02d} has no row in table images of season {season}: run RUN15 again')
 
 
 def replace_detections(connection: Connection, expnum: int, ccd: int, season: int, rows: Sequence[Mapping]) -> int:

@@ -124,8 +124,8 @@ def clipped_level(sample: np.ndarray) -> tuple[float, float]:
 
 
 @njit(cache=True)
-def cell_levels(science, level, model, factor, bad, model_low, model_high, sigma, mesh, step):
-    """Mean of science - level - factor model over each cell's sky pixels, clipped about their median, and their number.
+def cell_levels(science, level, model, bad, model_low, model_high, sigma, mesh, step):
+    """Mean of science - level - model over each cell's sky pixels, clipped about their median, and their number.
 
     Every `step`-th row is used.
     """
@@ -140,7 +140,7 @@ def cell_levels(science, level, model, factor, bad, model_low, model_high, sigma
             for y in range(v * mesh, min((v + 1) * mesh, ny), stride):
                 for x in range(u * mesh, min((u + 1) * mesh, nx), stride):
                     if not bad[y, x] and model_low <= model[y, x] <= model_high:
-                        sample[n] = science[y, x] - level - factor * model[y, x]
+                        sample[n] = science[y, x] - level - model[y, x]
                         n += 1
             if n == 0:
                 continue
@@ -150,7 +150,7 @@ def cell_levels(science, level, model, factor, bad, model_low, model_high, sigma
             for y in range(v * mesh, min((v + 1) * mesh, ny), step):
                 row = np.float32(0.0)
                 for x in range(u * mesh, min((u + 1) * mesh, nx)):
-                    value = science[y, x] - level - factor * model[y, x]
+                    value = science[y, x] - level - model[y, x]
                     if not bad[y, x] and model_low <= model[y, x] <= model_high and low <= value <= high:
                         row += value - middle
                         used += 1
@@ -161,8 +161,8 @@ def cell_levels(science, level, model, factor, bad, model_low, model_high, sigma
 
 
 def residual_sky(science: np.ndarray, level: float, model: np.ndarray, bad: np.ndarray, mesh: int,
-                 order: int | None = None, factor: float = 1.0, step: int = 1, source_sigma: float = SOURCE_SIGMA) -> Sky:
-    """Smooth sky of the difference science - level - factor model.
+                 order: int | None = None, step: int = 1) -> Sky:
+    """Smooth sky of the difference science - level - model.
 
     Parameters
     ----------
@@ -174,12 +174,8 @@ def residual_sky(science: np.ndarray, level: float, model: np.ndarray, bad: np.n
         Size of the cells whose clipped means are taken, px.
     order : int, optional
         Fit one polynomial of this degree to the cells; default: a bicubic spline through them.
-    factor : float
-        Of the model.
     step : int
         Use every so many rows.
-    source_sigma : float
-        How far from the model's sky a pixel is a source.
 
     Raises
     ------
@@ -189,10 +185,10 @@ def residual_sky(science: np.ndarray, level: float, model: np.ndarray, bad: np.n
     middle, spread = sky_level(model, bad)
     stride = max(1, int(np.sqrt(science.size / SAMPLE)))
     part = (slice(None, None, stride), slice(None, None, stride))
-    sample = (science[part] - np.float32(level) - np.float32(factor) * model[part])[~bad[part]]
+    sample = (science[part] - np.float32(level) - model[part])[~bad[part]]
     sigma = clipped_level(sample.astype(float))[1] if sample.size else 1.0
-    for limit in (source_sigma * max(spread, 1e-30), np.inf):
-        levels, count = cell_levels(science, np.float32(level), model, np.float32(factor), bad, np.float32(middle - limit),
+    for limit in (SOURCE_SIGMA * max(spread, 1e-30), np.inf):
+        levels, count = cell_levels(science, np.float32(level), model, bad, np.float32(middle - limit),
                                     np.float32(middle + limit), max(sigma, 1e-30), mesh, step)
         if (count * step >= LEAST_PIXELS).any():
             break

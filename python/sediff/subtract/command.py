@@ -132,6 +132,8 @@ def execute(request: Request) -> Difference:
     result = subtract(science.image, template.image, science.variance, template.variance, science.bad, template.bad,
                       **request.options)
     header, cards = science.header, describe(result, request)
+    if warning := result.scale_warning():
+        print(f'{request.science.path}: {warning}', file=sys.stderr)
     if request.psf_output:
         _write_psf(request, result)
     del science, template
@@ -190,6 +192,7 @@ def describe(result: Difference, request: Request) -> dict[str, tuple]:
     """Header cards of the choices of the subtraction."""
     figures = result.figures
     cards = {'KERNSUM': (result.kernel_sum, 'photometric scale, science / template'),
+             'KSUMERR': (figures['kernel_sum_error'], 'relative error of it'),
              'KERNDIR': (result.direction, 'image that was convolved'),
              'NORMDIR': (request.normalize, 'image whose flux units these are'),
              'NSTAMPS': (result.n_stamps, 'stars in the kernel fit'),

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from sediff.errors import BadData
-from sediff.subtract.background import Sky
 from sediff.subtract.basis import FWHM_PER_SIGMA, KernelBasis
-from sediff.subtract.normal import StarEquations, slope_coefficients, star_equations
+from sediff.subtract.matched_sky import matched_sky
+from sediff.subtract.model import KernelModel
+from sediff.subtract.normal import StarEquations, slope_coefficients, star_sums
 from sediff.subtract.planes import Planes
 from sediff.subtract.registration import Field, fit_field
 from sediff.subtract.solve import Freedom, Solution, plain_fit, solve
@@ -39,7 +40,8 @@ class Fit:
 
 
 def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, broad: float, scale: float,
-               sky: Sky, order: int | None = None, radius: int | None = None, least: int = LEAST_STARS) -> Fit:
+               mesh: int, sky_order: int | None = None, order: int | None = None, radius: int | None = None,
+               least: int = LEAST_STARS) -> Fit:
     """Fit the kernel that turns the template's stars into those of the science image.
 
     Parameters
@@ -48,8 +50,8 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
         FWHM (px) of the convolved image and of the other.
     scale : float
         First guess of the photometric scale, for the weights only.
-    sky : Sky
-        Of the science image less scale times the template.
+    mesh, sky_order : int
+        Cells (px) and polynomial of the sky of the matched difference.
     order : int, optional
         Spatial order; default: chosen by cross-validation.
     radius : int, optional
@@ -72,11 +74,12 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
     stamps = cut(planes.template, x, y, radius + basis.reach, planes.template_level) - np.float32(planes.template_level)
     stamps[cut(planes.template_bad, x, y, radius + basis.reach, False)] = 0.0
     target = cut(planes.science, x, y, radius) - np.float32(planes.science_level)
-    target -= sky.at(x, y)[:, None, None].astype(np.float32)
     noise = float(np.sqrt(1.0 / np.median(weight[weight > 0])))
-    equations = star_equations(basis, stamps, np.where(weight[whole] > 0, target, 0), weight[whole],
-                               SKY_ERROR * noise / max(sky.share, 0.01) ** 2)
+    sums = star_sums(basis, stamps, np.where(weight[whole] > 0, target, 0), weight[whole])
     shape = planes.science.shape
+    _, first, _ = plain_fit(basis, sums.equations(), x, y, shape, _moderate(basis, len(x), order))
+    sky = matched_sky(planes, KernelModel.from_solution(basis, first, shape), mesh, sky_order)
+    equations = sums.equations(sky.at(x, y), SKY_ERROR * noise / max(sky.share, 0.01) ** 2)
     field = _left_over(basis, equations, x, y, shape, sharp, order)
     return Fit(basis, solve(basis, equations if field is None else field[1], x, y, shape, order), field and field[0])
 
@@ -84,12 +87,16 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
 def _left_over(basis: KernelBasis, equations: StarEquations, x, y, shape, fwhm: float, order: int | None
                ) -> tuple[Field, StarEquations] | None:
     """The offsets left by a fit of moderate freedom as a field, and equations in which each star may be offset."""
-    freedom = Freedom.whole(basis, min(2 if len(x) >= 60 else 1 if len(x) >= 30 else 0, 2 if order is None else order))
+    freedom = _moderate(basis, len(x), order)
     used, coefficients, terms = plain_fit(basis, equations, x, y, shape, freedom)
     slopes = slope_coefficients(basis, coefficients[:, 0], fwhm)
     offset, error = star_offsets(equations, terms @ coefficients.T, slopes)
     field = fit_field(x[used], y[used], offset[used], error[used])
     return field and (field, equations.with_free_shift(slopes, field.rms))
+
+
+def _moderate(basis: KernelBasis, stars: int, order: int | None) -> Freedom:
+    return Freedom.whole(basis, min(2 if stars >= 60 else 1 if stars >= 30 else 0, 2 if order is None else order))
 
 
 def star_offsets(equations: StarEquations, local: np.ndarray, slopes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,6 +1,7 @@
 """The fitted kernel as a function of position."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,8 +39,11 @@ class KernelModel:
 
     def kernel_at(self, x: float, y: float) -> np.ndarray:
         """Kernel (w, w) float64 at a 0-based pixel: axes (y, x), centre at w // 2."""
-        local = self.coefficients @ spatial_terms([x], [y], self.shape, self.order)[0]
-        return np.tensordot(local, self.basis.images(), 1)
+        return self.kernels_at([x], [y])[0]
+
+    def kernels_at(self, x: Sequence[float], y: Sequence[float]) -> np.ndarray:
+        """Kernels (n, w, w) float64 at 0-based pixels."""
+        return np.tensordot(spatial_terms(x, y, self.shape, self.order) @ self.coefficients.T, self.basis.images(), 1)
 
     def on_blocks(self, narrow: bool = False, step: int = 1) -> np.ndarray:
         """Kernel, or its narrow part, at the centres of the convolution's blocks: (rows, columns, w, w) float32.

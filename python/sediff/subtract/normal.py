@@ -54,6 +54,41 @@ class StarEquations:
         return StarEquations(matrix, right, total, self.pixels)
 
 
+@dataclass(frozen=True)
+class StarSums:
+    """Weighted products of each star's pixels: functions, sky and data against each other.
+
+    Parameters
+    ----------
+    basis : KernelBasis
+    gram : ndarray, (n, m + 2, m + 2) float64
+        Of the m basis functions, the constant, and the data.
+    pixels : ndarray, (n,) int64
+        Pixels with weight.
+    """
+
+    basis: KernelBasis
+    gram: np.ndarray
+    pixels: np.ndarray
+
+    def equations(self, sky: np.ndarray | float = 0.0, sky_error: float = np.inf) -> StarEquations:
+        """Normal equations with each star's own constant eliminated: a normal law of mean `sky` (n,) and this sigma.
+
+        Functions are combined so that all but the first have zero sum (Alard 2000): the first coefficient is the
+        photometric scale.
+        """
+        m, gram = self.basis.size, self.gram.copy()
+        sky = np.broadcast_to(np.asarray(sky, float), len(gram))[:, None]
+        gram[:, m + 1] -= sky * gram[:, m]
+        gram[:, :, m + 1] -= sky * gram[:, :, m]
+        constant = gram[:, m].copy()
+        known = np.maximum(constant[:, m] + sky_error**-2, 1e-300)[:, None, None]
+        gram -= constant[:, :, None] * constant[:, None, :] / known
+        transform = self.basis.zero_sum_transform()
+        matrix = np.matmul(np.matmul(transform.T, gram[:, :m, :m]), transform)
+        return StarEquations(matrix, gram[:, :m, m + 1] @ transform, gram[:, m + 1, m + 1].copy(), self.pixels)
+
+
 def convolve_stamps(basis: KernelBasis, stamps: np.ndarray) -> np.ndarray:
     """Each stamp convolved with each basis function.
 
@@ -108,9 +143,8 @@ def gather(products, members, family, rows, columns, root, out):
                 out[k, p] = products[j, rows[p], i, columns[p]] * root[p]
 
 
-def star_equations(basis: KernelBasis, convolved: np.ndarray, target: np.ndarray, weight: np.ndarray,
-                   sky_error: float = np.inf) -> StarEquations:
-    """Normal equations of every star.
+def star_sums(basis: KernelBasis, convolved: np.ndarray, target: np.ndarray, weight: np.ndarray) -> StarSums:
+    """Weighted products of every star's pixels.
 
     Parameters
     ----------
@@ -120,13 +154,6 @@ def star_equations(basis: KernelBasis, convolved: np.ndarray, target: np.ndarray
         Stamps of the image to be matched.
     weight : ndarray, (n, r, r) float32
         Inverse variance, 0 for pixels to leave out.
-    sky_error : float
-        How far a star's own background may lie from zero, sigma of a normal law, in the units of `target`.
-
-    Notes
-    -----
-    Functions are combined so that all but the first have zero sum (Alard 2000): the first coefficient is the
-    photometric scale.
     """
     n, m = len(target), basis.size
     rows, columns = np.nonzero((weight > 0).any(axis=0))
@@ -140,11 +167,7 @@ def star_equations(basis: KernelBasis, convolved: np.ndarray, target: np.ndarray
                 gather(products[k], basis.members, family, rows, columns, root[start + k], design)
             design[m], design[m + 1] = root[start + k], root[start + k] * data[start + k]
             np.matmul(design, design.T, out=gram[start + k])
-    sky = gram[:, m]
-    gram -= sky[:, :, None] * sky[:, None, :] / np.maximum(sky[:, m] + sky_error**-2, 1e-300)[:, None, None]
-    transform = basis.zero_sum_transform()
-    matrix = np.matmul(np.matmul(transform.T, gram[:, :m, :m]), transform)
-    return StarEquations(matrix, gram[:, :m, m + 1] @ transform, gram[:, m + 1, m + 1].copy(), (root > 0).sum(axis=1))
+    return StarSums(basis, gram, (root > 0).sum(axis=1))
 
 
 def slope_coefficients(basis: KernelBasis, coefficients: np.ndarray, fwhm: float) -> np.ndarray:

@@ -11,6 +11,8 @@ from sediff.subtract.normal import StarEquations
 from sediff.subtract.terms import spatial_terms, term_count
 
 FOLDS = 4
+#: Parts of the stars that are left out in turn for the error of the photometric scale.
+PARTS = 12
 #: Added to the unit diagonal of the scaled normal matrix.
 RIDGE = 1e-6
 CLIP_ROUNDS = 5
@@ -48,7 +50,8 @@ class Freedom:
 class Solution:
     """Coefficients of the zero-sum functions: (m, terms) float64, 0 where not fitted, and how the stars did.
 
-    `left_out_error` is the part of the brighter left-out stars that the fit did not predict, relative to them.
+    `left_out_error` is the part of the brighter left-out stars that the fit did not predict, relative to them; `scale_error`
+    the relative error of the photometric scale (jackknife), NaN with fewer than two stars.
     """
 
     coefficients: np.ndarray
@@ -57,6 +60,7 @@ class Solution:
     reduced_chi2: np.ndarray
     left_out_chi2: float
     left_out_error: float = np.nan
+    scale_error: float = np.nan
 
 
 def candidate_freedoms(basis: KernelBasis, n_stars: int, order: int | None) -> list[Freedom]:
@@ -113,7 +117,21 @@ def solve(basis: KernelBasis, equations: StarEquations, x: np.ndarray, y: np.nda
         best, score = _compare(basis, kept, terms[used], freedoms)
         error = _relative_error(kept, score)
     used, coefficients, chi2 = _clip(basis, equations, terms, best, used, 5.0)
-    return Solution(coefficients, best, used, chi2, float(np.median(score / kept.pixels)), error)
+    scale_error = _scale_error(basis, equations.take(used), terms[used], best)
+    return Solution(coefficients, best, used, chi2, float(np.median(score / kept.pixels)), error, scale_error)
+
+
+def _scale_error(basis: KernelBasis, equations: StarEquations, terms: np.ndarray, freedom: Freedom) -> float:
+    """Relative error of the photometric scale: fits without each of PARTS groups of stars (jackknife; Tukey 1958)."""
+    count = min(PARTS, len(terms))
+    if count < 2:
+        return float('nan')
+    groups = [np.arange(len(terms)) % count == k for k in range(count)]
+    parts = [_assemble(basis, equations.take(group), terms[group], freedom) for group in groups]
+    matrix, right = (sum(part[k] for part in parts) for k in (0, 1))
+    damping = _damping(basis, freedom)
+    scales = np.array([_solve_scaled(matrix - part[0], right - part[1], damping)[0] for part in parts])
+    return float(np.sqrt((count - 1.0) / count * np.sum((scales - scales.mean()) ** 2)) / abs(scales.mean()))
 
 
 def _relative_error(equations: StarEquations, chi2: np.ndarray) -> float:

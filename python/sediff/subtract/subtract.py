@@ -7,7 +7,7 @@ import numpy as np
 
 from sediff.errors import BadUsage
 from sediff.subtract.apply import Applied, apply_kernel, whitened
-from sediff.subtract.background import Sky, residual_sky
+from sediff.subtract.background import Sky
 from sediff.subtract.basis import make_basis
 from sediff.subtract.decorrelate import Whitening
 from sediff.subtract.direction import Way, choose_way
@@ -19,8 +19,9 @@ from sediff.warp.noise import mesh_of
 
 #: Stars fitted at most.
 STAR_COUNT = 220
-#: For the first sky, before the PSFs match, pixels this many sigma of the template off its sky are left out: wings.
-FIRST_SOURCE_SIGMA = 2.0
+#: A larger relative error of the photometric scale is said.
+LARGEST_SCALE_ERROR = 0.01
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -51,9 +52,9 @@ class Difference:
         What the science image was convolved with, where both were.
     figures : dict
         fwhm_science, fwhm_template (px), order, shift_order, functions, stars_found, stamp_chi2, left_out_chi2,
-        left_out_error (relative, bright stars), registration_rms and registration_length (px, 0 when off),
-        model_error (relative error of bright stars' models), noise_chi (rms of sky pixels over the propagated noise),
-        masked_share.
+        left_out_error (relative, bright stars), kernel_sum_error (relative, from the stars' scatter),
+        registration_rms and registration_length (px, 0 when off), model_error (relative error of bright stars' models),
+        noise_chi (rms of sky pixels over the propagated noise), masked_share.
     """
 
     image: np.ndarray
@@ -68,6 +69,15 @@ class Difference:
     whitening: Whitening | None = None
     smoothing: np.ndarray | None = None
     figures: dict = field(default_factory=dict)
+
+    def scale_warning(self) -> str | None:
+        """What to tell the user where the photometric scale is known to worse than 1 %; None where it is not."""
+        error = self.figures['kernel_sum_error']
+        if error <= LARGEST_SCALE_ERROR:
+            return None
+        known = f'is known to {100 * error:.1f} % only' if np.isfinite(error) else 'rests on one star'
+        return f'the photometric scale of the template ({self.kernel_sum:.4f}, {self.n_stamps} stars) {known}: what both ' \
+               'images show may be left by as much, and fluxes on hosts are off by that share of the host'
 
     @property
     def background(self) -> np.ndarray:
@@ -135,9 +145,8 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
 
     def fit(planes: Planes, sharp: float, broad: float, turned: bool) -> Fit:
         scale = 1.0 / ratio if turned else ratio
-        sky = _first_sky(planes, scale, mesh, background_order)
         basis = make_basis(sharp, broad, half_width)
-        return fit_kernel(planes, chosen, basis, sharp, broad, scale, sky, order, stamp_radius, least)
+        return fit_kernel(planes, chosen, basis, sharp, broad, scale, mesh, background_order, order, stamp_radius, least)
 
     way = choose_way(planes, stars, widths, convolve, fit)
     del planes
@@ -146,12 +155,6 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     if decorrelate:
         applied = whitened(applied, way.planes, model, way.smoothing)
     return _difference(applied, model, way, widths, len(stars.x))
-
-
-def _first_sky(planes: Planes, scale: float, mesh: int, order: int | None = None) -> Sky:
-    """Sky of the science image less scale times the template, levels subtracted, on the template's sky pixels."""
-    return residual_sky(planes.science, planes.science_level - scale * planes.template_level, planes.template,
-                        planes.science_bad | planes.template_bad, mesh, order, scale, max(1, mesh // 16), FIRST_SOURCE_SIGMA)
 
 
 def _difference(applied: Applied, model: KernelModel, way: Way, widths: tuple[float, float], stars_found: int) -> Difference:
@@ -170,7 +173,7 @@ def _difference(applied: Applied, model: KernelModel, way: Way, widths: tuple[fl
                'half_width': model.basis.half_width, 'reach': model.basis.reach,
                'stars_found': stars_found, 'stars_tried': len(used),
                'stamp_chi2': float(np.median(solution.reduced_chi2[used])), 'left_out_chi2': solution.left_out_chi2,
-               'left_out_error': solution.left_out_error,
+               'left_out_error': solution.left_out_error, 'kernel_sum_error': solution.scale_error,
                'registration_rms': 0.0 if field is None else float(field.rms),
                'registration_length': 0.0 if field is None else float(field.length),
                'model_error': applied.model_error, 'noise_chi': applied.noise_chi,

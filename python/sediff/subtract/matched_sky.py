@@ -1,0 +1,83 @@
+"""The sky under the stars of the fit, measured on the difference of matched images."""
+from __future__ import annotations
+
+import numpy as np
+from scipy.fft import irfft2, next_fast_len, rfft2
+
+from sediff.subtract.background import Sky, residual_sky
+from sediff.subtract.model import KernelModel
+from sediff.subtract.planes import Planes
+
+#: Side of the square in the middle of each cell that is matched, px.
+TILE = 64
+#: A pixel does not count when bad pixels hold more than this share of its kernel's absolute weight.
+LARGEST_LOSS = 0.02
+
+
+def matched_sky(planes: Planes, model: KernelModel, mesh: int, order: int | None = None) -> Sky:
+    """Sky of science - K * template, levels taken off, from a tile in each cell of the mesh.
+
+    Parameters
+    ----------
+    planes : Planes
+    model : KernelModel
+        A first kernel, good to some percent.
+    mesh : int
+        Side of the cells, px.
+    order : int, optional
+        As in `residual_sky`.
+
+    Raises
+    ------
+    BadData
+        No sky pixel is left.
+
+    Notes
+    -----
+    Where the PSFs differ, pixels between stars, or in the hollows of a nebula, hold more light of their surroundings in the
+    image of the broader PSF: a sky measured there before matching is wrong by what spills over. After matching the
+    residual holds no light, wherever it is measured.
+    """
+    matched = np.zeros(planes.science.shape, np.float32)
+    bad = np.ones(matched.shape, bool)
+    tiles = list(_tiles(matched.shape, mesh))
+    y, x = ([0.5 * (tile[axis].start + tile[axis].stop - 1) for tile in tiles] for axis in (0, 1))
+    for tile, kernel in zip(tiles, model.kernels_at(x, y)):
+        _match(planes, tile, kernel.astype(np.float32), matched, bad)
+    return residual_sky(planes.science, planes.science_level, matched, bad, mesh, order)
+
+
+def _tiles(shape: tuple[int, int], mesh: int):
+    """Squares in the middle of the cells, at most TILE px wide."""
+    for y in range(0, shape[0], mesh):
+        for x in range(0, shape[1], mesh):
+            yield tuple(slice(start + max((min(mesh, size - start) - TILE) // 2, 0),
+                              start + max((min(mesh, size - start) - TILE) // 2, 0) + min(TILE, mesh, size - start))
+                        for start, size in ((y, shape[0]), (x, shape[1])))
+
+
+def _match(planes: Planes, tile: tuple[slice, slice], kernel: np.ndarray, matched: np.ndarray, bad: np.ndarray) -> None:
+    """Fill one tile of the convolved template and of the unusable pixels."""
+    half = kernel.shape[0] // 2
+    light, hole = (_padded(plane, tile, half) for plane in (planes.template, planes.template_bad))
+    light = np.where(hole, np.float32(0), light - np.float32(planes.template_level))
+    shape = tuple(next_fast_len(n, real=True) for n in light.shape)
+    keep = tuple(slice(2 * half, n) for n in light.shape)
+
+    def convolved(image: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        return irfft2(rfft2(image, shape) * rfft2(weights, shape), shape)[keep]
+
+    matched[tile] = convolved(light, kernel)
+    bad[tile] = planes.science_bad[tile] | planes.template_bad[tile]
+    if hole.any():
+        weights = np.abs(kernel)
+        bad[tile] |= convolved(hole.astype(np.float32), weights) > LARGEST_LOSS * weights.sum()
+
+
+def _padded(plane: np.ndarray, tile: tuple[slice, slice], half: int) -> np.ndarray:
+    """A tile with `half` pixels around it; outside the image bad, 0."""
+    out = np.full([part.stop - part.start + 2 * half for part in tile], plane.dtype == bool, plane.dtype)
+    inside = tuple(slice(max(part.start - half, 0), min(part.stop + half, size)) for part, size in zip(tile, plane.shape))
+    place = tuple(slice(i.start - part.start + half, i.stop - part.start + half) for i, part in zip(inside, tile))
+    out[place] = plane[inside]
+    return out

@@ -1,0 +1,136 @@
+"""Photon noise of the light that is no sky, as it reaches the PSF fluxes of a difference."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from sediff.subtract.background import SAMPLE, clipped_level, sky_level
+from sediff.subtract.convolve import BLOCK, convolve, squared_kernels
+
+if TYPE_CHECKING:
+    from sediff.psf.model import PsfModel
+    from sediff.subtract.subtract import Difference
+
+#: Places along each axis where the factors are worked out, side of the PSF stamps and of the grid of their spectra, px.
+GRID, STAMP, SIDE = 4, 41, 128
+#: The kernel is evaluated once for so many blocks along rows and columns.
+BLOCKS = 4
+#: Light of objects counts in the score where it stands this many sigma of its own noise above the sky.
+LEAST_LIGHT = 4.0
+
+
+def photon_plane(image: np.ndarray, bad: np.ndarray, per_unit: np.ndarray | float = 1.0) -> np.ndarray:
+    """Photon variance of an image's light above its sky level: (ny, nx) float32, 0 where bad.
+
+    Parameters
+    ----------
+    image : ndarray, (ny, nx) float32
+    bad : ndarray, (ny, nx) bool
+    per_unit : float or ndarray, (ny, nx) float32
+        Variance of one unit of light: 1 / gain; in a mean of images with weights w_k, sum(w_k^2 / gain_k) / sum(w_k)^2.
+
+    Notes
+    -----
+    Not clipped at 0: the noise of the sky then averages out under a PSF.
+    """
+    if bad.all():
+        return np.zeros(image.shape, np.float32)
+    out = (image - np.float32(sky_level(image, bad)[0])) * np.float32(per_unit)
+    out[bad] = 0.0
+    return out.astype(np.float32, copy=False)
+
+
+def photon_variance(result: Difference, psf: PsfModel, science: np.ndarray, template: np.ndarray
+                    ) -> tuple[np.ndarray, float]:
+    """What photon noise adds to the variance of a difference's pixels in a PSF-weighted sum.
+
+    Parameters
+    ----------
+    result : Difference
+    psf : PsfModel
+        Of the difference.
+    science, template : ndarray, (ny, nx) float32
+        Photon variances of the two images in their own units (`photon_plane`).
+
+    Returns
+    -------
+    plane : ndarray, (ny, nx) float32
+        Squared science units.
+    science_factor : float
+        What a photon variance of 1 of the science image adds, at the middle.
+
+    Notes
+    -----
+    The difference is psi * (A_S * S - A_T * T), with A_S, A_T the matching kernel, a smoothing or 1, and psi the whitening
+    filter. The photons of S are independent before the filters. Summed with weights a ~ PSF their variance is
+    sum_u L_S(u) [(psi A_S)^T a]^2(u), and likewise for T: exact where light varies slowly over the filters,
+    sum_i a_i^2 eta L(i), eta = int |a|^2 |psi|^2 |A|^2 / int |a|^2. For light as sharp as stars L is spread by A^2,
+    as single pixels' variances are.
+    """
+    light, kernels = {'science': science, 'template': template}, _kernels(result)
+    plane = np.zeros(science.shape, np.float32)
+    middle = 1.0
+    for name, (at, squares) in kernels.items():
+        factors = _factors(result, psf, at)
+        spread = light[name] if squares is None else convolve(
+            light[name], squares, block=(BLOCKS * BLOCK[0], BLOCKS * BLOCK[1]))
+        _add_scaled(plane, spread, factors)
+        middle = float(factors.mean()) if name == 'science' else middle
+    return plane, middle
+
+
+def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray) -> np.ndarray:
+    """Photon variance of what both images show: hosts and stars, not of the source itself: (ny, nx) float32, >= 0.
+
+    The difference's own light is taken off, and what does not stand out of the sky is 0: the score of empty sky
+    keeps its noise, and a source on a bright host is judged against the noise that is there without it.
+    """
+    out = photons - np.float32(science_factor) * difference
+    sample = out[::7, ::7][~bad[::7, ::7]]
+    if sample.size == 0:
+        return np.zeros_like(out)
+    middle, sigma = clipped_level(sample[:: max(1, sample.size // SAMPLE)].astype(float))
+    out[bad | (out < max(middle, 0.0) + LEAST_LIGHT * sigma)] = 0.0
+    return out
+
+
+def _kernels(result: Difference) -> dict:
+    """For each image: its kernel A (w, w) as a function of (x, y), and A^2 of unit sum on blocks (None: not spread)."""
+    def squares():
+        found = squared_kernels(result.kernel.on_blocks(narrow=True, step=BLOCKS))
+        return found / np.maximum(found.sum(axis=(-1, -2), keepdims=True), np.float32(1e-30))
+
+    alone = np.ones((1, 1))
+    if result.direction == 'science':
+        scale = result.kernel_sum
+        return {'science': (lambda x, y: result.kernel.kernel_at(x, y) * scale, squares()),
+                'template': (lambda x, y: alone * scale, None)}
+    smoothing = alone if result.smoothing is None else result.smoothing
+    return {'science': (lambda x, y: smoothing, None), 'template': (result.kernel.kernel_at, squares())}
+
+
+def _factors(result: Difference, psf: PsfModel, kernel_at) -> np.ndarray:
+    """int |a|^2 |psi|^2 |A|^2 / int |a|^2 on a grid of places: (GRID, GRID) float64."""
+    ny, nx = result.image.shape
+    out = np.empty((GRID, GRID))
+    for row in range(GRID):
+        for column in range(GRID):
+            x, y = ((k + 0.5) * size / GRID for k, size in ((column, nx), (row, ny)))
+            power = _power(psf.image(round(x), round(y), STAMP))
+            filters = _power(kernel_at(x, y)) * (1.0 if result.whitening is None else _power(result.whitening.at(x, y)))
+            out[row, column] = float((power * filters).sum() / power.sum())
+    return out
+
+
+def _power(stamp: np.ndarray) -> np.ndarray:
+    return np.abs(np.fft.fft2(stamp, (SIDE, SIDE))) ** 2
+
+
+def _add_scaled(plane: np.ndarray, light: np.ndarray, factors: np.ndarray) -> None:
+    """Add light times the factor of its part of the image, in place."""
+    edges = [np.linspace(0, size, GRID + 1).astype(int) for size in plane.shape]
+    for row in range(GRID):
+        for column in range(GRID):
+            part = (slice(*edges[0][row:row + 2]), slice(*edges[1][column:column + 2]))
+            plane[part] += np.float32(factors[row, column]) * light[part]
