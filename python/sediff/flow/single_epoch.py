@@ -22,6 +22,7 @@ from sediff.errors import BadData, BadInput
 from sediff.flow import sky
 from sediff.flow.astrometry_exposure import read_common
 from sediff.flow.stars import psf_and_statistics
+from sediff.io.badpixels import read_bad_pixels
 from sediff.io.brighterfatter import read_border_shifts
 from sediff.io.calibration import file_checksum, read_calibration, read_tape_bumps
 from sediff.io.corners import out_line
@@ -60,15 +61,17 @@ def pixcorrect(context: Context) -> None:
     for reason in context.reasons:
         context.log(reason)
     ccd = context.load('xtalk')
-    bias, flat, bad = (read_calibration(context.file(name), name, exposure.ccd, band, ccd.shape)
-                       for name, band in (('bias', None), ('flat', exposure.band), ('bpm', None)))
-    used = {name: path for name in ('bias', 'flat', 'bpm', 'linearity', 'bf', 'tapebumps') for path in context.files(name)}
+    bias, flat = (read_calibration(context.file(name), name, exposure.ccd, band, ccd.shape)
+                  for name, band in (('bias', None), ('flat', exposure.band)))
+    bad = read_bad_pixels(context.files('bpm'), exposure.ccd, ccd.shape)
+    used = {name: path for name in ('bias', 'flat', 'linearity', 'bf', 'tapebumps') for path in context.files(name)}
     more = detrend.Corrections(
         read_linearity(used['linearity'], exposure.ccd) if 'linearity' in used else {},
         read_border_shifts(used['bf']) if 'bf' in used else None,
         read_tape_bumps(used['tapebumps'], exposure.ccd) if 'tapebumps' in used else (), context.parameter('FIXCOLS'),
-        {name: file_checksum(path) for name, path in used.items()})
-    names = {name: path.name for name, path in used.items()}
+        {name: file_checksum(path) for name, path in used.items()}
+        | {'bpm': '+'.join(file_checksum(path) for path in context.files('bpm'))})
+    names = {name: path.name for name, path in used.items()} | {'bpm': '+'.join(path.name for path in context.files('bpm'))}
     result = detrend.pixcorrect(ccd, bias, flat, bad, names, context.parameter('EDGE_WIDTH'),
                                 context.parameter('NEAREDGE_WIDTH'), context.parameter('SATURATION_GROWTH'), more)
     figures = ('WGTSCLA', 'WGTSCLB', 'NFIXED')

@@ -66,7 +66,8 @@ def transient_tables(scene: Scene, plan: Sequence[SimExposure], tpv: Mapping[int
     transients : DataFrame
         id, kind, ra, dec (deg, ICRS), mag, host_id (0: none), ccdnum, x, y, flux_e, snr_ideal (all in the search exposure),
         templates (exposures that cover it by 12 pixels), distance_search, distance_templates (pixels to the nearest
-        saturated, bled or bad pixel, dead amplifier or the CCD's edge), distance_cosmic, distance_streak (search exposure), good.
+        saturated, bled or bad pixel, dead amplifier or the CCD's edge), distance_cosmic, distance_streak (search exposure),
+        good.
     epochs : DataFrame
         id, expnum, ccdnum, x, y (0-based, trimmed), mag and flux_e (99 and 0 where it does not shine), distance_masked.
     """

@@ -1,0 +1,113 @@
+"""What a value may be, wherever it comes from: a flag, an rc file, a list or the name of a file."""
+from __future__ import annotations
+
+import re
+from datetime import date
+
+from sediff.errors import BadUsage
+
+#: Largest exposure number of single epoch (tables hold it in 64 bits), and of difference imaging: the identifiers of
+#: detections have 27 bits for it (`sediff.candidates.schema`).
+LAST_EXPNUM, LAST_SEARCH = 10**18 - 1, (1 << 27) - 1
+#: Largest season: 13 bits of the same identifiers.
+LAST_SEASON = (1 << 13) - 1
+_SHOWN = 60
+
+
+def shown(value: object) -> str:
+    """A value as messages quote it: its repr, cut where it is long."""
+    text = repr(value[:_SHOWN + 1] if isinstance(value, str) else value)
+    return text if len(text) <= _SHOWN + 2 else f'{text[:_SHOWN]}... ({len(str(value))} characters)'
+
+
+def is_night(text: object) -> bool:
+    """Whether a text is a day of the calendar as YYYYMMDD."""
+    text = str(text)
+    if not re.fullmatch(r'[0-9]{8}', text):
+        return False
+    try:
+        date(int(text[:4]), int(text[4:6]), int(text[6:]))
+    except ValueError:
+        return False
+    return True
+
+
+def checked_night(text: object, what: str) -> str:
+    """A night YYYYMMDD that is in the calendar.
+
+    Raises
+    ------
+    BadUsage
+        It is none; the message starts with `what`.
+    """
+    if not is_night(text):
+        raise BadUsage(f'{what} must be a night of the calendar as YYYYMMDD, not {shown(text)}')
+    return str(text)
+
+
+def checked_season(text: object, what: str) -> str:
+    """A season `dpNN`.
+
+    Raises
+    ------
+    BadUsage
+        It is none, or above dp8191.
+    """
+    match = re.fullmatch(r'dp([0-9]{1,4})', str(text))
+    if not match or int(match[1]) > LAST_SEASON:
+        raise BadUsage(f'{what} must be dpNN with a number up to {LAST_SEASON}, not {shown(text)}')
+    return str(text)
+
+
+def checked_version(text: object, what: str) -> str:
+    """A part of a processing version, RNUM or PNUM.
+
+    Raises
+    ------
+    BadUsage
+        It is not 1 to 8 letters and digits.
+    """
+    if not re.fullmatch(r'[0-9A-Za-z]{1,8}', str(text)):
+        raise BadUsage(f'{what} must be 1 to 8 letters and digits, not {shown(text)}')
+    return str(text)
+
+
+def checked_word(text: object, what: str) -> str:
+    """A folder name of letters, digits and underscores.
+
+    Raises
+    ------
+    BadUsage
+        It is none.
+    """
+    if not re.fullmatch(r'[0-9A-Za-z_]{1,64}', str(text)):
+        raise BadUsage(f'{what} must be letters and digits, not {shown(text)}')
+    return str(text)
+
+
+def checked_expnum(text: object, what: str, last: int = LAST_EXPNUM) -> int:
+    """An exposure number.
+
+    Raises
+    ------
+    BadUsage
+        It is no whole number from 0 to `last`.
+    """
+    text = str(text)
+    if not re.fullmatch(r'[0-9]{1,20}', text) or int(text) > last:
+        raise BadUsage(f'{what} must be a whole number up to {last}, not {shown(text)}')
+    return int(text)
+
+
+def checked_file_pattern(text: object, what: str) -> str:
+    """The name of a file in which {ccd}, {ccd:02d} and {band} are put in.
+
+    Raises
+    ------
+    BadUsage
+        Other braces are in it.
+    """
+    bare = re.sub(r'\{(ccd(:0?[0-9]?d?)?|band)\}', '', str(text))
+    if '{' in bare or '}' in bare:
+        raise BadUsage(f'{what} only {{ccd}} and {{band}} can be put in, as in flat_{{band}}_c{{ccd:02d}}.fits')
+    return str(text)
