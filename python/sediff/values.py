@@ -1,6 +1,7 @@
 """What a value may be, wherever it comes from: a flag, an rc file, a list or the name of a file."""
 from __future__ import annotations
 
+import math
 import re
 from datetime import date
 
@@ -18,6 +19,22 @@ def shown(value: object) -> str:
     """A value as messages quote it: its repr, cut where it is long."""
     text = repr(value[:_SHOWN + 1] if isinstance(value, str) else value)
     return text if len(text) <= _SHOWN + 2 else f'{text[:_SHOWN]}... ({len(str(value))} characters)'
+
+
+def finite(text: str) -> float:
+    """The number of a text: decimal, finite, of a sensible length.
+
+    Raises
+    ------
+    ValueError
+        It is none; `nan` and `inf` are none.
+    """
+    if len(text) > 64 or not re.fullmatch(r'\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*', text):
+        raise ValueError(f'{shown(text)} is no number')
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f'{shown(text)} is no finite number')
+    return value
 
 
 def is_night(text: object) -> bool:
