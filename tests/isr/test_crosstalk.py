@@ -136,8 +136,8 @@ def test_the_text_that_ctio_distributes(tmp_path, line, wanted):
 @pytest.mark.parametrize('text, words', [
     ('ccd01A ccd01B\n', [':1', '2 values', 'ccd01A ccd01B']), ('ccd01A S3 1e-4\n', [':1', 'an amplifier is named']),
     ('victim source\nccd01A ccd01B\n', [':2', "no column 'x'", 'src_nl']), ('ccd01A ccd01B nan\n', [':1', 'nan']),
-    ('ccd01A ccd01B 1e-4\nccd01A ccd01B 1e-4 x\n' , []), ('a b c\n', ['no crosstalk terms', 'CTIO']),
-    ('', ['no crosstalk terms'])])
+    ('ccd01A ccd01B 1e-4\nccd01A ccd01B 1e-4 x\n' , []), ('a b c\n', ['no crosstalk term', 'CTIO']),
+    ('', ['no crosstalk term'])])
 def test_other_texts_are_refused_with_their_line(tmp_path, text, words):
     path = tmp_path / 'mine.txt'
     path.write_text(text)

@@ -50,7 +50,7 @@ def read_crosstalk(path: str | os.PathLike) -> dict[str, tuple[CrosstalkTerm, ..
         if all(FIRST_CCD <= int(name[3:5]) <= LAST_CCD for name in (victim, term.source)):     # no focus or guide CCDs
             table[victim] = table.get(victim, ()) + (term,)
     if not table:
-        raise BadInput(f'{path} has no crosstalk terms; it must be {FORMAT}')
+        raise BadInput(f'{path} has no crosstalk term; it must be {FORMAT}')
     return table
 
 
@@ -73,9 +73,9 @@ def _term(words: list[str], columns: list[str], where: str) -> tuple[str, Crosst
             raise ValueError('an amplifier is named as ccd26A')
         linear, onset, *polynomial = map(finite, values)
     except KeyError as error:
-        raise BadInput(f'{where}: no column {error}; a crosstalk table is {FORMAT}') from None
+        raise BadInput(f'{where}: not a crosstalk term: no column {error}; the table must be {FORMAT}') from None
     except ValueError as error:
-        raise BadInput(f'{where}: found {shown(" ".join(words))} ({error}); a crosstalk table is {FORMAT}') from None
+        raise BadInput(f'{where}: {shown(" ".join(words))} is not a crosstalk term ({error}); the table must be {FORMAT}') from None
     return victim, CrosstalkTerm(source, linear, onset, tuple(polynomial))
 
 
