@@ -13,6 +13,7 @@ LAST_EXPNUM, LAST_SEARCH = 10**18 - 1, (1 << 27) - 1
 #: Largest season: 13 bits of the same identifiers.
 LAST_SEASON = (1 << 13) - 1
 _SHOWN = 60
+_SEXAGESIMAL = re.compile(r'([+-]?)([0-9]{1,3})[: hd]([0-9]{1,2})[: m]([0-9]{1,2}(?:\.[0-9]*)?)s?')
 
 
 def shown(value: object) -> str:
@@ -35,6 +36,25 @@ def finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f'{shown(text)} is no finite number')
     return value
+
+
+def sexagesimal(text: str) -> float | None:
+    """The number of `12:34:56.7`, `-12 34 56`, `12h34m56s` or `12d34m56s`, in the unit of its first part; None for
+    others."""
+    match = _SEXAGESIMAL.fullmatch(text.strip())
+    if not match or float(match[3]) >= 60.0 or float(match[4]) >= 60.0:
+        return None
+    value = float(match[2]) + float(match[3]) / 60.0 + float(match[4]) / 3600.0
+    return -value if match[1] == '-' else value
+
+
+def sexagesimal_text(value: float, digits: int, sign: bool = False) -> str:
+    """A number as `12:34:56.789`, rounded to `digits` decimals of its last part; `sign` writes a plus, too."""
+    whole = round(abs(value) * 3600.0, digits)
+    minutes, seconds = divmod(whole, 60.0)
+    first, minutes = divmod(int(minutes), 60)
+    mark = '-' if value < 0 and whole else '+' if sign else ''
+    return f'{mark}{first:02d}:{minutes:02d}:{seconds:0{digits + 3}.{digits}f}'
 
 
 def is_night(text: object) -> bool:

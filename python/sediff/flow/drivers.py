@@ -93,7 +93,7 @@ def _diffimg(args: argparse.Namespace, parameters: Parameters) -> int:
 def _difference(target: Exposure, parameters: Parameters, options: Options) -> int:
     """Verification, star lists, difference imaging, page."""
     ready = exposure.ready_for_diffimg(target, options.ccds)
-    target = exposure.with_field(target)
+    target = exposure.with_field(target, parameters)
     templates = verified_templates(target, parameters, ready, calibrated=True, rewrite=False)
     write_star_lists(target, parameters, templates, options.snstar, options.snveto)
     outcomes = exposure.run_diffimg(target, parameters, replace(options, ccds=ready), templates)

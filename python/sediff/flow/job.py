@@ -34,6 +34,8 @@ class Job:
         Template exposures (difference imaging).
     scratch : Path or None
         Where the workers of an exposure share the CCDs that they read.
+    pointing : (float, float) or None
+        RA and Dec (deg) for headers that have none.
     """
 
     exposure: Exposure
@@ -47,6 +49,7 @@ class Job:
     snstar: str | None = None
     snveto: str | None = None
     scratch: Path | None = None
+    pointing: tuple[float, float] | None = None
 
 
 def run_job(job: Job, send: Callable[[tuple], None]) -> int:
@@ -56,6 +59,7 @@ def run_job(job: Job, send: Callable[[tuple], None]) -> int:
         chosen, external = _single_epoch(job) if job.phase == 'se' else _diffimg(job)
         context = Context(exposure, job.parameters, external)
         context.pairs, context.reasons = external.pop('pairs', []), external.pop('reasons', [])
+        context.pointing = job.pointing
         if job.scratch is not None:
             context.raw_reader = RawScratch(job.scratch, context.log)
         for name in {name for step in chosen for name in step.makes}:

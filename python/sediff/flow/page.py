@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from sediff import __version__
+from sediff.camera.rawcards import airmass_of, text_of
 from sediff.candidates.fakematch import FAKEMATCH_DTYPE, efficiency
 from sediff.candidates.texttable import parse_table
 from sediff.errors import BadInput
@@ -81,9 +82,9 @@ def _head(exposure: Exposure, finished: list[Exposure], detections: int, kept: i
     quality = exposure_quality(exposure)
     failed = [int(path.parent.name.split('_')[1]) for path in exposure.folder.glob(f'{exposure.season}/*/RUN*.FAIL')]
     return ExposureEntry(
-        exposure.expnum, int(exposure.nite), exposure.band, season_number(exposure), str(header.get('OBJECT', '')),
+        exposure.expnum, int(exposure.nite), exposure.band, season_number(exposure), text_of(header, 'OBJECT'),
         header.get('MJD-OBS'), header.get('EXPTIME'), quality.get('fwhm_arcsec'), quality.get('zero_point'),
-        quality.get('depth_5sigma'), quality.get('t_eff'), header.get('AIRMASS'), tuple(one.ccd for one in finished),
+        quality.get('depth_5sigma'), quality.get('t_eff'), airmass_of(header), tuple(one.ccd for one in finished),
         tuple(sorted(set(failed))), detections, kept, tuple(one.expnum for one in planned_templates(exposure)), __version__,
         time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()))
 
@@ -110,5 +111,5 @@ def main(stage: str, argv: list[str]) -> int:
     parser.add_argument('--pnum', default='7', help='processing version, second part')
     args = parser.parse_args(argv)
     parameters = arguments.read_parameters(args)
-    print(write_page(with_field(arguments.exposure_of(args, parameters, args.rnum, args.pnum)), parameters))
+    print(write_page(with_field(arguments.exposure_of(args, parameters, args.rnum, args.pnum), parameters), parameters))
     return 0

@@ -90,8 +90,9 @@ def picture(report: Mapping) -> bytes:
               Panel('Depth, 5$\\sigma$ point source [mag]', values('depth_5sigma'), True, 2)]
     marked = {ccd: ' lent' if row['lent'] else ' outlier' if row['outlier'] else ''
               for ccd, row in rows.items()}
+    airmass = 'unknown' if report['airmass'] is None else f'{report["airmass"]:.2f}'
     title = (f'{report["expnum"]}   night {report["nite"]}   {report["band"]}   {report["exptime"]:g} s   '
-             f'airmass {report["airmass"]:.2f}   verdict: {report["verdict"]}')
+             f'airmass {airmass}   verdict: {report["verdict"]}')
     return focal_plane_png(ccd_table(), panels, title, list(report['figures'].values()), _notes(report), marked,
                            report['expected_ccds'])
 

@@ -12,6 +12,7 @@ from sediff.astrometry.start import check_date, starting_wcs
 from sediff.astrometry.tables import Stars
 from sediff.camera.ccds import dead_amplifiers
 from sediff.camera.focalplane import camera_model
+from sediff.camera.rawcards import ccd_problems, complete, read_cards
 from sediff.camera.wcs import copy_wcs, out_corners, pixel_to_sky, read_wcs
 from sediff.catalog.columns import aperture_diameters
 from sediff.catalog.detect import estimate_fwhm
@@ -41,6 +42,7 @@ def crosstalk(context: Context) -> None:
     exposure, path = context.exposure, context.file('raw')
     read = context.raw_reader or read_raw_shared
     raw, header = read(path, exposure.ccd)
+    header = _complete(context, header)
     table = read_crosstalk(context.file('crosstalk')) if context.parameter('CROSSTALK') else {}
     sources = {}
     for ccd in needed_sources(exposure.ccd, table) - {exposure.ccd}:
@@ -53,6 +55,21 @@ def crosstalk(context: Context) -> None:
     context.save('xtalk', detrend.crosstalk_stage(raw, header, sources, table, context.file('crosstalk').name, dead,
                                                   context.parameter('OVERSCAN'), context.parameter('SSXTALK_LEVEL'),
                                                   file_checksum(context.file('crosstalk'))))
+
+
+def _complete(context: Context, header: Header) -> Header:
+    """The raw header with what stands in for missing cards.
+
+    Raises
+    ------
+    BadInput
+        Nothing stands in for some; all are named.
+    """
+    cards = read_cards(header, context.exposure.expnum, context.pointing)
+    cards.problems += ccd_problems(header)
+    for note in cards.notes:
+        context.log(note)
+    return complete(header, cards)
 
 
 def pixcorrect(context: Context) -> None:

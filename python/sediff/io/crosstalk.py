@@ -75,7 +75,8 @@ def _term(words: list[str], columns: list[str], where: str) -> tuple[str, Crosst
     except KeyError as error:
         raise BadInput(f'{where}: not a crosstalk term: no column {error}; the table must be {FORMAT}') from None
     except ValueError as error:
-        raise BadInput(f'{where}: {shown(" ".join(words))} is not a crosstalk term ({error}); the table must be {FORMAT}') from None
+        raise BadInput(f'{where}: {shown(" ".join(words))} is not a crosstalk term ({error}); the table must be '
+                       f'{FORMAT}') from None
     return victim, CrosstalkTerm(source, linear, onset, tuple(polynomial))
 
 

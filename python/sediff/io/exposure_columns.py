@@ -3,10 +3,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
 
+from sediff.camera.times import night_of_mjd
 from sediff.errors import BadInput
-from sediff.values import finite, is_night, shown
+from sediff.values import finite, is_night, sexagesimal, shown
 
 #: Column -> further names of it; case, blanks, dashes and units in brackets do not matter.
 SYNONYMS = {
@@ -27,7 +27,6 @@ COLUMNS = tuple(SYNONYMS)
 NEEDED = ('expnum', 'mjd_obs', 'radeg', 'decdeg', 'band', 'exptime')
 _KNOWN = {synonym: name for name, synonyms in SYNONYMS.items() for synonym in (name, *synonyms)}
 _UNKNOWN = ('nan', 'none', 'null', '-', '')
-_SEXAGESIMAL = re.compile(r'([+-]?)(\d{1,3})[:hd](\d{1,2})[:m](\d{1,2}(?:\.\d*)?)s?')
 
 
 def columns_of(words: Sequence[str], where: str) -> dict[str, int]:
@@ -97,11 +96,6 @@ def row_of(words: Sequence[str], places: dict[str, int], names: Sequence[str] = 
     return tuple(row.get(name, usual.get(name)) for name in COLUMNS)
 
 
-def night_of_mjd(mjd: float) -> str:
-    """Night YYYYMMDD of a date (MJD, UTC): its day 12 hours before."""
-    return f'{datetime(1858, 11, 17) + timedelta(days=mjd - 0.5):%Y%m%d}'
-
-
 def _expnum(text: str) -> int:
     if not re.fullmatch(r'[0-9]{1,18}(\.0*)?', text):
         raise ValueError(f'{shown(text)} is no exposure number')
@@ -136,17 +130,14 @@ def _or_unknown(what: str) -> Callable[[str], float]:
 
 def _angle(text: str, name: str, hours: bool, degrees_by_name: bool) -> float:
     """Degrees of a decimal or sexagesimal angle; a right ascension with colons is in hours unless its column says deg."""
-    match = _SEXAGESIMAL.fullmatch(text.strip())
-    if not match:
+    if not set(text.strip()) & set(':hd'):
         return _number(text, name)
     if hours and degrees_by_name and ':' in text:
         raise ValueError(f'{name} {shown(text)[1:-1]}: hours or degrees? Write degrees, or 12h34m56s, or call the column ra')
-    minutes, seconds = finite(match[3]), finite(match[4])
-    if minutes >= 60.0 or seconds >= 60.0:
-        raise ValueError(f'{name} {shown(text)[1:-1]} cannot be: 60 minutes or seconds')
-    value = finite(match[2]) + minutes / 60.0 + seconds / 3600.0
-    in_hours = 'h' in text or (hours and ':' in text)
-    return (-1.0 if match[1] == '-' else 1.0) * value * (15.0 if in_hours else 1.0)
+    value = sexagesimal(text)
+    if value is None:
+        raise ValueError(f'{name} {shown(text)[1:-1]} cannot be: write 12:34:56.7, minutes and seconds below 60')
+    return value * (15.0 if 'h' in text or (hours and ':' in text) else 1.0)
 
 
 def _band(text: str) -> str:
