@@ -199,12 +199,12 @@ def _value(header: Header, name: str):
     """A card's value; its text where it breaks the standard, as a bare NaN does; None where it is missing."""
     if name not in header:
         return None
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', VerifyWarning)
+    with warnings.catch_warnings():
+        warnings.simplefilter('ignore', VerifyWarning)
+        try:
             return header[name]
-    except (VerifyError, ValueError):
-        return header.cards[name].image[10:].partition('/')[0].strip()
+        except (VerifyError, ValueError):
+            return header.cards[name].image[10:].partition('/')[0].strip()
 
 
 def _readable(header: Header, name: str) -> bool:
