@@ -13,6 +13,7 @@ from pathlib import Path
 from sediff import __version__
 from sediff.context import Context
 from sediff.errors import SediffError, StepFailed
+from sediff.io.atomic import explained
 from sediff.io.provenance import code_digest, digest, fingerprint, read_stamp, write_stamp
 from sediff.names import PRODUCTS
 from sediff.steps import Step
@@ -118,7 +119,7 @@ def _run_one(step: Step, context: Context, identity: dict) -> dict:
         if missing:
             raise StepFailed(f'{step.label} ended without making {", ".join(missing)}')
     except Exception as error:
-        failure = error if isinstance(error, SediffError) else _unexpected(step, error)
+        failure = error if isinstance(error, SediffError) else _unexpected(step, error, context.stamp_path(step, 'LOG'))
         context.log(traceback.format_exc())
         context.end(step, failure.exit_code)
         write_stamp(fail, {'step': step.label, 'reason': str(failure), 'exit_code': failure.exit_code,
@@ -134,9 +135,15 @@ def _run_one(step: Step, context: Context, identity: dict) -> dict:
     return facts
 
 
-def _unexpected(step: Step, error: Exception) -> StepFailed:
+def _unexpected(step: Step, error: Exception, log: Path) -> SediffError:
+    """What an error of a step that is none of sediff's own means; its traceback is in the log."""
+    failure = explained(error) if isinstance(error, OSError) else None
+    if failure is not None:
+        return failure
     where = traceback.extract_tb(error.__traceback__)[-1]
-    return StepFailed(f'{step.label}: {type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})')
+    said = ' '.join(str(error).split())[:300]
+    return StepFailed(f'{step.label}: {type(error).__name__}: {said} ({Path(where.filename).name}:{where.lineno}); '
+                      f'log: {log}')
 
 
 def _reset_peak() -> None:
