@@ -51,11 +51,13 @@ class NoCalibration(BadInput):
     kind : str
     days : int or None
         How far away the nearest one is, where there is one.
+    nights : str
+        Nights that the table of epochs wants it from, where there are others only.
     """
 
-    def __init__(self, message: str, kind: str, days: int | None = None):
+    def __init__(self, message: str, kind: str, days: int | None = None, nights: str = ''):
         super().__init__(message)
-        self.kind, self.days = kind, days
+        self.kind, self.days, self.nights = kind, days, nights
 
 
 def _names(folder: Path) -> tuple[Path, ...]:
@@ -104,7 +106,7 @@ def find_calibration(root: Path, kind: str, exposure: Exposure, max_days: float,
                   if dates[:8] >= first and (not last or dates[:8] <= last))
     if not near:
         raise NoCalibration(f'{exposure.label()}: {epoch} covers it, its calibrations are of {first}-{last}, and {folder} '
-                            f'has none of these nights for {middle}; build one', kind)
+                            f'has none of these nights for {middle}; build one', kind, nights=f'{first} to {last or "now"}')
     days, _, path = near[0]
     if days > max_days:
         raise NoCalibration(f'{exposure.label()}: nearest {kind} {path} is {days} days from {nite or exposure.nite}, '
