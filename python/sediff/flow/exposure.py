@@ -12,6 +12,7 @@ from sediff.errors import BadData, BadInput, BadUsage
 from sediff.flow.astrometry_exposure import starved, write_common
 from sediff.flow.job import Job, archived, run_job
 from sediff.flow.tables import write_exposure_tables
+from sediff.flow.usable import single_epoch_problem, usable
 from sediff.io.exposures import read_exposures
 from sediff.io.fits import read_header
 from sediff.io.raw import read_raw_cards
@@ -169,20 +170,15 @@ def with_field(exposure: Exposure, parameters: Parameters) -> Exposure:
 
 
 def ready_for_diffimg(exposure: Exposure, ccds: Sequence[int]) -> list[int]:
-    """CCDs whose single-epoch products are all there.
+    """CCDs whose single-epoch products are all there, can be read and are of the last run; the others are named.
 
     Raises
     ------
     BadInput
         None is.
     """
-    needed = ('immask', 'psf', 'fullcat', 'out', 'zero_point')
-    missing = {ccd: [name for name in needed if not product_path(exposure.with_ccd(ccd), name).is_file()] for ccd in ccds}
-    ready = [ccd for ccd in ccds if not missing[ccd]]
-    for ccd in ccds:
-        if missing[ccd]:
-            hint = '; run with -C' if missing[ccd] == ['zero_point'] else ''
-            print(f'{exposure.with_ccd(ccd).label()}: no {", ".join(missing[ccd])}{hint}', file=sys.stderr)
+    each = [exposure.with_ccd(ccd) for ccd in ccds]
+    ready = [one.ccd for one in usable(each, single_epoch_problem, 'difference imaging')]
     if not ready:
         raise BadInput(f'{exposure.expnum}: no CCD of {list(ccds)} is ready for difference imaging in {exposure.folder}')
     return ready

@@ -12,6 +12,7 @@ from sediff.camera.epochs import Epoch, choose_epoch, read_epochs
 from sediff.errors import BadData, BadInput
 from sediff.flow.astrometry_exposure import common_input
 from sediff.flow.sky_files import find_sky_files
+from sediff.flow.usable import template_problem, usable
 from sediff.io.community import find_community
 from sediff.io.corners import read_out
 from sediff.names import BANDED_CALIBRATIONS, CALIB_FOLDERS, Exposure, exposure_table, product_path, raw_path, star_list_path
@@ -255,16 +256,23 @@ def diffimg_inputs(exposure: Exposure, parameters: Parameters, templates: list[E
     ------
     BadData
         No template CCD overlaps this CCD.
+    BadInput
+        None of those that do can be used, or a list is missing.
     """
-    pairs = overlapping_ccds(exposure, templates)
-    if not pairs:
-        names = ', '.join(str(template.expnum) for template in templates) or 'none'
+    overlapping = overlapping_ccds(exposure, templates)
+    names = ', '.join(str(template.expnum) for template in templates) or 'none'
+    if not overlapping:
         raise BadData(f'{exposure.label()}: no overlapping template among {names}; '
                       'widen the choice in rc/dagmaker.rc and run DAGMaker.sh again')
+    good = usable([pair.exposure for pair in overlapping], template_problem, f'the template of {exposure.label()}')
+    pairs = [TemplateCcd(one) for one in good]
+    if not pairs:
+        raise BadInput(f'{exposure.label()}: no overlapping template CCD of {names} can be used, the reasons are above; run '
+                       'their single epoch again')
     lists = {'snstar': [star_list_path(exposure, snstar)] if snstar else [],
              'snveto': [star_list_path(exposure, snveto)] if snveto else []}
     fakes = [exposure.root / parameters['FAKE_LIST']] if parameters['FAKE_LIST'] else []
-    for path in [file for pair in pairs for file in pair.files] + lists['snstar'] + lists['snveto'] + fakes:
+    for path in lists['snstar'] + lists['snveto'] + fakes:
         if not path.is_file():
             raise BadInput(f'{exposure.label()}: no such file: {path}')
     return {'templates': [file for pair in pairs for file in pair.files], **lists, 'fakes': fakes, 'pairs': pairs,

@@ -10,6 +10,7 @@ import pandas as pd
 from sediff import __version__
 from sediff.camera.catalogs import catalog_path
 from sediff.camera.ccds import ccd_table
+from sediff.errors import BadInput
 from sediff.flow.calibrate import with_zero_point
 from sediff.io.atomic import atomic_path
 from sediff.io.inventory import CALIBRATION_PRODUCTS, SE_PRODUCTS, take_inventory
@@ -65,7 +66,12 @@ def _text(path: Path) -> str:
 def read_quality(exposure: Exposure) -> dict:
     """The quality file of an exposure; empty where there is none."""
     path = exposure_table(exposure, 'qc')
-    return read_product(path, 'json') if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    report = read_product(path, 'json')
+    if not (isinstance(report, dict) and isinstance(report.get('medians'), dict) and 'figures' in report):
+        raise BadInput(f'{path} is no quality file; remove it and calibrate the exposure again')
+    return report
 
 
 def _ccd(exposure: Exposure, row) -> dict:

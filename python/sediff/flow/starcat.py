@@ -2,8 +2,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+import numpy as np
+
+from sediff.errors import BadInput
 from sediff.flow.arguments import Parser, exposure_of, integer, parameter_arguments, read_parameters
 from sediff.flow.verify import check_name, planned_templates
 from sediff.io.atomic import write_text
@@ -20,8 +24,8 @@ def write_star_lists(search: Exposure, parameters: Parameters, templates: list[E
     names = [(check_name('-T', snstar) if snstar else None), (check_name('-V', snveto) if snveto else None)]
     if not any(names):
         return []
-    tables = [read_csv(exposure_table(template, 'ZP')) for template in templates]
-    corners = read_out(exposure_table(search, 'out'))['corners']
+    tables = _tables(templates)
+    corners = widened(read_out(exposure_table(search, 'out'))['corners'])
     options = StarListOptions(magnitude_range=(parameters['STAR_MAG_MIN'], parameters['STAR_MAG_MAX']),
                               max_error=parameters['STAR_MAX_MAGERR'], radius_zero=parameters['VETO_RADIUS'],
                               radius_slope=parameters['VETO_RADIUS_SLOPE'],
@@ -33,6 +37,37 @@ def write_star_lists(search: Exposure, parameters: Parameters, templates: list[E
             paths.append(folder / name if folder else star_list_path(search, name))
             write_text(paths[-1], text)
     return paths
+
+
+def _tables(templates: list[Exposure]) -> list:
+    """Calibrated catalogues of the templates; one that cannot be read is named and left out.
+
+    Raises
+    ------
+    BadInput
+        There are templates and none can be read.
+    """
+    tables, errors = [], []
+    for template in templates:
+        try:
+            tables.append(read_csv(exposure_table(template, 'ZP')))
+        except BadInput as error:
+            errors.append(error)
+            print(f'template {template.expnum} left out of the star lists: {error}', file=sys.stderr)
+    if errors and not tables:
+        raise errors[0]
+    return tables
+
+
+def widened(corners: np.ndarray) -> np.ndarray:
+    """Corners (n, 4, 2) of CCDs, deg, moved out by a tenth of the way from the middle: the stars near a CCD are then the same
+    whatever other CCDs there are."""
+    middle = corners.mean(axis=1, keepdims=True)
+    across = (corners[..., :1] - middle[..., :1] + 180.0) % 360.0 - 180.0
+    wide = corners.copy()
+    wide[..., :1] += 0.1 * across
+    wide[..., 1:] = np.clip(corners[..., 1:] + 0.1 * (corners[..., 1:] - middle[..., 1:]), -90.0, 90.0)
+    return wide
 
 
 def main(stage: str, argv: list[str]) -> int:
