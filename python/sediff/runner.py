@@ -22,11 +22,14 @@ Report = Callable[[str, str, dict], None]
 
 
 def input_hashes(step: Step, context: Context, keys: dict[str, str]) -> dict[str, str]:
-    """Hash of each need: the key of the step of this run that makes it, else the fingerprint of the files."""
+    """Hash of each need: the key of the step of this run that makes it, else what the context knows of the part of it that
+    matters to this CCD, else the fingerprint of the files."""
     hashes = {}
     for need in step.needs:
         if need in keys:
             hashes[need] = keys[need]
+        elif need in context.digests:
+            hashes[need] = context.digests[need]
         else:
             hashes[need] = digest([fingerprint(path) for path in context.files(need)])
     return hashes

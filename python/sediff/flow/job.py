@@ -8,6 +8,7 @@ from pathlib import Path
 from sediff import steps
 from sediff.context import Context
 from sediff.flow.inputs import diffimg_inputs, reference_inputs, single_epoch_inputs
+from sediff.flow.starcat import list_digest
 from sediff.io.atomic import remove_leftovers
 from sediff.io.locks import lock
 from sediff.io.raw import read_raw_shared
@@ -60,6 +61,8 @@ def run_job(job: Job, send: Callable[[tuple], None]) -> int:
         context = Context(exposure, job.parameters, external)
         context.pairs, context.reasons = external.pop('pairs', []), external.pop('reasons', [])
         context.pointing = job.pointing
+        context.digests = {name: list_digest(path, exposure) for name in ('snstar', 'snveto')
+                           for path in context.external.get(name, ())}
         if job.scratch is not None:
             context.raw_reader = RawScratch(job.scratch, context.log)
         for name in {name for step in chosen for name in step.makes}:

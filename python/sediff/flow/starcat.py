@@ -9,13 +9,16 @@ import numpy as np
 
 from sediff.errors import BadInput
 from sediff.flow.arguments import Parser, exposure_of, integer, parameter_arguments, read_parameters
+from sediff.flow.stars import read_assoc
 from sediff.flow.verify import check_name, planned_templates
 from sediff.io.atomic import write_text
 from sediff.io.corners import read_out
+from sediff.io.provenance import digest
 from sediff.io.tables import read_csv
-from sediff.names import Exposure, exposure_table, star_list_path
+from sediff.names import Exposure, exposure_table, product_path, star_list_path
 from sediff.parameters import Parameters
 from sediff.photometry.starcat import StarListOptions, build_star_lists
+from sediff.refcat.regions import enclosing_box, inside_box
 
 
 def write_star_lists(search: Exposure, parameters: Parameters, templates: list[Exposure], snstar: str | None,
@@ -60,14 +63,27 @@ def _tables(templates: list[Exposure]) -> list:
 
 
 def widened(corners: np.ndarray) -> np.ndarray:
-    """Corners (n, 4, 2) of CCDs, deg, moved out by a tenth of the way from the middle: the stars near a CCD are then the same
-    whatever other CCDs there are."""
-    middle = corners.mean(axis=1, keepdims=True)
-    across = (corners[..., :1] - middle[..., :1] + 180.0) % 360.0 - 180.0
-    wide = corners.copy()
-    wide[..., :1] += 0.1 * across
-    wide[..., 1:] = np.clip(corners[..., 1:] + 0.1 * (corners[..., 1:] - middle[..., 1:]), -90.0, 90.0)
-    return wide
+    """Corners (n, 4, 2) of CCDs, deg, moved out by a tenth of the way from the middle: the stars near a CCD are then the
+    same whatever other CCDs there are."""
+    offset = corners - corners[:, :1]
+    offset[..., 0] = (offset[..., 0] + 180.0) % 360.0 - 180.0
+    wide = corners + 0.1 * (offset - offset.mean(axis=1, keepdims=True))
+    return np.stack([wide[..., 0] % 360.0, np.clip(wide[..., 1], -90.0, 90.0)], axis=-1)
+
+
+def list_digest(path: Path, search: Exposure) -> str:
+    """Hash of what a star list says about the surroundings of one CCD: steps of it need not run again for stars elsewhere.
+
+    Raises
+    ------
+    BadInput
+        The list or the CCD's corners cannot be read.
+    """
+    corners = read_out(product_path(search, 'out'))['corners']
+    stars = read_assoc(path)
+    box = enclosing_box(*widened(corners).reshape(-1, 2).T)
+    near = inside_box(stars['RA'].to_numpy(), stars['DEC'].to_numpy(), box)
+    return digest(stars[near].drop(columns='OBJID', errors='ignore').to_numpy(float).tolist())
 
 
 def main(stage: str, argv: list[str]) -> int:
