@@ -1,13 +1,14 @@
 """`python -m sediff STAGE ...`: one subcommand a stage; each imports only what it needs."""
 from __future__ import annotations
 
-import os
-import signal
 import sys
 from importlib import import_module
 
 from sediff import __version__
 from sediff.errors import BadUsage, SediffError
+from sediff.io.atomic import explained
+from sediff.terminal import Stopped, last_resort, lost_output, watch_output, watch_signals
+from sediff.values import shown
 
 #: stage -> (module, what it does); the module has add_arguments(parser) and run(args), or run_argv(argv), or
 #: main(stage, argv)
@@ -42,25 +43,48 @@ def usage() -> str:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run a stage; returns its exit code (0 done, 1 failed, 2 usage, 3 input, 4 data, 75 try again)."""
+    """Run a stage.
+
+    Returns
+    -------
+    int
+        Exit code: 0 done, 1 failed, 2 usage, 3 input, 4 data, 75 try again, 128 and the number of a signal that stopped it.
+    """
     argv = sys.argv[1:] if argv is None else argv
+    watch_output()
     if not argv or argv[0] in ('-h', '--help'):
         print(usage())
         return 0 if argv else 2
-    signal.signal(signal.SIGTERM, _interrupt)
+    watch_signals()
+    code = _guarded(argv[0], argv[1:])
+    lost = lost_output()
+    if lost is not None and not code:
+        print(f'sediff {argv[0]}: {lost}', file=sys.stderr)
+        return lost.exit_code
+    return code
+
+
+def _guarded(stage: str, argv: list[str]) -> int:
+    """Run a stage; whatever happens ends in a sentence and a code."""
     try:
-        if argv[0] not in STAGES:
-            raise BadUsage(f'unknown stage {argv[0]!r}; stages are {", ".join(STAGES)}')
-        return _run(argv[0], argv[1:])
+        if stage not in STAGES:
+            raise BadUsage(f'unknown stage {shown(stage)}; stages are {", ".join(STAGES)}')
+        return _run(stage, argv)
     except SediffError as error:
-        print(f'sediff {argv[0]}: {error}', file=sys.stderr)
+        print(f'sediff {stage}: {error}', file=sys.stderr)
         return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except Stopped as error:
+        print(f'sediff {stage}: stopped by {error}; start it again and it goes on where it was', file=sys.stderr)
+        return 128 + error.number
     except KeyboardInterrupt:
-        print(f'sediff {argv[0]}: stopped; start it again and it goes on where it was', file=sys.stderr)
         return 130
+    except OSError as error:
+        failure = explained(error)
+        print(f'sediff {stage}: {failure or last_resort("unexpected", error)}', file=sys.stderr)
+        return failure.exit_code if failure else 1
+    except Exception as error:
+        print(f'sediff {stage}: {last_resort("unexpected", error)}', file=sys.stderr)
+        return 1
 
 
 def _run(stage: str, argv: list[str]) -> int:
@@ -73,10 +97,6 @@ def _run(stage: str, argv: list[str]) -> int:
     parser = Parser(prog=f'python -m sediff {stage}', description=STAGES[stage][1])
     module.add_arguments(parser)
     return module.run(parser.parse_args(argv))
-
-
-def _interrupt(number, frame):
-    raise KeyboardInterrupt
 
 
 if __name__ == '__main__':

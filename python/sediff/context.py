@@ -30,6 +30,8 @@ class Context:
         self.external = external or {}
         self.reasons: list[str] = []
         self.raw_reader = None
+        self.digests: dict[str, str] = {}
+        self.pointing: tuple[float, float] | None = None
         self._memory: dict[str, object] = {}
         self._step: Step | None = None
         self._lines: list[str] = []

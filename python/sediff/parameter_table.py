@@ -1,13 +1,31 @@
 """Every parameter of sediff: default, unit, range, meaning, and the rc file that may set it."""
 from __future__ import annotations
 
+from functools import partial
+
+from sediff.errors import BadUsage
 from sediff.parameters import Parameter as P
+from sediff.values import checked_file_pattern, checked_season, checked_version, is_night
+
+
+def _season(value: object, what: str) -> None:
+    checked_season(f'dp{str(value).removeprefix("dp")}', what)
+
+
+def _night(value: object, what: str) -> None:
+    if value != 99999999 and not is_night(value):
+        raise BadUsage(f'{what} must be a night of the calendar as YYYYMMDD, or 99999999 for no limit')
+
+
+#: A parameter that names a file of each CCD.
+F = partial(P, check=checked_file_pattern)
 
 DAGMAKER = [
-    P('RNUM', '4', '', 'processing version of single epoch, first part (rRNUMpPNUM)', 'dagmaker'),
-    P('PNUM', '7', '', 'processing version of single epoch, second part', 'dagmaker'),
+    P('RNUM', '4', '', 'processing version of single epoch, first part (rRNUMpPNUM)', 'dagmaker',
+      check=checked_version),
+    P('PNUM', '7', '', 'processing version of single epoch, second part', 'dagmaker', check=checked_version),
     P('SEASON', '33', '', 'version of the difference imaging (dpSEASON); below 11 reserved, 20-100 for tests',
-      'dagmaker'),
+      'dagmaker', check=_season),
     P('DIFFIMG_EUPS_VERSION', 'gw8', '', 'version tag handed to SEdiff.sh -v, recorded in the headers', 'dagmaker'),
     P('WRITEDB', 'on', '', 'write detections and candidates to the database', 'dagmaker', choices=('on', 'off')),
     P('RM_MYTEMP', True, '', 'remove an earlier mytemp_EXPNUM folder first', 'dagmaker'),
@@ -37,8 +55,8 @@ DAGMAKER = [
     P('TWINDOW_DISTINCT', 0, '', '1: use the two limits below instead of TWINDOW', 'dagmaker', 0, 1),
     P('TWINDOW_BEFORE', 0.0, 'd', 'no template taken less than this before the search exposure', 'dagmaker'),
     P('TWINDOW_AFTER', 0.0, 'd', 'no template taken less than this after the search exposure', 'dagmaker'),
-    P('MIN_NITE', 20100101, 'YYYYMMDD', 'earliest night of a template', 'dagmaker', 20000101, 99999999),
-    P('MAX_NITE', 99999999, 'YYYYMMDD', 'latest night of a template', 'dagmaker', 20000101, 99999999),
+    P('MIN_NITE', 20100101, 'YYYYMMDD', 'earliest night of a template', 'dagmaker', 20000101, 99999999, check=_night),
+    P('MAX_NITE', 99999999, 'YYYYMMDD', 'latest night of a template', 'dagmaker', 20000101, 99999999, check=_night),
     P('TEMPLATE_MODE', 'coadd', '', 'template: mean of all chosen exposures, or one alone, of best seeing', 'dagmaker',
       choices=('coadd', 'single')),
     P('TEMPLATE_BEST', 0, '', 'keep at most so many templates, those of best seeing; 0: all', 'dagmaker', 0),
@@ -78,10 +96,13 @@ SE = [
     P('OVERSCAN', 'mean', '', 'level of an overscan row: clipped mean, median, or a curve fitted through the rows', 'se',
       choices=('mean', 'median', 'fit')),
     P('SSXTALK_LEVEL', 10.0, 'ADU', 'crosstalk of a super-saturated pixel from which SSXTALK is set', 'se', 0),
-    P('BIAS_FILE', '', '', 'your own bias, relative to ROOT, {ccd:02d} is put in; empty: found in ROOT/calib', 'se'),
-    P('FLAT_FILE', '', '', 'your own dome flat, likewise, also {band}', 'se'),
-    P('BPM_FILE', '', '', 'your own bad-pixel mask, likewise', 'se'),
-    P('STARFLAT_FILE', '', '',
+    F('BIAS_FILE', '', '', 'your own bias, relative to ROOT, {ccd:02d} is put in; empty: found in ROOT/calib', 'se'),
+    F('FLAT_FILE', '', '', 'your own dome flat, likewise, also {band}', 'se'),
+    F('BPM_FILE', '', '', 'your own bad pixels, likewise: an image, or a table of pixels or boxes (docs/detrending.md)',
+      'se'),
+    P('BPM_MODE', 'add', '', 'BPM_FILE is added to the mask of ROOT/calib, where there is one, or replaces it', 'se',
+      choices=('add', 'replace')),
+    F('STARFLAT_FILE', '', '',
       'your own star flat, likewise; empty: that in ROOT/calib where there is one; none: no star flat', 'se'),
     P('LINEARITY_FILE', '', '', 'linearity table; empty: that in ROOT/calib/linearity where there is one; linearity.csv: '
       'the three CCDs of catalogs; none: not corrected', 'se'),

@@ -1,15 +1,20 @@
 """Parameters: declared once, read from rc files, the environment and the command line, checked, and traceable."""
 from __future__ import annotations
 
+import math
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from sediff.errors import BadInput, BadUsage
+from sediff.values import shown
 
 _LINE = re.compile(r'^\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(.*?)\s*$')
+_INTEGER, _NUMBER = re.compile(r'[+-]?[0-9]{1,18}'), re.compile(r'[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?')
+#: Characters of the longest value.
+LONGEST = 4096
 _TRUE, _FALSE = ('true', 'yes', 'on', '1'), ('false', 'no', 'off', '0', '')
 
 
@@ -33,6 +38,8 @@ class Parameter:
         Allowed range, inclusive.
     choices : tuple of str, optional
         Allowed values of a text.
+    check : callable, optional
+        `check(value, name)` raises BadUsage for a value that cannot be.
     """
 
     name: str
@@ -43,14 +50,20 @@ class Parameter:
     minimum: float | None = None
     maximum: float | None = None
     choices: tuple[str, ...] | None = None
+    check: Callable[[object, str], object] | None = None
 
     def parse(self, text: str) -> bool | int | float | str:
         """The typed value of a text; BadUsage says what is wrong with it."""
+        if len(text) > LONGEST or not text.isprintable():
+            raise BadUsage(f'{self.name}: {len(text)} characters, {shown(text)}: one printable line of at most {LONGEST} is '
+                           'needed')
         value = self._typed(text)
         if self.choices and value not in self.choices:
             raise BadUsage(f'{self.name}={text}: must be one of {", ".join(self.choices)}')
         if (self.minimum is not None and value < self.minimum) or (self.maximum is not None and value > self.maximum):
             raise BadUsage(f'{self.name}={text}: outside {self.minimum} to {self.maximum} {self.unit}'.rstrip())
+        if self.check:
+            self.check(value, f'{self.name}={text}:')
         return value
 
     @property
@@ -63,11 +76,13 @@ class Parameter:
             if text.lower() not in _TRUE + _FALSE:
                 raise BadUsage(f'{self.name}={text}: must be true or false')
             return text.lower() in _TRUE
-        try:
-            return type(self.default)(text)
-        except ValueError:
-            kind = {int: 'an integer', float: 'a number'}[type(self.default)]
-            raise BadUsage(f'{self.name}={text}: must be {kind}') from None
+        if isinstance(self.default, str):
+            return text
+        kind, pattern = (('an integer', _INTEGER) if isinstance(self.default, int) else ('a number', _NUMBER))
+        value = type(self.default)(text) if pattern.fullmatch(text) else math.inf
+        if not math.isfinite(value):
+            raise BadUsage(f'{self.name}={shown(text)[1:-1]}: must be {kind}')
+        return value
 
 
 class Parameters(Mapping):
@@ -97,7 +112,7 @@ class Parameters(Mapping):
         """
         name = name.upper()
         if name not in self.table:
-            raise BadUsage(f'{origin}: unknown parameter {name}{self._hint(name)}')
+            raise BadUsage(f'{origin}: unknown parameter {shown(name)[1:-1]}{self._hint(name[:64])}')
         try:
             self._values[name] = self.table[name].parse(text)
         except BadUsage as error:
@@ -118,6 +133,10 @@ class Parameters(Mapping):
             lines = path.read_text(encoding='utf-8').splitlines()
         except OSError as error:
             raise BadInput(f'cannot read {path}: {error.strerror}') from error
+        except UnicodeDecodeError as error:
+            line = error.object[:error.start].count(b'\n') + 1
+            raise BadInput(f'{path}:{line}: not UTF-8 text (byte 0x{error.object[error.start]:02x}); save it as '
+                           'UTF-8') from error
         for number, key, text in parse_rc(lines, path):
             where = f'{path}:{number}'
             known = self.table.get(key.upper())
@@ -140,7 +159,7 @@ def parse_rc(lines: list[str], path: Path) -> list[tuple[int, str, str]]:
             continue
         match = _LINE.match(line)
         if not match:
-            raise BadUsage(f'{path}:{number}: not a KEY=value line: {bare}')
+            raise BadUsage(f'{path}:{number}: not a KEY=value line: {shown(bare)[1:-1]}')
         found.append((number, match[1], _unquote(match[2])))
     return found
 

@@ -5,15 +5,20 @@ import multiprocessing
 import os
 import signal
 import sys
-import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 
-from sediff.errors import SediffError
+from sediff.errors import SediffError, Temporary
+from sediff.io.atomic import explained
+from sediff.terminal import STOPPING, last_resort
 
 #: Environment of the workers: one thread each, the pool is the parallelism.
 ONE_THREAD = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
+#: What the fork server imports before it forks.
+PRELOAD = ['sediff.preload']
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ def run_pool(function: Callable, tasks: Sequence, workers: int,
     for variable in ONE_THREAD:
         os.environ.setdefault(variable, '1')
     context = multiprocessing.get_context('forkserver')
-    context.set_forkserver_preload(['sediff.preload'])
+    context.set_forkserver_preload(PRELOAD)
     return _schedule(context, function, list(tasks), workers, listen)
 
 
@@ -59,8 +64,14 @@ def _schedule(context, function, tasks, workers, listen) -> list[Outcome]:
                 number, task = waiting.pop(0)
                 receiver, sender = context.Pipe(duplex=False)
                 process = context.Process(target=_child, args=(function, task, sender), daemon=True)
-                process.start()
-                sender.close()
+                try:
+                    _start(process)
+                except (OSError, EOFError) as error:
+                    receiver.close()
+                    outcomes[number] = Outcome(task, Temporary.exit_code, f'no worker could be started ({error}); try again')
+                    continue
+                finally:
+                    sender.close()
                 running[receiver] = (number, task, process)
             for receiver in wait(list(running)):
                 number, task, process = running[receiver]
@@ -76,11 +87,35 @@ def _schedule(context, function, tasks, workers, listen) -> list[Outcome]:
     return [outcomes[number] for number in sorted(outcomes)]
 
 
+def _start(process) -> None:
+    """Start a worker, a second time where the fork server has just been killed.
+
+    Signals are kept from the fork server and from what it forks until they are ready: a worker is stopped by its parent,
+    with SIGTERM. The resource tracker is started first because starting it lets the signals through again.
+    """
+    resource_tracker.ensure_running()
+    with _blocked(STOPPING):
+        try:
+            process.start()
+        except (OSError, EOFError):
+            process.start()
+
+
+@contextmanager
+def _blocked(numbers) -> Iterator[None]:
+    """Hold signals back until the block is left."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _receive(receiver, task, process, listen) -> Outcome | None:
     """Take one message; an Outcome when the task has ended."""
     try:
         message = receiver.recv()
-    except EOFError:
+    except (EOFError, OSError):
         process.join()
         return Outcome(task, 1, f'the worker died (exit status {process.exitcode}); killed for memory?')
     if isinstance(message, Outcome):
@@ -92,9 +127,17 @@ def _receive(receiver, task, process, listen) -> Outcome | None:
 
 
 def _child(function, task, sender) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-    sender.send(_guarded(function, task, sender.send))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+    def send(message) -> None:
+        try:
+            sender.send(message)
+        except OSError:                        # the parent is gone, nobody waits for the result
+            sys.exit(1)
+    send(_guarded(function, task, send))
     sender.close()
 
 
@@ -103,5 +146,8 @@ def _guarded(function, task, send) -> Outcome:
         return Outcome(task, 0, '', function(task, send))
     except SediffError as error:
         return Outcome(task, error.exit_code, str(error))
+    except OSError as error:
+        failure = explained(error)
+        return Outcome(task, failure.exit_code if failure else 1, str(failure or last_resort('unexpected', error)))
     except Exception as error:
-        return Outcome(task, 1, f'{type(error).__name__}: {error}\n{traceback.format_exc()}')
+        return Outcome(task, 1, last_resort('unexpected', error))

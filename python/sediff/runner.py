@@ -13,6 +13,7 @@ from pathlib import Path
 from sediff import __version__
 from sediff.context import Context
 from sediff.errors import SediffError, StepFailed
+from sediff.io.atomic import explained
 from sediff.io.provenance import code_digest, digest, fingerprint, read_stamp, write_stamp
 from sediff.names import PRODUCTS
 from sediff.steps import Step
@@ -21,11 +22,14 @@ Report = Callable[[str, str, dict], None]
 
 
 def input_hashes(step: Step, context: Context, keys: dict[str, str]) -> dict[str, str]:
-    """Hash of each need: the key of the step of this run that makes it, else the fingerprint of the files."""
+    """Hash of each need: the key of the step of this run that makes it, else what the context knows of the part of it that
+    matters to this CCD, else the fingerprint of the files."""
     hashes = {}
     for need in step.needs:
         if need in keys:
             hashes[need] = keys[need]
+        elif need in context.digests:
+            hashes[need] = context.digests[need]
         else:
             hashes[need] = digest([fingerprint(path) for path in context.files(need)])
     return hashes
@@ -118,7 +122,7 @@ def _run_one(step: Step, context: Context, identity: dict) -> dict:
         if missing:
             raise StepFailed(f'{step.label} ended without making {", ".join(missing)}')
     except Exception as error:
-        failure = error if isinstance(error, SediffError) else _unexpected(step, error)
+        failure = error if isinstance(error, SediffError) else _unexpected(step, error, context.stamp_path(step, 'LOG'))
         context.log(traceback.format_exc())
         context.end(step, failure.exit_code)
         write_stamp(fail, {'step': step.label, 'reason': str(failure), 'exit_code': failure.exit_code,
@@ -134,9 +138,15 @@ def _run_one(step: Step, context: Context, identity: dict) -> dict:
     return facts
 
 
-def _unexpected(step: Step, error: Exception) -> StepFailed:
+def _unexpected(step: Step, error: Exception, log: Path) -> SediffError:
+    """What an error of a step that is none of sediff's own means; its traceback is in the log."""
+    failure = explained(error) if isinstance(error, OSError) else None
+    if failure is not None:
+        return failure
     where = traceback.extract_tb(error.__traceback__)[-1]
-    return StepFailed(f'{step.label}: {type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})')
+    said = ' '.join(str(error).split())[:300]
+    return StepFailed(f'{step.label}: {type(error).__name__}: {said} ({Path(where.filename).name}:{where.lineno}); '
+                      f'log: {log}')
 
 
 def _reset_peak() -> None:

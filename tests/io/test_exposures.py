@@ -68,3 +68,38 @@ def test_blacklist(tmp_path):
     path.write_text('D00506432\n')
     with pytest.raises(BadInput, match=r':1:.*D00506432'):
         read_blacklist(path)
+
+
+SHORT = '668443 20170817 57983.0001 197.45 -23.38 i 90 0.55\n'
+
+
+@pytest.mark.parametrize('header, line', [
+    ('expnum nite mjd ra dec band exptime teff\n', SHORT),
+    ('# EXPNUM Night MJD-OBS RADEG DECDEG FILTER EXP_TIME T_EFF\n', SHORT),
+    ('teff exp_time filter dec ra mjd night expnum\n', ' '.join(reversed(SHORT.split())) + '\n'),
+    ('expnum,mjd_obs,ra [deg],dec [deg],filter,exptime,teff\n',
+     '668443,57983.0001,197.45,-23.38,"i DECam SDSS c0003 7835.0 1470.0",90,0.55\n'),
+    ('expnum\tnite\tmjd\ttelra\tteldec\tband\texptime\tt_eff\n',
+     '668443\t2017-08-17\t57983.0001\t13:09:48.0\t-23:22:48\ti\t90\t0.55\n'),
+    ('expnum nite mjd radeg decdeg band exptime teff seeing\n', SHORT.replace('197.45', '13h09m48s').strip() + ' 1.1\n')])
+def test_columns_by_other_names_in_any_order_and_unit(tmp_path, header, line):
+    row = read_exposures(write(tmp_path, header + line)).iloc[0]
+    assert (row.expnum, row.nite, row.band, row.exptime, row.t_eff) == (668443, '20170817', 'i', 90.0, 0.55)
+    assert row.mjd_obs == 57983.0001 and row.radeg == pytest.approx(197.45) and row.decdeg == pytest.approx(-23.38)
+    assert row.obstype == 'object' and row.object == ''
+
+
+@pytest.mark.parametrize('text, words', [
+    ('expnum mjd ra dec exptime\n', ['columns are expnum mjd ra dec exptime', 'not among them: band (or filter']),
+    (HEADER + LINE.replace('57983.0001', '2457983.5'), [':2', 'a Julian date is 2400000.5 more']),
+    (HEADER + LINE.replace('197.45', '13:09:48'), [':2', 'hours or degrees']),
+    (HEADER + LINE.replace('-23.38', '-23:61:48'), [':2', 'below 60']),
+    (HEADER + LINE.replace('90.0', 'inf'), [':2', 'exposure time inf']),
+    (HEADER + LINE.replace('0.55', '1e999'), [':2', 't_eff 1e999']),
+    (HEADER + LINE.replace('20170817', '20171399'), [':2', '20171399', 'calendar']),
+    (HEADER + LINE.replace('668443', '9' * 5000), [':2', 'no exposure number', '5000 characters']),
+    ('expnum mjd ra dec band exptime\n1 57983 1 2 i 90 7\n', [':2: 7 columns'])])
+def test_lists_that_cannot_be_say_what_was_found(tmp_path, text, words):
+    with pytest.raises(BadInput) as caught:
+        read_exposures(write(tmp_path, text))
+    assert all(word in str(caught.value) for word in words) and len(str(caught.value)) < 800, str(caught.value)

@@ -71,6 +71,14 @@ def arguments(root, action, **more):
     return argparse.Namespace(**{'action': action, 'root': root, 'nite': NITE, 'exclude': '', 'band': None, **more})
 
 
+def test_all_are_the_ccds_that_the_exposures_have(night, capsys):
+    root, _ = night
+    assert call(root, 'build-bias', '--ccds', 'all', '--workers', '1') == 0
+    out, err = capsys.readouterr()
+    assert out.strip() == str(calib_path(root, 'biascor', NITE, 33))
+    assert 'left out: CCD 1,3-32,34-60,62' in err
+
+
 def test_a_ccd_that_is_not_there_fails_alone(night, capsys):
     root, _ = night
     assert call(root, 'build-bias', '--ccds', '5,33', '--workers', '1') == 3

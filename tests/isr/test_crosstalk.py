@@ -118,3 +118,36 @@ def test_a_whole_exposure_reads_no_ccd_twice(tmp_path):
     one = len(read)
     shared(tmp_path / 'other.fits.fz', 62)
     assert len(read) == one + 1 and len(shared) == 1
+
+
+@pytest.mark.parametrize('line, wanted', [
+    ('ccd01A ccd01B 0.000123', ('ccd01B', 0.000123, 1e10, (0, 0, 0))),
+    ('ccd01A   ccd01B   1.23e-04   1.1e-05', ('ccd01B', 1.23e-4, 1e10, (0, 0, 0))),
+    ('ccd01A ccd01B 1.23e-04 1.1e-05 4.0e4 1e-4 -7e-8 6e-12', ('ccd01B', 1.23e-4, 4e4, (1e-4, -7e-8, 6e-12)))])
+def test_the_text_that_ctio_distributes(tmp_path, line, wanted):
+    path = tmp_path / 'DECam_20130606.xtalk'
+    path.write_text(f'# victim source x\n#\n{line}  \nccd62A ccd69B 1e-4\n')
+    table = read_crosstalk(path)
+    assert list(table) == ['ccd01A']
+    term = table['ccd01A'][0]
+    assert (term.source, term.linear, term.onset, term.polynomial) == wanted
+
+
+@pytest.mark.parametrize('text, words', [
+    ('ccd01A ccd01B\n', [':1', '2 values', 'ccd01A ccd01B']), ('ccd01A S3 1e-4\n', [':1', 'an amplifier is named']),
+    ('victim source\nccd01A ccd01B\n', [':2', "no column 'x'", 'src_nl']), ('ccd01A ccd01B nan\n', [':1', 'nan']),
+    ('ccd01A ccd01B 1e-4\nccd01A ccd01B 1e-4 x\n' , []), ('a b c\n', ['no crosstalk term', 'CTIO']),
+    ('', ['no crosstalk term'])])
+def test_other_texts_are_refused_with_their_line(tmp_path, text, words):
+    path = tmp_path / 'mine.txt'
+    path.write_text(text)
+    if not words:
+        assert len(read_crosstalk(path)['ccd01A']) == 2      # the error of a coefficient is not used
+        return
+    with pytest.raises(BadInput) as caught:
+        read_crosstalk(path)
+    assert all(word in str(caught.value) for word in words), str(caught.value)
+
+
+def test_the_distributed_matrix_is_that_of_the_catalogs(realdata):
+    assert read_crosstalk(realdata / 'calib' / 'DECam_xtalk_20130606.txt') == read_crosstalk(catalog_path('crosstalk.csv'))

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from sediff.errors import BadData
-from sediff.sim.truth import match_truth
+from sediff.sim.truth import FAR, dead_distance, match_truth
 
 
 def table(ra, dec):
@@ -35,3 +35,12 @@ def test_nothing_found():
 def test_wrong_table():
     with pytest.raises(BadData, match='ra and dec'):
         match_truth(table([1.0], [1.0]), pd.DataFrame({'x': [1.0]}))
+
+
+@pytest.mark.parametrize('ccd, nite, x, wanted', [
+    (31, '20231115', [1500.0, 1024.0, 1000.0, 4.0], [0.0, 0.0, 24.0, 1020.0]),
+    (33, '20231115', [1500.0, 4.0], [FAR, FAR]),
+    (2, '20231115', [1500.0], [FAR]),
+    (2, '20140601', [1500.0, 3.0], [0.0, 0.0])])
+def test_columns_to_an_amplifier_that_is_dead_on_the_night(ccd, nite, x, wanted):
+    assert dead_distance(ccd, nite, np.array(x)).tolist() == wanted

@@ -1,10 +1,9 @@
 """Headers of DECam exposures: band, night, and what of a raw header stays true for the trimmed image."""
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from astropy.io.fits import Header
 
+from sediff.camera.times import mjd_of_date, night_of_mjd
 from sediff.errors import BadData
 
 BANDS = ('u', 'g', 'r', 'i', 'z', 'Y', 'VR')
@@ -32,19 +31,21 @@ def band_of(header: Header) -> str:
 
 
 def nite_of(header: Header) -> str:
-    """Night YYYYMMDD: the UTC date 12 hours before the start of the exposure (DATE-OBS).
+    """Night YYYYMMDD: the UTC date 12 hours before the start of the exposure (DATE-OBS, else MJD-OBS).
 
     Raises
     ------
     BadData
-        DATE-OBS is missing or no ISO date.
+        DATE-OBS is missing or no ISO date, and MJD-OBS is no number.
     """
     text = str(header.get('DATE-OBS', ''))
     try:
-        start = datetime.fromisoformat(text)
+        return night_of_mjd(mjd_of_date(text))
     except ValueError as error:
+        mjd = header.get('MJD-OBS')
+        if isinstance(mjd, float) and 0.0 < mjd < 100000.0:
+            return night_of_mjd(mjd)
         raise BadData(f'DATE-OBS is {text!r}; an ISO date and time (UTC) is needed') from error
-    return f'{start - timedelta(hours=12):%Y%m%d}'
 
 
 def trimmed_header(raw_header: Header) -> Header:

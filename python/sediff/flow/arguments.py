@@ -11,6 +11,7 @@ from sediff.camera.headers import BANDS
 from sediff.errors import BadInput, BadUsage
 from sediff.names import Exposure
 from sediff.parameters import Parameters, load
+from sediff.values import checked_expnum, checked_night, checked_season, checked_version, checked_word, shown
 
 
 class Parser(argparse.ArgumentParser):
@@ -51,8 +52,8 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
 def integer(flag: str):
     """A parser of non-negative integers that names its flag."""
     def parse(text: str) -> int:
-        if not re.fullmatch(r'\d+', text):
-            raise BadUsage(f'{flag} must be an integer, not {text!r}')
+        if not re.fullmatch(r'[0-9]{1,20}', text):
+            raise BadUsage(f'{flag} must be an integer, not {shown(text)}')
         return int(text)
     return parse
 
@@ -72,15 +73,15 @@ def exposure_of(args: argparse.Namespace, parameters: Parameters, rnum: str, pnu
     BadInput
         ROOT does not exist.
     """
-    if not re.fullmatch(r'\d{8}', args.nite):
-        raise BadUsage(f'--nite (-n) must be YYYYMMDD, not {args.nite!r}')
+    checked_expnum(args.expnum, '--expnum (-E)')
+    checked_night(args.nite, '--nite (-n)')
     if args.band not in BANDS:
-        raise BadUsage(f'--band (-b) must be one of {", ".join(BANDS)}, not {args.band!r}')
-    if not re.fullmatch(r'dp\d{1,4}', args.season):
-        raise BadUsage(f'--season (-S) must be dpNN, not {args.season!r}')
-    for flag, value in (('-r', rnum), ('-p', pnum), ('--cache (-d)', args.cache), ('--schema (-m)', args.schema)):
-        if not re.fullmatch(r'[0-9A-Za-z_]+', value):
-            raise BadUsage(f'{flag} must be letters and digits, not {value!r}')
+        raise BadUsage(f'--band (-b) must be one of {", ".join(BANDS)}, not {shown(args.band)}')
+    checked_season(args.season, '--season (-S)')
+    for flag, value in (('--rnum (-r)', rnum), ('--pnum (-p)', pnum)):
+        checked_version(value, flag)
+    for flag, value in (('--cache (-d)', args.cache), ('--schema (-m)', args.schema)):
+        checked_word(value, flag)
     return Exposure(root_of(parameters), args.expnum, args.nite, args.band, rnum, pnum, args.season, args.cache, args.schema)
 
 

@@ -14,7 +14,7 @@ from sediff.astrometry.common import CommonSolution, fit_common
 from sediff.astrometry.head import parse_head
 from sediff.camera.ccds import FIRST_CCD, LAST_CCD
 from sediff.camera.focalplane import camera_model
-from sediff.errors import BadData
+from sediff.errors import BadData, BadInput, SediffError
 from sediff.io.products import read_product, write_json
 from sediff.io.provenance import read_stamp
 from sediff.names import Exposure, exposure_table, product_path
@@ -54,7 +54,10 @@ def write_common(exposure: Exposure, parameters: Parameters) -> Path | None:
     for ccd in range(FIRST_CCD, LAST_CCD + 1):
         one = exposure.with_ccd(ccd)
         if _kind(one) == 'own' and product_path(one, 'head').is_file():
-            solved[ccd] = parse_head(read_product(product_path(one, 'head'), 'text'))
+            try:
+                solved[ccd] = parse_head(read_product(product_path(one, 'head'), 'text'))
+            except SediffError as error:
+                print(f'{one.label()} left out of the common astrometric solution: {error}', file=sys.stderr)
     models = {ccd: camera_model(ccd, head['CRVAL1'], head['CRVAL2']) for ccd, head in solved.items() if _has_model(ccd)}
     try:
         common = fit_common(solved, models, parameters['ASTROM_MIN_CCDS'])
@@ -86,4 +89,7 @@ def _kind(exposure: Exposure) -> str:
     path = product_path(exposure, 'astrometry')
     if not path.is_file() or (exposure.se_folder / f'{STEP}.FAIL').is_file():
         return ''
-    return read_product(path, 'json').get('kind', 'own')
+    try:
+        return str(read_product(path, 'json').get('kind', 'own'))
+    except (BadInput, AttributeError):
+        return ''

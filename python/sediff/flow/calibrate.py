@@ -11,6 +11,7 @@ from dataclasses import replace
 import numpy as np
 
 from sediff.camera.catalogs import catalog_path
+from sediff.camera.rawcards import airmass_of
 from sediff.camera.wcs import pixel_scale, read_wcs
 from sediff.ccdimage import CcdImage
 from sediff.context import Context
@@ -91,7 +92,7 @@ def _quality(context: Context, image: CcdImage, psf: PsfModel, result: CcdCalibr
                'fwhm_arcsec': psf.fwhm * pixel_scale(read_wcs(header)), 'ellipticity': header.get('ELLIPTIC'),
                'sky_electrons': header['SKYBRITE'], 'sky_sigma': header['SKYSIGMA'],
                'psf_area': effective_pixels(psf.image(1023.0, 2047.0)), 'exptime': header['EXPTIME'],
-               'airmass': header['AIRMASS'], 'astrometry_rms_mas': header.get('ASTRMS'),
+               'airmass': airmass_of(header), 'astrometry_rms_mas': header.get('ASTRMS'),
                'astrometry_stars': header.get('SCAMPNUM'), 'astrometry_chi2': header.get('SCAMPCHI'),
                'zero_point': None, 'reason': result.reason}
     if fit is not None:
@@ -102,11 +103,13 @@ def _quality(context: Context, image: CcdImage, psf: PsfModel, result: CcdCalibr
 
 
 def with_zero_point(figures: dict, zero_point: float | None) -> dict:
-    """t_eff with its factors, and depth, of a CCD with this zero point; without one, transparency and depth are unknown."""
+    """t_eff with its factors, and depth, of a CCD with this zero point; without one, transparency and depth are unknown, and
+    without an airmass transparency and t_eff are."""
     time = effective_time(figures['band'], figures['fwhm_arcsec'], figures['sky_electrons'], figures['exptime'],
                           figures['airmass'], zero_point, read_quality_table(catalog_path('teff.csv')))
     known = None if zero_point is None else depth(zero_point, figures['sky_sigma'], figures['psf_area'])
-    return {'t_eff': time.t_eff, 'seeing_factor': time.f, 'sky_factor': time.b, 'cloud_factor': time.c,
+    t_eff, cloud_factor = (None, None) if figures['airmass'] is None else (time.t_eff, time.c)
+    return {'t_eff': t_eff, 'seeing_factor': time.f, 'sky_factor': time.b, 'cloud_factor': cloud_factor,
             'cloud_mag': time.cloud if time.cloud_known else None, 'cloud_known': time.cloud_known, 'depth_5sigma': known}
 
 

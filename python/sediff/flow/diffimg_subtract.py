@@ -6,6 +6,7 @@ import sys
 import numpy as np
 from astropy.io.fits import Header
 
+from sediff.camera.rawcards import text_of
 from sediff.camera.wcs import pixel_scale, pixel_to_sky, read_wcs
 from sediff.candidates.rows import midpoint_mjd_tai
 from sediff.catalog.measure import measure_bright
@@ -55,7 +56,7 @@ def ingest(context: Context) -> None:
     ra, dec = pixel_to_sky(wcs, header.get('NAXIS1', 2048) / 2, header.get('NAXIS2', 4096) / 2)
     exposure, zero_point = context.exposure, context.load('search_zp')['zero_point']
     quality = with_zero_point(context.load('quality'), zero_point)
-    values = {'nite': int(exposure.nite), 'band': exposure.band, 'object': str(header.get('OBJECT', ''))[:80],
+    values = {'nite': int(exposure.nite), 'band': exposure.band, 'object': text_of(header, 'OBJECT')[:80],
               'midpointMjdTai': midpoint_mjd_tai(header['MJD-OBS'], header['EXPTIME']), 'expTime': header['EXPTIME'],
               'ra': float(ra), 'dec': float(dec), 'zeroPoint': zero_point,
               'seeing': float(psf.fwhm * pixel_scale(wcs)), 'skySigma': header.get('SKYSIGMA'),

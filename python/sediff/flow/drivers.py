@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 from dataclasses import replace
 
 from sediff.errors import BadUsage
@@ -13,6 +14,7 @@ from sediff.flow.starcat import write_star_lists
 from sediff.flow.verify import verified_templates
 from sediff.names import Exposure, star_list_path
 from sediff.parameters import Parameters
+from sediff.values import LAST_SEARCH, checked_expnum
 
 
 def main(stage: str, argv: list[str]) -> int:
@@ -59,6 +61,8 @@ def _options(args: argparse.Namespace, parameters: Parameters) -> Options:
 
 def _sediff(args: argparse.Namespace, parameters: Parameters) -> int:
     target, options = _exposure(args, parameters), _options(args, parameters)
+    if not args.template_only:
+        checked_expnum(target.expnum, '-E of a search exposure', LAST_SEARCH)
     outcomes = exposure.run_single_epoch(target, parameters, options)
     code = exposure.exit_code(outcomes)
     if args.template_only or all(outcome.code for outcome in outcomes):
@@ -92,12 +96,15 @@ def _diffimg(args: argparse.Namespace, parameters: Parameters) -> int:
 
 def _difference(target: Exposure, parameters: Parameters, options: Options) -> int:
     """Verification, star lists, difference imaging, page."""
+    checked_expnum(target.expnum, '-E of a search exposure', LAST_SEARCH)
     ready = exposure.ready_for_diffimg(target, options.ccds)
-    target = exposure.with_field(target)
+    target = exposure.with_field(target, parameters)
     templates = verified_templates(target, parameters, ready, calibrated=True, rewrite=False)
     write_star_lists(target, parameters, templates, options.snstar, options.snveto)
     outcomes = exposure.run_diffimg(target, parameters, replace(options, ccds=ready), templates)
     if any(not outcome.code for outcome in outcomes):
         print(f'candidates: {write_page(target, parameters)}')
+    elif exposure.page_path(target).is_file():
+        print(f'{exposure.page_path(target)} is of an earlier run', file=sys.stderr)
     short = len(ready) < len(options.ccds)
     return exposure.exit_code(outcomes) or (3 if short else 0)

@@ -7,12 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sediff import steps
-from sediff.camera.headers import band_of
+from sediff.camera.rawcards import RawCards, pointing_of, read_cards, require
 from sediff.errors import BadData, BadInput, BadUsage
 from sediff.flow.astrometry_exposure import starved, write_common
 from sediff.flow.job import Job, archived, run_job
 from sediff.flow.tables import write_exposure_tables
+from sediff.flow.usable import single_epoch_problem, usable
+from sediff.io.exposures import read_exposures
 from sediff.io.fits import read_header
+from sediff.io.raw import read_raw_cards
 from sediff.io.raw_scratch import raw_scratch
 from sediff.names import Exposure, exposure_table, product_path, raw_path
 from sediff.parameters import Parameters
@@ -35,36 +38,49 @@ class Options:
     snveto: str | None = None
 
 
-def check_raw(exposure: Exposure) -> None:
-    """Compare the raw file with the flags before any worker starts.
+def check_raw(exposure: Exposure, parameters: Parameters) -> RawCards:
+    """Look at the raw file's cards before any worker starts; what stands in for missing ones goes to stderr.
 
     Raises
     ------
     BadInput
-        No raw file, or not a DECam exposure.
+        No raw file, no DECam exposure, or cards that nothing stands in for: all are named.
     BadUsage
         Its band or exposure number is not that of the flags.
     """
     path = raw_path(exposure.root, exposure.nite, exposure.expnum)
     if not path.is_file():
         raise BadInput(f'{exposure.expnum}: no raw file {path}; check -E, -n and ROOT, or copy it there')
-    header = read_header(path, 0)
-    if not header.get('FILTER'):
-        raise BadInput(f'{path}: no FILTER card in its primary header; is it a raw DECam exposure?')
-    band = band_of(header)
-    if band != exposure.band:
-        raise BadUsage(f'-b {exposure.band}: {path} was taken in {band} (FILTER = {header["FILTER"]!r})')
-    if int(header.get('EXPNUM', exposure.expnum)) != exposure.expnum:
-        raise BadUsage(f'-E {exposure.expnum}: {path} says EXPNUM {header["EXPNUM"]}')
+    cards = read_cards(read_raw_cards(path), exposure.expnum, listed_pointing(exposure, parameters))
+    require(cards, f'{path}')
+    if cards.band != exposure.band:
+        raise BadUsage(f'-b {exposure.band}: {path} was taken in {cards.band} (FILTER)')
+    if cards.expnum != exposure.expnum:
+        raise BadUsage(f'-E {exposure.expnum}: {path} says EXPNUM {cards.expnum}')
+    for note in cards.notes:
+        print(f'{exposure.expnum}: {note}', file=sys.stderr)
+    return cards
+
+
+def listed_pointing(exposure: Exposure, parameters: Parameters) -> tuple[float, float] | None:
+    """RA and Dec (deg) of an exposure in the list of exposures; None where the list or its line cannot be read."""
+    path = exposure.root / parameters['EXPOSURES_LIST']
+    try:
+        table = read_exposures(path)
+    except BadInput:
+        return None
+    rows = table[table.expnum == exposure.expnum]
+    return None if rows.empty else (float(rows.iloc[-1].radeg), float(rows.iloc[-1].decdeg))
 
 
 def run_single_epoch(exposure: Exposure, parameters: Parameters, options: Options) -> list[Outcome]:
     """SE of every CCD of the list, then the tables of the exposure."""
-    from_raw = parameters['INPUT'] == 'raw' and not options.calibrate_only
+    from_raw, pointing = parameters['INPUT'] == 'raw' and not options.calibrate_only, None
     if from_raw and not all(archived(exposure.with_ccd(ccd)) for ccd in options.ccds):
-        check_raw(exposure)
+        cards = check_raw(exposure, parameters)
+        pointing = (cards.ra, cards.dec)
     jobs = [Job(exposure.with_ccd(ccd), 'se', parameters, options.calibrate, options.calibrate_only, options.overwrite,
-                options.special_y4) for ccd in options.ccds]
+                options.special_y4, pointing=pointing) for ccd in options.ccds]
     count = len(steps.SE) * (not options.calibrate_only) + options.calibrate
     if from_raw and options.workers > 1 and len(jobs) > 1:
         with raw_scratch(exposure.folder / 'locks') as scratch:
@@ -128,31 +144,41 @@ def exit_code(outcomes: Sequence[Outcome]) -> int:
     return 0 if not codes else codes.pop() if len(codes) == 1 else 1
 
 
-def with_field(exposure: Exposure) -> Exposure:
-    """The exposure with its WS field name, from the header of the first CCD product or of the raw file."""
-    from astropy.coordinates import Angle
+def with_field(exposure: Exposure, parameters: Parameters) -> Exposure:
+    """The exposure with its WS field name: from the pointing of the first CCD product that has one, of the raw file, or of
+    the list of exposures.
+
+    Raises
+    ------
+    BadInput
+        None says where it looked.
+    """
     products = sorted(exposure.folder.glob(f'D{exposure.expnum:08d}_*_{exposure.rpnum}_immask.fits.fz'))
-    path: Path = products[0] if products else raw_path(exposure.root, exposure.nite, exposure.expnum)
-    header = read_header(path, 1 if products else 0)
-    ra, dec = Angle(header['TELRA'], 'hourangle').deg, Angle(header['TELDEC'], 'deg').deg
-    return replace(exposure, field=field_name(ra, dec))
+    raw = raw_path(exposure.root, exposure.nite, exposure.expnum)
+    for path in [*products, *([raw] if raw.is_file() else [])]:
+        try:
+            pointing = pointing_of(read_raw_cards(path) if path == raw else read_header(path, 1))
+        except BadInput:
+            continue
+        if pointing:
+            return replace(exposure, field=field_name(*pointing))
+    listed = listed_pointing(exposure, parameters)
+    if listed is None:
+        raise BadInput(f'{exposure.expnum}: no pointing: neither the {len(products)} images in {exposure.folder} nor {raw} '
+                       f'nor {exposure.root / parameters["EXPOSURES_LIST"]} tells one')
+    return replace(exposure, field=field_name(*listed))
 
 
 def ready_for_diffimg(exposure: Exposure, ccds: Sequence[int]) -> list[int]:
-    """CCDs whose single-epoch products are all there.
+    """CCDs whose single-epoch products are all there, can be read and are of the last run; the others are named.
 
     Raises
     ------
     BadInput
         None is.
     """
-    needed = ('immask', 'psf', 'fullcat', 'out', 'zero_point')
-    missing = {ccd: [name for name in needed if not product_path(exposure.with_ccd(ccd), name).is_file()] for ccd in ccds}
-    ready = [ccd for ccd in ccds if not missing[ccd]]
-    for ccd in ccds:
-        if missing[ccd]:
-            hint = '; run with -C' if missing[ccd] == ['zero_point'] else ''
-            print(f'{exposure.with_ccd(ccd).label()}: no {", ".join(missing[ccd])}{hint}', file=sys.stderr)
+    each = [exposure.with_ccd(ccd) for ccd in ccds]
+    ready = [one.ccd for one in usable(each, single_epoch_problem, 'difference imaging')]
     if not ready:
         raise BadInput(f'{exposure.expnum}: no CCD of {list(ccds)} is ready for difference imaging in {exposure.folder}')
     return ready

@@ -4,18 +4,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 from sediff.camera.catalogs import catalog_path
 from sediff.camera.epochs import Epoch, choose_epoch, read_epochs
-from sediff.errors import BadData, BadInput, BadUsage
+from sediff.errors import BadData, BadInput
 from sediff.flow.astrometry_exposure import common_input
 from sediff.flow.sky_files import find_sky_files
+from sediff.flow.usable import template_problem, usable
 from sediff.io.community import find_community
 from sediff.io.corners import read_out
 from sediff.names import BANDED_CALIBRATIONS, CALIB_FOLDERS, Exposure, exposure_table, product_path, raw_path, star_list_path
 from sediff.parameters import Parameters
 from sediff.template.overlap import pair_ccds
+from sediff.values import checked_file_pattern, is_night
 
 #: Middle of the Y4E1 calibration epoch (20151113-1123), which -Y forces.
 Y4E1_NITE = '20151118'
@@ -35,6 +38,37 @@ class TemplateCcd:
     def files(self) -> list[Path]:
         """Everything difference imaging reads of it."""
         return [self.path(name) for name in ('immask', 'fullcat', 'psf', 'zero_point')]
+
+
+#: Which action of `python -m sediff calib` builds a kind of calibration image.
+BUILDERS = {'biascor': 'build-bias', 'norm-dflatcor': 'build-dflat', 'bpm': 'build-bpm', 'starflat': 'build-starflat'}
+
+
+class NoCalibration(BadInput):
+    """No calibration image fits an exposure.
+
+    Parameters
+    ----------
+    kind : str
+    days : int or None
+        How far away the nearest one is, where there is one.
+    nights : str
+        Nights that the table of epochs wants it from, where there are others only.
+    """
+
+    def __init__(self, message: str, kind: str, days: int | None = None, nights: str = ''):
+        super().__init__(message)
+        self.kind, self.days, self.nights = kind, days, nights
+
+
+def _names(folder: Path) -> tuple[Path, ...]:
+    """FITS files of a folder, read anew when it changes."""
+    return _listing(folder, folder.stat().st_mtime_ns) if folder.is_dir() else ()
+
+
+@lru_cache(maxsize=8)
+def _listing(folder: Path, changed: int) -> tuple[Path, ...]:
+    return tuple(sorted(folder.glob('*.fits*')))
 
 
 def find_calibration(root: Path, kind: str, exposure: Exposure, max_days: float, epoch: Epoch,
@@ -61,9 +95,10 @@ def find_calibration(root: Path, kind: str, exposure: Exposure, max_days: float,
     folder = root / 'calib' / CALIB_FOLDERS[kind]
     middle = f'{band}_c{exposure.ccd:02d}' if band else f'c{exposure.ccd:02d}'
     pattern = re.compile(rf'[0-9A-Z]+_n?(\d{{8}}(?:t\d{{4,6}})?)_{middle}(?:_r\d+p\d+)?_{re.escape(kind)}\.fits(?:\.fz)?$')
-    named = [(match[1], path) for path in sorted(folder.glob('*.fits*')) if (match := pattern.match(path.name))]
+    named = [(match[1], path) for path in _names(folder) if (match := pattern.match(path.name)) and is_night(match[1][:8])]
     if not named:
-        raise BadInput(f'{exposure.label()}: no {kind} for {middle} in {folder}; make one with `python -m sediff calib`')
+        raise NoCalibration(f'{exposure.label()}: no {kind} for {middle} in {folder}; make one with `python -m sediff calib '
+                            f'{BUILDERS[kind]}`', kind)
     tagged = [path for dates, path in named if dates == epoch.tags.get(kind)]
     if tagged:
         return tagged[-1], f'{epoch} covers it and has this file'
@@ -71,12 +106,12 @@ def find_calibration(root: Path, kind: str, exposure: Exposure, max_days: float,
     near = sorted((abs(_days(dates[:8], nite or exposure.nite)), dates, path) for dates, path in named
                   if dates[:8] >= first and (not last or dates[:8] <= last))
     if not near:
-        raise BadInput(f'{exposure.label()}: {epoch} covers it, its calibrations are of {first}-{last}, and {folder} has '
-                       f'none of these nights for {middle}; build one')
+        raise NoCalibration(f'{exposure.label()}: {epoch} covers it, its calibrations are of {first}-{last}, and {folder} '
+                            f'has none of these nights for {middle}; build one', kind, nights=f'{first} to {last or "now"}')
     days, _, path = near[0]
     if days > max_days:
-        raise BadInput(f'{exposure.label()}: nearest {kind} {path} is {days} days from {nite or exposure.nite}, '
-                       f'MAX_CALIB_DAYS is {max_days:g}; build one nearer in time or raise it')
+        raise NoCalibration(f'{exposure.label()}: nearest {kind} {path} is {days} days from {nite or exposure.nite}, '
+                            f'MAX_CALIB_DAYS is {max_days:g}; build one nearer in time or raise it', kind, days)
     return path, f'{epoch} covers it; nearest in time, {days} days'
 
 
@@ -114,19 +149,45 @@ def calibration_inputs(exposure: Exposure, parameters: Parameters,
 def _images(exposure: Exposure, parameters: Parameters, special_y4: bool) -> tuple[dict[str, list[Path]], list[str]]:
     found, reasons = {}, []
     for name, kind, key in IMAGES:
-        given = parameters[key]
-        if kind == 'starflat' and (given == 'none' or (not given and not _any_starflat(exposure))):
+        if kind == 'starflat' and not wants_star_flat(exposure, parameters):
             found[name] = []
             continue
-        if given:
-            path, reason = _own_file(exposure, key, given), f'given as {key}'
-        else:
-            epoch = _epoch(exposure, parameters, special_y4)
-            days = float('inf') if special_y4 else parameters['MAX_CALIB_DAYS']
-            path, reason = find_calibration(exposure.root, kind, exposure, days, epoch, Y4E1_NITE if special_y4 else None)
-        found[name] = [path]
-        reasons.append(f'{name} {path}: {reason}')
+        found[name], reason = image_inputs(exposure, parameters, kind, key, special_y4)
+        reasons.append(f'{name} {" and ".join(map(str, found[name]))}: {reason}')
     return found, reasons
+
+
+def image_inputs(exposure: Exposure, parameters: Parameters, kind: str, key: str,
+                 special_y4: bool = False) -> tuple[list[Path], str]:
+    """The files of one kind of calibration image of a CCD, and why they were chosen.
+
+    A bad-pixel mask of the user's is added to the one in ROOT/calib, with BPM_MODE=replace it stands alone.
+
+    Raises
+    ------
+    BadInput
+        There is none.
+    """
+    given, own = parameters[key], []
+    if given:
+        own = [_own_file(exposure, key, given)]
+        if kind != 'bpm' or parameters['BPM_MODE'] == 'replace':
+            return own, f'given as {key}'
+    try:
+        epoch = _epoch(exposure, parameters, special_y4)
+        days = float('inf') if special_y4 else parameters['MAX_CALIB_DAYS']
+        path, reason = find_calibration(exposure.root, kind, exposure, days, epoch, Y4E1_NITE if special_y4 else None)
+    except BadInput as error:
+        if not own:
+            raise
+        return own, f'given as {key}, alone: {error}'
+    return [path, *own], reason + (f'; {own[0].name} added, given as {key}' if own else '')
+
+
+def wants_star_flat(exposure: Exposure, parameters: Parameters) -> bool:
+    """Whether a star flat is named, or there is one for the band and CCD."""
+    given = parameters['STARFLAT_FILE']
+    return given != 'none' and (bool(given) or _any_starflat(exposure))
 
 
 def _any_starflat(exposure: Exposure) -> bool:
@@ -142,11 +203,8 @@ def _epoch(exposure: Exposure, parameters: Parameters, special_y4: bool) -> Epoc
 
 
 def _own_file(exposure: Exposure, key: str, text: str) -> Path:
-    try:
-        path = exposure.root / text.format(ccd=exposure.ccd, band=exposure.band, nite=exposure.nite)
-    except (IndexError, KeyError, ValueError) as error:
-        raise BadUsage(f'{key}={text}: only {{ccd}}, {{band}} and {{nite}} can be put in, as in '
-                       'bias_c{ccd:02d}.fits') from error
+    checked_file_pattern(text, f'{key}={text}:')
+    path = exposure.root / text.format(ccd=exposure.ccd, band=exposure.band)
     if not path.is_file():
         raise BadInput(f'{exposure.label()}: {key} names {path}, which is no file')
     return path
@@ -198,16 +256,23 @@ def diffimg_inputs(exposure: Exposure, parameters: Parameters, templates: list[E
     ------
     BadData
         No template CCD overlaps this CCD.
+    BadInput
+        None of those that do can be used, or a list is missing.
     """
-    pairs = overlapping_ccds(exposure, templates)
-    if not pairs:
-        names = ', '.join(str(template.expnum) for template in templates) or 'none'
+    overlapping = overlapping_ccds(exposure, templates)
+    names = ', '.join(str(template.expnum) for template in templates) or 'none'
+    if not overlapping:
         raise BadData(f'{exposure.label()}: no overlapping template among {names}; '
                       'widen the choice in rc/dagmaker.rc and run DAGMaker.sh again')
+    good = usable([pair.exposure for pair in overlapping], template_problem, f'the template of {exposure.label()}')
+    pairs = [TemplateCcd(one) for one in good]
+    if not pairs:
+        raise BadInput(f'{exposure.label()}: no overlapping template CCD of {names} can be used, the reasons are above; run '
+                       'their single epoch again')
     lists = {'snstar': [star_list_path(exposure, snstar)] if snstar else [],
              'snveto': [star_list_path(exposure, snveto)] if snveto else []}
     fakes = [exposure.root / parameters['FAKE_LIST']] if parameters['FAKE_LIST'] else []
-    for path in [file for pair in pairs for file in pair.files] + lists['snstar'] + lists['snveto'] + fakes:
+    for path in lists['snstar'] + lists['snveto'] + fakes:
         if not path.is_file():
             raise BadInput(f'{exposure.label()}: no such file: {path}')
     return {'templates': [file for pair in pairs for file in pair.files], **lists, 'fakes': fakes, 'pairs': pairs,

@@ -8,6 +8,7 @@ from pathlib import Path
 from sediff import steps
 from sediff.context import Context
 from sediff.flow.inputs import diffimg_inputs, reference_inputs, single_epoch_inputs
+from sediff.flow.starcat import list_digest
 from sediff.io.atomic import remove_leftovers
 from sediff.io.locks import lock
 from sediff.io.raw import read_raw_shared
@@ -34,6 +35,8 @@ class Job:
         Template exposures (difference imaging).
     scratch : Path or None
         Where the workers of an exposure share the CCDs that they read.
+    pointing : (float, float) or None
+        RA and Dec (deg) for headers that have none.
     """
 
     exposure: Exposure
@@ -47,6 +50,7 @@ class Job:
     snstar: str | None = None
     snveto: str | None = None
     scratch: Path | None = None
+    pointing: tuple[float, float] | None = None
 
 
 def run_job(job: Job, send: Callable[[tuple], None]) -> int:
@@ -56,6 +60,9 @@ def run_job(job: Job, send: Callable[[tuple], None]) -> int:
         chosen, external = _single_epoch(job) if job.phase == 'se' else _diffimg(job)
         context = Context(exposure, job.parameters, external)
         context.pairs, context.reasons = external.pop('pairs', []), external.pop('reasons', [])
+        context.pointing = job.pointing
+        context.digests = {name: list_digest(path, exposure) for name in ('snstar', 'snveto')
+                           for path in context.external.get(name, ())}
         if job.scratch is not None:
             context.raw_reader = RawScratch(job.scratch, context.log)
         for name in {name for step in chosen for name in step.makes}:

@@ -1,17 +1,20 @@
 """The candidate page of an exposure, from what the CCDs' steps left; and the stage `page`."""
 from __future__ import annotations
 
+import sys
 import time
 from pathlib import Path
 
 import numpy as np
 
-from sediff import __version__
+from sediff import __version__, steps
+from sediff.camera.rawcards import airmass_of, text_of
 from sediff.candidates.fakematch import FAKEMATCH_DTYPE, efficiency
 from sediff.candidates.texttable import parse_table
-from sediff.errors import BadInput
+from sediff.errors import BadInput, SediffError
 from sediff.flow import arguments
 from sediff.flow.database import database_url, season_number
+from sediff.flow.usable import failure
 from sediff.flow.verify import exposure_quality, planned_templates
 from sediff.io.archive import read_stamp_archive
 from sediff.io.database import candidates_of, open_database, transaction
@@ -27,27 +30,45 @@ from sediff.report.page import write_candidate_page
 def write_page(exposure: Exposure, parameters: Parameters) -> Path:
     """Write the page of an exposure's candidates; returns its path.
 
+    A CCD whose last run failed has no rows, neither has one whose products cannot be read; both are named as failed.
+
     Raises
     ------
     BadInput
         No CCD of the exposure has candidates yet.
     """
-    finished = [exposure.with_ccd(ccd) for ccd in range(1, 63)
-                if product_path(exposure.with_ccd(ccd), 'fakematch').is_file()]
+    there = [exposure.with_ccd(ccd) for ccd in range(1, 63)
+             if product_path(exposure.with_ccd(ccd), 'fakematch').is_file()]
+    finished = [one for one in there if not _failed(one)]
     if not finished:
         raise BadInput(f'{exposure.expnum}: no CCD has finished difference imaging in {exposure.folder / exposure.season}')
     known = _known_candidates(exposure, parameters)
-    entries, detections, codes = [], [], []
+    shown, entries, detections, codes = [], [], [], []
     for one in finished:
-        catalogue, reject = read_ldac(product_path(one, 'diff_cat'))[0], _column(one, 'filterobj', 'REJECT', int)
-        entries += _entries(one, catalogue, reject, known)
-        detections.append(catalogue['SNR'] * catalogue['SIGN'])
+        try:
+            catalogue = read_ldac(product_path(one, 'diff_cat'))[0]
+            reject = _column(one, 'filterobj', 'REJECT', int)
+            mine = _entries(one, catalogue, reject, known)
+            signed = catalogue['SNR'] * catalogue['SIGN']
+        except (SediffError, KeyError, ValueError) as error:
+            print(f'{one.label()} left out of the page: {error}', file=sys.stderr)
+            continue
+        shown.append(one)
+        entries += mine
+        detections.append(signed)
         codes.append(reject == 0)
+    if not shown:
+        raise BadInput(f'{exposure.expnum}: the products of no CCD can be read in {exposure.folder / exposure.season}')
     snr, kept = np.concatenate(detections), np.concatenate(codes)
     path = exposure_table(exposure, 'page')
-    write_candidate_page(path, _head(exposure, finished, len(snr), int(kept.sum())), entries,
-                         score_threshold=parameters['PAGE_MLSCORE'], efficiency=_efficiency(finished), snr=snr, kept=kept)
+    write_candidate_page(path, _head(exposure, shown, len(snr), int(kept.sum())), entries,
+                         score_threshold=parameters['PAGE_MLSCORE'], efficiency=_efficiency(shown), snr=snr, kept=kept)
     return path
+
+
+def _failed(exposure: Exposure) -> bool:
+    """Whether the last run of a CCD failed: what it has is of an earlier run, and is not shown."""
+    return bool(failure(exposure, (*steps.SE, *steps.CALIBRATION, *steps.DIFFIMG)))
 
 
 def _column(exposure: Exposure, product: str, name: str, kind) -> np.ndarray:
@@ -79,11 +100,13 @@ def _entries(exposure: Exposure, catalogue: np.ndarray, reject: np.ndarray, know
 def _head(exposure: Exposure, finished: list[Exposure], detections: int, kept: int) -> ExposureEntry:
     header = read_header(product_path(finished[0], 'immask'), 'SCI')
     quality = exposure_quality(exposure)
-    failed = [int(path.parent.name.split('_')[1]) for path in exposure.folder.glob(f'{exposure.season}/*/RUN*.FAIL')]
+    failed = [ccd for ccd in range(1, 63) if _failed(exposure.with_ccd(ccd))]
+    failed += [ccd for ccd in range(1, 63) if ccd not in {one.ccd for one in finished}
+               and product_path(exposure.with_ccd(ccd), 'fakematch').is_file()]
     return ExposureEntry(
-        exposure.expnum, int(exposure.nite), exposure.band, season_number(exposure), str(header.get('OBJECT', '')),
+        exposure.expnum, int(exposure.nite), exposure.band, season_number(exposure), text_of(header, 'OBJECT'),
         header.get('MJD-OBS'), header.get('EXPTIME'), quality.get('fwhm_arcsec'), quality.get('zero_point'),
-        quality.get('depth_5sigma'), quality.get('t_eff'), header.get('AIRMASS'), tuple(one.ccd for one in finished),
+        quality.get('depth_5sigma'), quality.get('t_eff'), airmass_of(header), tuple(one.ccd for one in finished),
         tuple(sorted(set(failed))), detections, kept, tuple(one.expnum for one in planned_templates(exposure)), __version__,
         time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()))
 
@@ -110,5 +133,5 @@ def main(stage: str, argv: list[str]) -> int:
     parser.add_argument('--pnum', default='7', help='processing version, second part')
     args = parser.parse_args(argv)
     parameters = arguments.read_parameters(args)
-    print(write_page(with_field(arguments.exposure_of(args, parameters, args.rnum, args.pnum)), parameters))
+    print(write_page(with_field(arguments.exposure_of(args, parameters, args.rnum, args.pnum), parameters), parameters))
     return 0

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from sediff.flow.arguments import Parser, parameter_arguments
+from sediff.flow.outlook import outlook
 from sediff.parameters import load
 from sediff.workflow import command
 
@@ -12,4 +13,5 @@ def main(stage: str, argv: list[str]) -> int:
     command.add_arguments(parser)
     parameter_arguments(parser)
     args = parser.parse_args(argv)
-    return command.run(args, load(args.rc, args.overrides, args.rcfile))
+    parameters = load(args.rc, args.overrides, args.rcfile)
+    return command.run(args, parameters, lambda exposure, ccds, place: outlook(exposure, ccds, place, parameters))

@@ -10,6 +10,7 @@ import pandas as pd
 from sediff import __version__
 from sediff.camera.catalogs import catalog_path
 from sediff.camera.ccds import ccd_table
+from sediff.errors import BadInput
 from sediff.flow.calibrate import with_zero_point
 from sediff.io.atomic import atomic_path
 from sediff.io.inventory import CALIBRATION_PRODUCTS, SE_PRODUCTS, take_inventory
@@ -65,7 +66,12 @@ def _text(path: Path) -> str:
 def read_quality(exposure: Exposure) -> dict:
     """The quality file of an exposure; empty where there is none."""
     path = exposure_table(exposure, 'qc')
-    return read_product(path, 'json') if path.is_file() else {}
+    if not path.is_file():
+        return {}
+    report = read_product(path, 'json')
+    if not (isinstance(report, dict) and isinstance(report.get('medians'), dict) and 'figures' in report):
+        raise BadInput(f'{path} is no quality file; remove it and calibrate the exposure again')
+    return report
 
 
 def _ccd(exposure: Exposure, row) -> dict:
@@ -90,8 +96,9 @@ def picture(report: Mapping) -> bytes:
               Panel('Depth, 5$\\sigma$ point source [mag]', values('depth_5sigma'), True, 2)]
     marked = {ccd: ' lent' if row['lent'] else ' outlier' if row['outlier'] else ''
               for ccd, row in rows.items()}
+    airmass = 'unknown' if report['airmass'] is None else f'{report["airmass"]:.2f}'
     title = (f'{report["expnum"]}   night {report["nite"]}   {report["band"]}   {report["exptime"]:g} s   '
-             f'airmass {report["airmass"]:.2f}   verdict: {report["verdict"]}')
+             f'airmass {airmass}   verdict: {report["verdict"]}')
     return focal_plane_png(ccd_table(), panels, title, list(report['figures'].values()), _notes(report), marked,
                            report['expected_ccds'])
 

@@ -12,6 +12,7 @@ from sediff.astrometry.start import check_date, starting_wcs
 from sediff.astrometry.tables import Stars
 from sediff.camera.ccds import dead_amplifiers
 from sediff.camera.focalplane import camera_model
+from sediff.camera.rawcards import ccd_problems, complete, read_cards
 from sediff.camera.wcs import copy_wcs, out_corners, pixel_to_sky, read_wcs
 from sediff.catalog.columns import aperture_diameters
 from sediff.catalog.detect import estimate_fwhm
@@ -22,6 +23,7 @@ from sediff.errors import BadData, BadInput
 from sediff.flow import sky
 from sediff.flow.astrometry_exposure import read_common
 from sediff.flow.stars import psf_and_statistics
+from sediff.io.badpixels import read_bad_pixels
 from sediff.io.brighterfatter import read_border_shifts
 from sediff.io.calibration import file_checksum, read_calibration, read_tape_bumps
 from sediff.io.corners import out_line
@@ -40,6 +42,7 @@ def crosstalk(context: Context) -> None:
     exposure, path = context.exposure, context.file('raw')
     read = context.raw_reader or read_raw_shared
     raw, header = read(path, exposure.ccd)
+    header = _complete(context, header)
     table = read_crosstalk(context.file('crosstalk')) if context.parameter('CROSSTALK') else {}
     sources = {}
     for ccd in needed_sources(exposure.ccd, table) - {exposure.ccd}:
@@ -54,21 +57,38 @@ def crosstalk(context: Context) -> None:
                                                   file_checksum(context.file('crosstalk'))))
 
 
+def _complete(context: Context, header: Header) -> Header:
+    """The raw header with what stands in for missing cards.
+
+    Raises
+    ------
+    BadInput
+        Nothing stands in for some; all are named.
+    """
+    cards = read_cards(header, context.exposure.expnum, context.pointing)
+    cards.problems += ccd_problems(header)
+    for note in cards.notes:
+        context.log(note)
+    return complete(header, cards)
+
+
 def pixcorrect(context: Context) -> None:
     """Bias, saturation, linearity, gain, brighter-fatter, flat, bad pixels and columns, weight."""
     exposure = context.exposure
     for reason in context.reasons:
         context.log(reason)
     ccd = context.load('xtalk')
-    bias, flat, bad = (read_calibration(context.file(name), name, exposure.ccd, band, ccd.shape)
-                       for name, band in (('bias', None), ('flat', exposure.band), ('bpm', None)))
-    used = {name: path for name in ('bias', 'flat', 'bpm', 'linearity', 'bf', 'tapebumps') for path in context.files(name)}
+    bias, flat = (read_calibration(context.file(name), name, exposure.ccd, band, ccd.shape)
+                  for name, band in (('bias', None), ('flat', exposure.band)))
+    bad = read_bad_pixels(context.files('bpm'), exposure.ccd, ccd.shape)
+    used = {name: path for name in ('bias', 'flat', 'linearity', 'bf', 'tapebumps') for path in context.files(name)}
     more = detrend.Corrections(
         read_linearity(used['linearity'], exposure.ccd) if 'linearity' in used else {},
         read_border_shifts(used['bf']) if 'bf' in used else None,
         read_tape_bumps(used['tapebumps'], exposure.ccd) if 'tapebumps' in used else (), context.parameter('FIXCOLS'),
-        {name: file_checksum(path) for name, path in used.items()})
-    names = {name: path.name for name, path in used.items()}
+        {name: file_checksum(path) for name, path in used.items()}
+        | {'bpm': '+'.join(file_checksum(path) for path in context.files('bpm'))})
+    names = {name: path.name for name, path in used.items()} | {'bpm': '+'.join(path.name for path in context.files('bpm'))}
     result = detrend.pixcorrect(ccd, bias, flat, bad, names, context.parameter('EDGE_WIDTH'),
                                 context.parameter('NEAREDGE_WIDTH'), context.parameter('SATURATION_GROWTH'), more)
     figures = ('WGTSCLA', 'WGTSCLB', 'NFIXED')

@@ -12,6 +12,7 @@ from sediff.ccdimage import CcdImage
 from sediff.context import Context
 from sediff.errors import BadData, SediffError, Temporary
 from sediff.flow.inputs import calibration_inputs
+from sediff.io.badpixels import read_bad_pixels
 from sediff.io.calibration import file_checksum
 from sediff.io.crosstalk import read_crosstalk
 from sediff.io.linearity import read_linearity
@@ -53,7 +54,8 @@ def bin_exposure(exposure: Exposure, parameters: Parameters) -> tuple[BinnedSky,
     for ccd, header, rows in sampled_ccds(raw_path(exposure.root, exposure.nite, exposure.expnum), ROW_STEP):
         try:
             files, _ = calibration_inputs(exposure.with_ccd(ccd), parameters)
-            calibrations = [read_rows(files[name][0], ROW_STEP) for name in ('bias', 'flat', 'bpm')]
+            calibrations = [read_rows(files[name][0], ROW_STEP) for name in ('bias', 'flat')]
+            calibrations.append(read_bad_pixels(files['bpm'], ccd)[::ROW_STEP])
             curves, leak = sky_corrections(ccd, files, there, parameters)
             planes.append(bin_rows(rows, read_amplifiers(header), *calibrations, there[ccd], linearity=curves,
                                    crosstalk=leak))

@@ -13,6 +13,7 @@ from sediff.camera.maskbits import Bit
 from sediff.errors import BadData, BadInput
 from sediff.flow.inputs import calibration_inputs
 from sediff.flow.sky import bin_exposure, ccds_of, sky_corrections
+from sediff.io.badpixels import read_bad_pixels
 from sediff.io.fits import read_header, read_image
 from sediff.io.sky import write_components, write_templates
 from sediff.isr.calib_frames import Frames, choose_band, classify, exposure_numbers, raw_files
@@ -80,7 +81,8 @@ def _templates(paths: Sequence[Path], exposures: Sequence[Exposure], binned: Seq
     fits = [fit_exposure(binned[k], components) for k in chosen]
     frames = Frames(tuple(paths[k] for k in chosen), ccd, exposures[0].nite)
     inputs, _ = calibration_inputs(exposures[chosen[0]].with_ccd(ccd), parameters)
-    bias, flat, bad = (read_image(inputs[name][0])[0] for name in ('bias', 'flat', 'bpm'))
+    bias, flat = (read_image(inputs[name][0])[0] for name in ('bias', 'flat'))
+    bad = read_bad_pixels(inputs['bpm'], ccd, bias.shape)
     good, amplifiers = has_response(flat) & (bad == 0), frames.amplifiers()
     small = sky_corrections(ccd, inputs, ccds_of(exposures[chosen[0]]), parameters)
     coefficients = np.stack([fit.coefficients for fit in fits])

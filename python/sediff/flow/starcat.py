@@ -2,16 +2,23 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
+import numpy as np
+
+from sediff.errors import BadInput
 from sediff.flow.arguments import Parser, exposure_of, integer, parameter_arguments, read_parameters
+from sediff.flow.stars import read_assoc
 from sediff.flow.verify import check_name, planned_templates
 from sediff.io.atomic import write_text
 from sediff.io.corners import read_out
+from sediff.io.provenance import digest
 from sediff.io.tables import read_csv
-from sediff.names import Exposure, exposure_table, star_list_path
+from sediff.names import Exposure, exposure_table, product_path, star_list_path
 from sediff.parameters import Parameters
 from sediff.photometry.starcat import StarListOptions, build_star_lists
+from sediff.refcat.regions import enclosing_box, inside_box
 
 
 def write_star_lists(search: Exposure, parameters: Parameters, templates: list[Exposure], snstar: str | None,
@@ -20,8 +27,8 @@ def write_star_lists(search: Exposure, parameters: Parameters, templates: list[E
     names = [(check_name('-T', snstar) if snstar else None), (check_name('-V', snveto) if snveto else None)]
     if not any(names):
         return []
-    tables = [read_csv(exposure_table(template, 'ZP')) for template in templates]
-    corners = read_out(exposure_table(search, 'out'))['corners']
+    tables = _tables(templates)
+    corners = widened(read_out(exposure_table(search, 'out'))['corners'])
     options = StarListOptions(magnitude_range=(parameters['STAR_MAG_MIN'], parameters['STAR_MAG_MAX']),
                               max_error=parameters['STAR_MAX_MAGERR'], radius_zero=parameters['VETO_RADIUS'],
                               radius_slope=parameters['VETO_RADIUS_SLOPE'],
@@ -33,6 +40,50 @@ def write_star_lists(search: Exposure, parameters: Parameters, templates: list[E
             paths.append(folder / name if folder else star_list_path(search, name))
             write_text(paths[-1], text)
     return paths
+
+
+def _tables(templates: list[Exposure]) -> list:
+    """Calibrated catalogues of the templates; one that cannot be read is named and left out.
+
+    Raises
+    ------
+    BadInput
+        There are templates and none can be read.
+    """
+    tables, errors = [], []
+    for template in templates:
+        try:
+            tables.append(read_csv(exposure_table(template, 'ZP')))
+        except BadInput as error:
+            errors.append(error)
+            print(f'template {template.expnum} left out of the star lists: {error}', file=sys.stderr)
+    if errors and not tables:
+        raise errors[0]
+    return tables
+
+
+def widened(corners: np.ndarray) -> np.ndarray:
+    """Corners (n, 4, 2) of CCDs, deg, moved out by a tenth of the way from the middle: the stars near a CCD are then the
+    same whatever other CCDs there are."""
+    offset = corners - corners[:, :1]
+    offset[..., 0] = (offset[..., 0] + 180.0) % 360.0 - 180.0
+    wide = corners + 0.1 * (offset - offset.mean(axis=1, keepdims=True))
+    return np.stack([wide[..., 0] % 360.0, np.clip(wide[..., 1], -90.0, 90.0)], axis=-1)
+
+
+def list_digest(path: Path, search: Exposure) -> str:
+    """Hash of what a star list says about the surroundings of one CCD: steps of it need not run again for stars elsewhere.
+
+    Raises
+    ------
+    BadInput
+        The list or the CCD's corners cannot be read.
+    """
+    corners = read_out(product_path(search, 'out'))['corners']
+    stars = read_assoc(path)
+    box = enclosing_box(*widened(corners).reshape(-1, 2).T)
+    near = inside_box(stars['RA'].to_numpy(), stars['DEC'].to_numpy(), box)
+    return digest(stars[near].drop(columns='OBJID', errors='ignore').to_numpy(float).tolist())
 
 
 def main(stage: str, argv: list[str]) -> int:

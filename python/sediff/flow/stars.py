@@ -42,7 +42,14 @@ def read_assoc(path: Path) -> pd.DataFrame:
     BadInput
         Not such a list.
     """
-    text = path.read_text(encoding='utf-8')
+    try:
+        return _parse_assoc(path, path.read_text(encoding='utf-8'))
+    except (OSError, ValueError) as error:
+        raise BadInput(f'{path} cannot be read as a star list ({str(error)[:200]}); make it again with '
+                       'makestarcat.py') from error
+
+
+def _parse_assoc(path: Path, text: str) -> pd.DataFrame:
     if text.startswith('NVAR:'):
         columns = parse_table(text)
         return pd.DataFrame({name: values.astype(float) for name, values in columns.items()})

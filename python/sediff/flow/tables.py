@@ -5,16 +5,20 @@ calibrated catalogues carry flags that compare CCDs), is written here under the 
 """
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from sediff.errors import Temporary
+from sediff.errors import BadInput, Temporary
 from sediff.flow.quality import write_quality
+from sediff.flow.usable import tables_problem, usable
 from sediff.io.atomic import write_text
+from sediff.io.corners import read_out
 from sediff.io.fits import read_header
 from sediff.io.locks import lock
 from sediff.io.products import read_product
@@ -33,7 +37,8 @@ PATIENCE = 600.0
 def write_exposure_tables(exposure: Exposure, ccds: Sequence[int], parameters: Mapping | None = None) -> None:
     """Join what all CCDs of the exposure have by now: corners, zero points, calibrated catalogues, quality.
 
-    CCDs of earlier runs count too, so that the tables grow with every CCD and are the same in whatever order they ran. A
+    A CCD whose products are missing, bad or of an earlier run than its last is named and left out. CCDs of earlier runs
+    count too, so that the tables grow with every CCD and are the same in whatever order they ran. A
     CCD with too few stars gets the zero point of the exposure, with flag 1, as soon as one CCD has its own.
 
     Parameters
@@ -53,7 +58,8 @@ def write_exposure_tables(exposure: Exposure, ccds: Sequence[int], parameters: M
     with exposure_lock(exposure, PATIENCE):
         have = sorted(set(ccds) | _ccds_with(exposure, 'out'))
         _join_corners(exposure, have)
-        calibrated = [ccd for ccd in have if product_path(exposure.with_ccd(ccd), 'zero').is_file()]
+        with_zero = [one for one in map(exposure.with_ccd, have) if product_path(one, 'zero').is_file()]
+        calibrated = usable(with_zero, tables_problem, 'the tables of the exposure')
         if calibrated:
             _calibrated_tables(exposure, calibrated, load() if parameters is None else parameters)
 
@@ -86,24 +92,43 @@ def _ccds_with(exposure: Exposure, name: str) -> set[int]:
 
 
 def _join_corners(exposure: Exposure, ccds: Sequence[int]) -> None:
-    lines = [path.read_text() for ccd in ccds if (path := product_path(exposure.with_ccd(ccd), 'out')).is_file()]
+    lines = []
+    for path in (product_path(exposure.with_ccd(ccd), 'out') for ccd in ccds):
+        try:
+            if path.is_file() and len(read_out(path)):
+                lines.append(path.read_text(encoding='utf-8'))
+        except BadInput as error:
+            print(f'{exposure.label()}: left out of the corners: {error}', file=sys.stderr)
     if lines:
         write_text(exposure_table(exposure, 'out'), ''.join(lines))
 
 
-def _calibrated_tables(exposure: Exposure, ccds: Sequence[int], parameters: Mapping) -> None:
+def _calibrated_tables(exposure: Exposure, each: Sequence[Exposure], parameters: Mapping) -> None:
     """STD, OUT, red_catlist, allZP, Merged, Merg_allZP, the CCDs' calibrated catalogues, their sum, and quality."""
-    each = [exposure.with_ccd(ccd) for ccd in ccds]
     for name, table in (('std', 'STD'), ('match', 'OUT')):
-        tables = [read_csv(path) for one in each if (path := product_path(one, name)).is_file()]
+        tables = _readable(read_csv, [product_path(one, name) for one in each])
         if tables:
             write_csv(exposure_table(exposure, table), whole_exposure(tables, name))
     merged = _join_zero_points(exposure, each, parameters)
-    tables = [_calibrated(one, row) for one, row in zip(each, merged.itertuples())]
+    tables = _readable(lambda pair: _calibrated(*pair), list(zip(each, merged.itertuples())))
+    if not tables:
+        raise BadInput(f'{exposure.expnum}: no calibrated catalogue of any CCD could be made in {exposure.folder}')
     write_csv(exposure_table(exposure, 'ZP'), pd.concat(tables, ignore_index=True))
     report = write_quality(exposure, parameters, merged)
     if not report['missing'] and report['verdict'] in ('yellow', 'red'):
         print(verdict_text(exposure.expnum, list(report['figures'].values())))
+
+
+def _readable(read, things: Sequence) -> list:
+    """What `read` makes of each; those that cannot be read are named on stderr."""
+    found = []
+    for thing in things:
+        try:
+            if not isinstance(thing, Path) or thing.is_file():
+                found.append(read(thing))
+        except BadInput as error:
+            print(f'left out: {error}', file=sys.stderr)
+    return found
 
 
 def _join_zero_points(exposure: Exposure, each: Sequence[Exposure], parameters: Mapping) -> pd.DataFrame:
@@ -148,7 +173,10 @@ def _is_current(exposure: Exposure, row) -> bool:
     newest = max(product_path(exposure, name).stat().st_mtime_ns for name in ('fullcat', 'zero', 'quality'))
     if min(path.stat().st_mtime_ns for path in made) < newest:
         return False
-    first = pd.read_csv(made[0], nrows=1)
+    try:
+        first = pd.read_csv(made[0], nrows=1)
+    except (OSError, ValueError):
+        return False
     says = {'ZeroPoint_FLAGS': row.NewZPFlag, 'ZeroPoint_rms': row.NewZPrms} | (
         {'ZeroPoint': row.NewZP} if row.NewZPFlag1 else {})
     return all(np.allclose(first[name], value, rtol=0.0, atol=1e-9) for name, value in says.items())

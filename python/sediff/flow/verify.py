@@ -7,7 +7,7 @@ exposure; so no job takes away another one's template, and no two jobs write the
 from __future__ import annotations
 
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from sediff.flow.inputs import overlapping_ccds
 from sediff.flow.quality import read_quality
 from sediff.flow.tables import PATIENCE, exposure_lock
 from sediff.io.atomic import write_text
+from sediff.io.corners import read_out
 from sediff.io.inventory import take_inventory
 from sediff.io.products import read_product
 from sediff.io.seeing import seeing_of
@@ -73,7 +74,7 @@ def verified_templates(search: Exposure, parameters: Parameters, ccds: Sequence[
     BadInput
         There is no plan.
     """
-    templates = planned_templates(search)
+    templates = _readable_templates(search, planned_templates(search))
     wanted: Collection[int] | Mapping[int, Collection[int]] = tuple(ccds)
     if not rewrite:
         wanted = {template.expnum: _overlapping(search, template, ccds) for template in templates}
@@ -88,6 +89,21 @@ def verified_templates(search: Exposure, parameters: Parameters, ccds: Sequence[
         _report_quality(templates)
         _take_off_lists(search, dropped)
     return _best_seeing(search, [template for template in templates if template.expnum not in dropped], parameters)
+
+
+def _readable_templates(search: Exposure, templates: list[Exposure]) -> list[Exposure]:
+    """Templates whose tables of the exposure can be read where they are there; the others are named and left out."""
+    good = []
+    for template in templates:
+        try:
+            if exposure_table(template, 'out').is_file():
+                read_out(exposure_table(template, 'out'))
+            read_quality(template)
+            take_inventory(template)
+            good.append(template)
+        except BadInput as error:
+            print(f'{search.expnum}: template {template.expnum} left out: {error}', file=sys.stderr)
+    return good
 
 
 def _best_seeing(search: Exposure, templates: list[Exposure], parameters: Parameters) -> list[Exposure]:
@@ -153,7 +169,18 @@ def exposure_quality(exposure: Exposure) -> dict:
     if report:
         return {name: value for name, value in report['medians'].items() if value is not None}
     paths = [product_path(exposure.with_ccd(ccd), 'quality') for ccd in range(1, 63)]
-    return combined_quality([read_product(path, 'json') for path in paths if path.is_file()])
+    return combined_quality(list(_figures([path for path in paths if path.is_file()])))
+
+
+def _figures(paths: Sequence[Path]) -> Iterator[dict]:
+    """Quality figures of CCDs; a file that cannot be read is named."""
+    for path in paths:
+        try:
+            figures = read_product(path, 'json')
+            if isinstance(figures, dict):
+                yield figures
+        except BadInput as error:
+            print(f'left out: {error}', file=sys.stderr)
 
 
 def _t_eff(exposure: Exposure) -> EffectiveTimeFound:

@@ -4,11 +4,16 @@ from __future__ import annotations
 import errno
 import glob
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sediff.errors import BadInput, Temporary
+from sediff.errors import BadInput, SediffError, Temporary
+
+#: What a full disk, a quota and a limit of the file size say.
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
@@ -22,6 +27,8 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
     ------
     BadInput
         The folder cannot be made or written.
+    Temporary
+        The disk is full.
     """
     path = Path(path)
     temporary = path.with_name(f'.tmp{os.getpid()}_{path.name}')
@@ -29,15 +36,61 @@ def atomic_path(path: str | os.PathLike) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         os.replace(temporary, path)
-    except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        raise BadInput(f'cannot write {path}: {error.strerror}; check the owner and mode of {path.parent}') from error
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+        failure = explained(error, path)
+        if failure is None:
             raise
-        raise Temporary(f'cannot write {path}: {error.strerror}; free some space and start again') from error
+        raise failure from error
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def explained(error: OSError, path: str | os.PathLike | None = None) -> SediffError | None:
+    """What an error of the file system means for the user; None where it tells nothing that is known.
+
+    Parameters
+    ----------
+    error : OSError
+        Also one without a number, as the libraries that write FITS files and arrays raise them.
+    path : path, optional
+        What was to be written; default the name in the error.
+    """
+    what, path = ('use' if path is None else 'write'), Path(path or error.filename or '.').absolute()
+    if error.errno in _FULL or (error.errno in (None, 0) and _is_full(path.parent)):
+        reason = os.strerror(error.errno or errno.ENOSPC)
+        return Temporary(f'cannot write {path}: {reason}, {_free(path.parent)}; free some space and start again')
+    if error.errno == errno.EROFS:
+        return Temporary(f'cannot write {path}: {error.strerror}; mount it for writing and start again')
+    if isinstance(error, FileNotFoundError):
+        return BadInput(f'no such file or folder: {error.filename or path}')
+    if isinstance(error, (PermissionError, NotADirectoryError, FileExistsError, IsADirectoryError)) or \
+            error.errno in (errno.ENAMETOOLONG, errno.ELOOP, errno.ENOTEMPTY, errno.EINVAL):
+        return BadInput(f'cannot {what} {path}: {error.strerror}; check the owner and mode of {path.parent}')
+    return None
+
+
+def _is_full(folder: Path) -> bool:
+    """Whether a megabyte more cannot be written there."""
+    try:
+        with tempfile.TemporaryFile(dir=_there(folder)) as handle:
+            handle.write(b'\0' * (1 << 20))
+            handle.flush()
+    except OSError as error:
+        return error.errno in _FULL
+    return False
+
+
+def _there(folder: Path) -> Path:
+    """The folder, or the first one above it that exists."""
+    return next((each for each in (folder, *folder.parents) if each.is_dir()), Path('/'))
+
+
+def _free(folder: Path) -> str:
+    try:
+        return f'{shutil.disk_usage(_there(folder)).free / 1e6:.1f} MB free on the disk of {folder}'
+    except OSError:
+        return f'free space on the disk of {folder} not known'
 
 
 def remove_leftovers(path: str | os.PathLike) -> None:

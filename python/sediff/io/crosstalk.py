@@ -1,37 +1,88 @@
 """The crosstalk table."""
 from __future__ import annotations
 
-import csv
 import os
+import re
 from pathlib import Path
 
+from sediff.camera.ccds import FIRST_CCD, LAST_CCD
 from sediff.errors import BadInput
 from sediff.isr.crosstalk import CrosstalkTerm
+from sediff.values import finite, shown
 
 _COLUMNS = ('victim', 'source', 'x', 'src_nl', 'p1', 'p2', 'p3')
+_AMPLIFIER = re.compile(r'ccd([0-9]{2})[AB]')
+#: Level (ADU) that no pixel has: without an onset the crosstalk is linear.
+_NEVER = 1e10
+FORMAT = (f'a CSV with the columns {", ".join(_COLUMNS)}, or the text of CTIO: victim and source amplifier (ccd26A ccd25B), '
+          'coefficient, and where they are known its error, the onset and p1, p2, p3, separated by blanks')
 
 
 def read_crosstalk(path: str | os.PathLike) -> dict[str, tuple[CrosstalkTerm, ...]]:
-    """Crosstalk terms of every victim amplifier ('ccd25A'), from a CSV table such as catalogs/crosstalk.csv.
+    """Crosstalk terms of every victim amplifier ('ccd25A').
+
+    Parameters
+    ----------
+    path : path
+        A CSV such as catalogs/crosstalk.csv, or the text that CTIO distributes (DECam_20130606.xtalk and the like): victim,
+        source, x, and then nothing; or x_err; or x_err, src_nl and up to three coefficients of the polynomial.
 
     Raises
     ------
     BadInput
-        The file is missing, lacks a column, or holds something that is no number.
+        The file is missing or is neither; the message has the line.
     """
     path = Path(path)
     if not path.is_file():
         raise BadInput(f'no crosstalk table {path}')
     table: dict[str, tuple[CrosstalkTerm, ...]] = {}
-    with path.open(encoding='utf-8') as lines:
-        for row in csv.DictReader(line for line in lines if not line.startswith('#')):
-            try:
-                term = CrosstalkTerm(row['source'], float(row['x']), float(row['src_nl']),
-                                     (float(row['p1']), float(row['p2']), float(row['p3'])))
-                table[row['victim']] = table.get(row['victim'], ()) + (term,)
-            except (KeyError, TypeError, ValueError) as error:
-                raise BadInput(f'{path}: row {row} is not a crosstalk term ({error}); '
-                               f'the columns are {", ".join(_COLUMNS)}') from error
+    columns: list[str] | None = None
+    for number, line in enumerate(_text(path).splitlines(), 1):
+        bare = line.partition('#')[0].strip()
+        words = [word.strip() for word in bare.split(',')] if ',' in bare else bare.split()
+        if not words:
+            continue
+        if columns is None:
+            columns = [] if _AMPLIFIER.fullmatch(words[0]) else [word.lower() for word in words]
+            if columns:
+                continue
+        victim, term = _term(words, columns, f'{path}:{number}')
+        if all(FIRST_CCD <= int(name[3:5]) <= LAST_CCD for name in (victim, term.source)):     # no focus or guide CCDs
+            table[victim] = table.get(victim, ()) + (term,)
     if not table:
-        raise BadInput(f'{path} has no crosstalk terms')
+        raise BadInput(f'{path} has no crosstalk term; it must be {FORMAT}')
     return table
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding='utf-8')
+    except OSError as error:
+        raise BadInput(f'cannot read {path}: {error.strerror}') from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f'{path} is no text; a crosstalk table is {FORMAT}') from error
+
+
+def _term(words: list[str], columns: list[str], where: str) -> tuple[str, CrosstalkTerm]:
+    """Victim and term of a line."""
+    try:
+        if columns and len(words) != len(columns):
+            raise ValueError(f'{len(words)} values for {len(columns)} columns')
+        victim, source, *values = [dict(zip(columns, words))[name] for name in _COLUMNS] if columns else _of_ctio(words)
+        if not (_AMPLIFIER.fullmatch(victim) and _AMPLIFIER.fullmatch(source)):
+            raise ValueError('an amplifier is named as ccd26A')
+        linear, onset, *polynomial = map(finite, values)
+    except KeyError as error:
+        raise BadInput(f'{where}: not a crosstalk term: no column {error}; the table must be {FORMAT}') from None
+    except ValueError as error:
+        raise BadInput(f'{where}: {shown(" ".join(words))} is not a crosstalk term ({error}); the table must be '
+                       f'{FORMAT}') from None
+    return victim, CrosstalkTerm(source, linear, onset, tuple(polynomial))
+
+
+def _of_ctio(words: list[str]) -> list[str]:
+    """victim, source, x, src_nl, p1, p2, p3 of a line of CTIO's text."""
+    if not 3 <= len(words) <= 8:
+        raise ValueError(f'{len(words)} values')
+    onset = words[4] if len(words) > 4 else str(_NEVER)
+    return [*words[:3], onset, *(words[5:] + ['0', '0', '0'])[:3]]

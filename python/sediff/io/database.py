@@ -1,6 +1,8 @@
 """The candidates' database: SQLite by default, PostgreSQL by URL. Writers may be many processes at once."""
 from __future__ import annotations
 
+import errno
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +11,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url, selec
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
 from sediff.candidates.schema import CANDIDATES, DETECTIONS, FORCED, IMAGES, METADATA
-from sediff.errors import BadInput, BadUsage, Temporary
+from sediff.errors import BadInput, BadUsage, SediffError, Temporary
+from sediff.io.atomic import explained
 from sediff.io.database_rows import add_forced, replace_detections, replace_image
 from sediff.io.makecand import associate
 from sediff.io.queries import same
@@ -56,6 +59,8 @@ def open_database(url: str) -> Engine:
 
 def _prepare_sqlite(engine: Engine, path: str | None) -> None:
     if path and path != ':memory:':
+        if Path(path).is_dir():
+            raise BadInput(f'the database {path} is a folder; move it away or set DB_URL')
         try:
             Path(path).parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -91,11 +96,28 @@ def transaction(engine: Engine) -> Iterator[Connection]:
                 connection.execute(text('SELECT pg_advisory_xact_lock(7318349)'))
             yield connection
     except DBAPIError as error:
-        name = engine.url.render_as_string(hide_password=True)
-        message = str(error.orig)
-        if 'not a database' in message or 'no column' in message or 'no such column' in message:
-            raise BadInput(f'{name} is not a database of this version ({message}); move it away') from error
-        raise Temporary(f'database {name}: {message}; try again, and if it stays so check its disk and lock') from error
+        raise _explained(engine, str(error.orig)) from error
+    except sqlite3.Error as error:                         # of the pragmas of a new connection
+        raise _explained(engine, str(error)) from error
+
+
+#: What SQLite says of a file that is no database of this version, and of one that cannot be written.
+_BAD = ('not a database', 'malformed', 'no column', 'no such column', 'no such table', 'encrypted',
+        'unsupported file format')
+_CLOSED = ('readonly', 'read-only', 'unable to open', 'permission denied', 'access permission')
+
+
+def _explained(engine: Engine, message: str) -> SediffError:
+    """The error of a database as one that says what to do."""
+    name, file = engine.url.render_as_string(hide_password=True), Path(engine.url.database or '.')
+    if any(words in message for words in _BAD):
+        return BadInput(f'{name} is not a database of this version, or a damaged one ({message}); move it away and run again '
+                        'with -O')
+    if any(words in message.lower() for words in _CLOSED):
+        return BadInput(f'database {name}: {message}; check the owner and mode of {file} and its folder')
+    if 'full' in message:
+        return explained(OSError(errno.ENOSPC, message), file) or Temporary(f'database {name}: {message}')
+    return Temporary(f'database {name}: {message}; try again, and if it stays so check its disk and lock')
 
 
 def candidates_of(connection: Connection, season: int, expnum: int | None = None, ccd: int | None = None,

@@ -1,19 +1,24 @@
 """`exposures.list` and the blacklist: which exposures there are, and which not to use."""
 from __future__ import annotations
 
+import csv
 import os
+import re
 from pathlib import Path
 
 import pandas as pd
 
 from sediff.errors import BadInput
+from sediff.io.exposure_columns import COLUMNS, columns_of, row_of
+from sediff.values import shown
 
-COLUMNS = ('expnum', 'nite', 'mjd_obs', 'radeg', 'decdeg', 'band', 'exptime', 'propid', 'obstype', 't_eff', 'object')
-_UNKNOWN = ('nan', 'none', 'null', '-')
-
+__all__ = ['COLUMNS', 'read_blacklist', 'read_exposures']
 
 def read_exposures(path: str | os.PathLike) -> pd.DataFrame:
     """The exposures of an `exposures.list`.
+
+    Its first line names the columns, in any order and by any name of `sediff.io.exposure_columns.SYNONYMS`; without it they
+    are those of `COLUMNS`. Words are separated by blanks, tabs or commas.
 
     Returns
     -------
@@ -24,14 +29,15 @@ def read_exposures(path: str | os.PathLike) -> pd.DataFrame:
     Raises
     ------
     BadInput
-        The file is missing, has another header, or a line whose columns do not fit; the message has the line number.
+        The file is missing, lacks a column, or has a line that does not fit; the message has the line number.
     """
     lines = _read_lines(path)
-    start = _header_length(lines, path)
+    start, separator, names = _columns(lines, path)
+    places = columns_of(names, str(path))
     rows = []
     for number, line in enumerate(lines[start:], start + 1):
-        if line.strip():
-            rows.append(_parse(line, f'{path}:{number}'))
+        if line.strip() and not line.lstrip().startswith('#'):
+            rows.append(_parse(line, names, places, separator, f'{path}:{number}'))
     if not rows:
         raise BadInput(f'{path} lists no exposures')
     return pd.DataFrame(rows, columns=list(COLUMNS)).astype({'expnum': 'int64'})
@@ -49,7 +55,7 @@ def read_blacklist(path: str | os.PathLike) -> frozenset[int]:
     for number, line in enumerate(_read_lines(path), 1):
         words = line.partition('#')[0].split()
         if words and not _is_digits(words[0]):
-            raise BadInput(f'{path}:{number}: {words[0]!r} is no exposure number')
+            raise BadInput(f'{path}:{number}: {shown(words[0])} is no exposure number')
         numbers.update(int(word) for word in words[:1])
     return frozenset(numbers)
 
@@ -57,41 +63,56 @@ def read_blacklist(path: str | os.PathLike) -> frozenset[int]:
 def _read_lines(path: str | os.PathLike) -> list[str]:
     try:
         return Path(path).read_text(encoding='utf-8').splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f'cannot read {path}: {error}') from error
+    except OSError as error:
+        raise BadInput(f'cannot read {path}: {error.strerror}') from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f'cannot read {path}: it is not UTF-8 text (byte 0x{error.object[error.start]:02x} at '
+                       f'{error.start}); save it as UTF-8') from error
 
 
-def _header_length(lines: list[str], path: str | os.PathLike) -> int:
-    """1 where the first line names the columns, 0 where it is already an exposure."""
-    words = lines[0].lower().split() if lines else []
-    if not words or _is_digits(words[0]):
-        return 0
-    if tuple(words) != COLUMNS:
-        raise BadInput(f'{path}: columns are {" ".join(words)}; wanted {" ".join(COLUMNS)}')
-    return 1
+def _split(line: str, separator: str) -> list[str]:
+    """Words of a line; between commas or tabs they may have blanks and quotes."""
+    return line.split() if not separator else [word.strip() for word in next(csv.reader([line], delimiter=separator))]
 
 
-def _parse(line: str, where: str) -> tuple:
-    words = line.split()
-    if len(words) > 9 and words[9].lower() == 'flat':
-        words[8:10] = [' '.join(words[8:10])]
-    if len(words) < 10:
-        raise BadInput(f'{where}: {len(words)} columns; wanted {" ".join(COLUMNS)}')
+def _columns(lines: list[str], path: str | os.PathLike) -> tuple[int, str, list[str]]:
+    """Lines before the first exposure, what separates the words, and the names of the columns."""
+    for number, line in enumerate(lines):
+        bare = line.strip().lstrip('#').strip()
+        if not bare:
+            continue
+        separator = next((mark for mark in ',\t' if mark in bare), '')
+        words = _split(bare, separator)
+        if line.strip().startswith('#') and not {'expnum', 'exposure'} & {word.lower() for word in words}:
+            continue
+        if re.fullmatch(r'[0-9.]+', words[0]):
+            return number, separator, list(COLUMNS)
+        return number + 1, separator, words
+    raise BadInput(f'{path} lists no exposures')
+
+
+def _parse(line: str, names: list[str], places: dict[str, int], separator: str, where: str) -> tuple:
+    words = _split(line, separator)
+    if not separator:
+        words = _joined(words, names, places)
+    least = 1 + max(place for name, place in places.items() if (name, place) != ('object', len(names) - 1))
+    if not least <= len(words) <= len(names):
+        raise BadInput(f'{where}: {len(words)} columns, {shown(line.strip())}; wanted {" ".join(names)}')
     try:
-        if not (_is_digits(words[0]) and _is_digits(words[1]) and len(words[1]) == 8):
-            raise ValueError(f'{words[0]} {words[1]} are not an exposure number and a night YYYYMMDD')
-        mjd, ra, dec = (float(word) for word in words[2:5])
-        if not (mjd > 0 and -360.0 <= ra <= 360.0 and -90.0 <= dec <= 90.0):
-            raise ValueError(f'MJD {words[2]}, RA {words[3]}, Dec {words[4]} cannot be')
-        return (int(words[0]), words[1], mjd, ra % 360.0, dec, words[5], _number(words[6]), words[7], words[8],
-                _number(words[9]), ' '.join(words[10:]))
+        return row_of(words, places, names)
     except ValueError as error:
-        raise BadInput(f'{where}: {error}; wanted {" ".join(COLUMNS)}') from None
+        raise BadInput(f'{where}: {error}; wanted {" ".join(names)}') from None
 
 
-def _number(word: str) -> float:
-    return float('nan') if word.lower() in _UNKNOWN else float(word)
+def _joined(words: list[str], names: list[str], places: dict[str, int]) -> list[str]:
+    """Words with those of `dome flat`, and of an object in the last column, put together."""
+    kind = places.get('obstype', len(words))
+    if len(words) > kind + 1 and words[kind + 1].lower() == 'flat':
+        words[kind:kind + 2] = [' '.join(words[kind:kind + 2])]
+    if places.get('object') == len(names) - 1 and len(words) > len(names):
+        words[len(names) - 1:] = [' '.join(words[len(names) - 1:])]
+    return words
 
 
 def _is_digits(word: str) -> bool:
-    return word.isascii() and word.isdigit()
+    return word.isascii() and word.isdigit() and len(word) <= 18

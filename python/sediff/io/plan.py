@@ -12,7 +12,7 @@ from sediff.names import Exposure
 
 #: Files that a plan may have left in its folder.
 _OURS = re.compile(r'WS_diff\.list|KH_diff\.list[12]|dummyjob\.sh|'
-                   r'(copy_pairs_for|choices|desgw_pipeline)_\d+\.(sh|list|dag)')
+                   r'(copy_pairs_for|choices|calibrations|desgw_pipeline)_\d+\.(sh|list|dag)')
 
 
 class PlanFiles(Protocol):

@@ -24,7 +24,11 @@ def read_product(path: Path, kind: str):
     """
     if not path.is_file():
         raise BadInput(f'no such file: {path}; run the step that makes it')
-    return _READERS[kind](path)
+    try:
+        return _READERS[kind](path)
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise BadInput(f'{path} cannot be read ({type(error).__name__}: {str(error)[:200]}); remove it and start '
+                       'again') from error
 
 
 def write_product(path: Path, kind: str, value) -> None:

@@ -114,6 +114,16 @@ def read_raw_primary(path: str | os.PathLike) -> tuple[Header, list[int]]:
         return header_of(handle[0]), [number for number in numbers if number]
 
 
+def read_raw_cards(path: str | os.PathLike) -> Header:
+    """Primary header of a raw exposure; the world coordinates of its first CCD stand in for a pointing that is missing."""
+    with open_fits(path) as handle:
+        header = header_of(handle[0])
+        if len(handle) > 1:
+            header.extend([card for card in header_of(handle[1]).cards
+                           if card.keyword in ('CRVAL1', 'CRVAL2') and card.keyword not in header])
+    return header
+
+
 def write_raw(path: str | os.PathLike, primary: Header, ccds: Sequence[tuple[str, np.ndarray, Header]]) -> None:
     """Write a raw exposure atomically.
 

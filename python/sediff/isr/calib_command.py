@@ -18,6 +18,7 @@ from sediff.io.fits import read_image, write_images
 from sediff.io.linearity import read_linearity, write_linearity
 from sediff.isr.calib_frames import (
     Frames,
+    ccds_of_files,
     choose_band,
     classify,
     exposure_numbers,
@@ -30,6 +31,8 @@ from sediff.isr.calibrate import bad_pixels, combine_flat_rows, combine_rows, fl
 from sediff.isr.linearity import LinearityTable, fit_linearity, linearize
 from sediff.names import calib_path
 from sediff.pool import Outcome, run_pool
+from sediff.values import checked_night
+from sediff.workflow.completeness import format_ccds
 
 __all__ = ['ACTIONS', 'Plan', 'add_arguments', 'build', 'find_exposures', 'make_plan', 'run']
 
@@ -85,7 +88,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build for every CCD of the list; the exit code is that of the first CCD that failed."""
+    """Build for every CCD of the list; the exit code is that of the first CCD that failed.
+
+    With `all` the list is of the CCDs that the exposures have; what the files of a CCD of the camera lack is said.
+    """
+    checked_night(args.nite, '--nite')
     ccds = parse_ccd_list(args.ccds, args.nite)
     if args.workers < 1:
         raise BadUsage(f'--workers {args.workers}: at least 1 is needed')
@@ -99,6 +106,7 @@ def run(args: argparse.Namespace) -> int:
             print(path)
         return 0
     plan = make_plan(args)
+    ccds = _of_the_files(args.ccds, ccds, exposures_of(plan))
     outcomes = run_pool(_build_task, [(plan, ccdnum) for ccdnum in ccds], args.workers)
     for outcome in outcomes:
         _report(outcome)
@@ -126,6 +134,24 @@ def make_plan(args: argparse.Namespace) -> Plan:
         raise BadInput(f'no exposure with OBSTYPE zero in {args.root / "dts" / args.nite}')
     return Plan(args.action, args.root, args.nite, band, tuple(zeros), tuple(flats.get(band, ())),
                 getattr(args, 'linearity', ''))
+
+
+def exposures_of(plan: Plan) -> tuple[Path, ...]:
+    """The raw exposures that a plan reads."""
+    return {'build-bias': plan.zeros, 'build-bpm': plan.zeros + plan.flats}.get(plan.action, plan.flats)
+
+
+def _of_the_files(text: str, ccds: list[int], paths: tuple[Path, ...]) -> list[int]:
+    """The CCDs to build: with `all` those that every exposure has, the others are named; a list stays as it is."""
+    if 'all' not in text.lower().split(','):
+        return ccds
+    there = ccds_of_files(paths)
+    absent = [ccd for ccd in ccds if ccd not in there]
+    if absent:
+        print(f'not in the exposures, left out: CCD {format_ccds(absent)}', file=sys.stderr)
+    if len(absent) == len(ccds):
+        raise BadInput(f'no CCD is in all of the {len(paths)} exposures {paths[0].name} to {paths[-1].name}')
+    return [ccd for ccd in ccds if ccd in there]
 
 
 def build(plan: Plan, ccdnum: int) -> Path:

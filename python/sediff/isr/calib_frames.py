@@ -1,6 +1,7 @@
 """Raw exposures for the calibration builder: found, checked for band, and read a band of rows at a time."""
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ from sediff.camera.ccds import dead_amplifiers
 from sediff.camera.headers import band_of, nite_of
 from sediff.errors import BadInput, BadUsage
 from sediff.io.fits import read_header
-from sediff.io.raw import read_raw_rows
+from sediff.io.raw import read_raw_primary, read_raw_rows
 from sediff.isr.overscan import subtract_overscan
+from sediff.values import shown
 
 
 @dataclass(frozen=True)
@@ -87,6 +89,11 @@ def raw_files(folder: Path) -> list[Path]:
     return sorted(folder.glob('DECam_*.fits*'))
 
 
+def ccds_of_files(paths: Sequence[Path]) -> frozenset[int]:
+    """CCD numbers that every one of these raw exposures has."""
+    return frozenset.intersection(*(frozenset(read_raw_primary(path)[1]) for path in paths))
+
+
 def classify(paths: list[Path], exclude: frozenset[int] = frozenset(), only: frozenset[int] | None = None,
              series: bool | None = None) -> tuple[list[Path], dict[str, list[Path]], dict[str, list[Path]]]:
     """Zeros, dome flats by band, and sky exposures by band; `only` names the exposure numbers that count, `series`
@@ -133,7 +140,14 @@ def choose_band(flats: dict[str, list[Path]], band: str | None, listed: bool = F
 
 def exposure_times(paths: tuple[Path, ...]) -> np.ndarray:
     """EXPTIME (s) of raw exposures."""
-    return np.array([float(read_header(path, 0).get('EXPTIME', 0.0)) for path in paths])
+    return np.array([_exposure_time(path) for path in paths])
+
+
+def _exposure_time(path: Path) -> float:
+    value = read_header(path, 0).get('EXPTIME')
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not value > 0:
+        raise BadInput(f'{path}: EXPTIME is {shown(value)}; a positive number of seconds is needed')
+    return float(value)
 
 
 def night_of(path: Path) -> str:
@@ -155,6 +169,6 @@ def exposure_numbers(text: str, option: str) -> frozenset[int]:
     else:
         words = [word.strip() for word in text.split(',') if word.strip()]
     for word in words:
-        if not word.isdigit():
-            raise BadUsage(f'{option}: {word!r} is no exposure number')
+        if not (word.isascii() and word.isdigit() and len(word) <= 18):
+            raise BadUsage(f'{option}: {shown(word)} is no exposure number')
     return frozenset(int(word) for word in words)

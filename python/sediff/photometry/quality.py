@@ -38,7 +38,8 @@ class EffectiveTime:
     cloud_known: bool
 
 
-def effective_time(band: str, fwhm_arcsec: float, sky: float, exptime: float, airmass: float, zero_point: float | None,
+def effective_time(band: str, fwhm_arcsec: float, sky: float, exptime: float, airmass: float | None,
+                   zero_point: float | None,
                    reference: Mapping[str, Mapping[str, float]]) -> EffectiveTime:
     """Fraction of the exposure time that an exposure under reference conditions would have needed.
 
@@ -50,8 +51,10 @@ def effective_time(band: str, fwhm_arcsec: float, sky: float, exptime: float, ai
         Of the PSF, arcsec.
     sky : float
         Sky level of the exposure, electrons per pixel.
-    exptime, airmass : float
-        s; 1 at the zenith.
+    exptime : float
+        s.
+    airmass : float or None
+        1 at the zenith; None: not known, then transparency is not known either, and t_eff holds for a clear sky.
     zero_point : float or None
         mag = -2.5 log10(electrons of the whole exposure) + zero_point; None: not known.
     reference : mapping
@@ -74,13 +77,15 @@ def effective_time(band: str, fwhm_arcsec: float, sky: float, exptime: float, ai
     if band not in reference:
         raise BadData(f'no reference conditions for band {band}; there are {", ".join(reference)}')
     values = {'FWHM': fwhm_arcsec, 'sky': sky, 'EXPTIME': exptime, 'AIRMASS': airmass}
+    if airmass is None:
+        del values['AIRMASS']
     wrong = [f'{name} {value}' for name, value in values.items() if not (np.isfinite(value) and value > 0.0)]
     if wrong:
         raise BadData(f't_eff cannot be told: {", ".join(wrong)} must be positive')
     row = reference[band]
     f = (row['fwhm'] / fwhm_arcsec) ** 2
     b = row['sky'] / (sky / GAIN / exptime)
-    known = zero_point is not None and np.isfinite(zero_point) and 'zero_point' in row
+    known = None not in (zero_point, airmass) and np.isfinite(zero_point) and 'zero_point' in row
     cloud = extinction_by_cloud(zero_point, exptime, airmass, row) if known else 0.0
     c = 1.0 if cloud < 0.2 else float(10.0 ** (-0.8 * (cloud - 0.2)))
     return EffectiveTime(float(f * b * c), float(f), float(b), c, float(cloud), bool(known))

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from astropy.io.fits import Header
 
+from sediff.camera.rawcards import airmass_of
 from sediff.camera.wcs import pixel_to_sky, read_wcs
 from sediff.errors import BadData
 from sediff.photometry.spatial import SpatialTerm
@@ -48,7 +49,8 @@ def red_catlist(headers: Sequence[Header], filenames: Sequence[str], shape: tupl
     Returns
     -------
     DataFrame
-        RED_CATLIST_COLUMNS; centre and corners (deg) from the WCS, corners round the CCD from its first pixel.
+        RED_CATLIST_COLUMNS, AIRMASS NaN where it is not known; centre and corners (deg) from the WCS, corners
+        round the CCD from its first pixel.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def red_catlist(headers: Sequence[Header], filenames: Sequence[str], shape: tupl
             raise BadData(f'the header of {filename} lacks {", ".join(missing)}; make the image again')
         places = np.stack(pixel_to_sky(read_wcs(header), x, y), axis=1).ravel()
         rows.append((int(header['EXPNUM']), filename, str(header['NITE']), str(header['BAND']), int(header['CCDNUM']),
-                     float(header['AIRMASS']), float(header['EXPTIME']), *places))
+                     airmass_of(header) or np.nan, float(header['EXPTIME']), *places))
     return pd.DataFrame(rows, columns=list(RED_CATLIST_COLUMNS))
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
+from sediff.camera.ccds import ccd_table, dead_amplifiers
 from sediff.camera.wcs import sky_to_pixel
 from sediff.errors import BadData
 from sediff.sim.cards import wcs_cards
@@ -65,7 +66,8 @@ def transient_tables(scene: Scene, plan: Sequence[SimExposure], tpv: Mapping[int
     transients : DataFrame
         id, kind, ra, dec (deg, ICRS), mag, host_id (0: none), ccdnum, x, y, flux_e, snr_ideal (all in the search exposure),
         templates (exposures that cover it by 12 pixels), distance_search, distance_templates (pixels to the nearest
-        saturated, bled or bad pixel or the CCD's edge), distance_cosmic, distance_streak (search exposure), good.
+        saturated, bled or bad pixel, dead amplifier or the CCD's edge), distance_cosmic, distance_streak (search exposure),
+        good.
     epochs : DataFrame
         id, expnum, ccdnum, x, y (0-based, trimmed), mag and flux_e (99 and 0 where it does not shine), distance_masked.
     """
@@ -151,10 +153,25 @@ def _epochs(scene, plan, tpv, truths, bad) -> pd.DataFrame:
         table = pd.DataFrame({'id': scene.transients['id'], 'expnum': truth.expnum, 'ccdnum': truth.ccdnum, 'x': x, 'y': y,
                               'mag': np.where(shines > 0, scene.transients['mag'], 99.0), 'flux_e': shines,
                               'distance_edge': edge})[on]
-        table['distance_masked'] = np.minimum(_nearest(masked, x[on], y[on]), edge[on])
+        dead = dead_distance(truth.ccdnum, exposure.nite, x[on])
+        table['distance_masked'] = np.minimum(np.minimum(_nearest(masked, x[on], y[on]), edge[on]), dead)
         tables.append(table)
     names = ['id', 'expnum', 'ccdnum', 'x', 'y', 'mag', 'flux_e', 'distance_edge', 'distance_masked']
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=names)
+
+
+def dead_distance(ccdnum: int, nite: str | int, x: np.ndarray) -> np.ndarray:
+    """Columns from x (0-based pixels) to the nearest amplifier that is dead on a night; 0 on one, FAR without any.
+
+    Amplifier A has the left half of a CCD of the north of the focal plane and the right half of one of the south.
+    """
+    half, distance = CCD_SHAPE[1] // 2, np.full(np.shape(x), FAR)
+    north = ccd_table()[ccdnum - 1]['half'] == 'N'
+    for name in dead_amplifiers(ccdnum, nite):
+        first = 0 if (name == 'A') == north else half
+        outside = np.maximum(first - x, x - (first + half - 1))
+        distance = np.minimum(distance, np.maximum(outside, 0.0))
+    return distance
 
 
 def _nearest(pixels: np.ndarray, x, y) -> np.ndarray:

@@ -2,6 +2,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,17 +12,19 @@ import pandas as pd
 
 import sediff
 from sediff.camera.ccds import parse_ccd_list
-from sediff.errors import BadData, BadInput, BadUsage, SediffError
+from sediff.errors import BadData, BadInput, SediffError
 from sediff.io.exposures import read_blacklist, read_exposures
 from sediff.io.inventory import take_inventory
 from sediff.io.plan import write_plan
 from sediff.io.seeing import seeing_of
 from sediff.names import Exposure
 from sediff.parameter_table import TABLE
+from sediff.values import LAST_SEARCH, checked_expnum
 from sediff.workflow.choose import Choice, check_search, choose_templates, cuts_for
 from sediff.workflow.field import field_name
 from sediff.workflow.files import with_files
 from sediff.workflow.jobs import job_options
+from sediff.workflow.outlook import Look, refuse, with_outlook
 from sediff.workflow.overlap_step import Overlaps, find_overlaps
 from sediff.workflow.plan import Plan, Rules, make_plan
 from sediff.workflow.seeing import choose_by_seeing, rules_for
@@ -38,8 +42,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         help='33 | 1,3,5-12 | all (-c), default %(default)s')
 
 
-def run(args: argparse.Namespace, parameters: Mapping) -> int:
+def run(args: argparse.Namespace, parameters: Mapping, look: Look | None = None) -> int:
     """Plan each exposure of the command line; those that cannot be planned are reported together at the end.
+
+    Parameters
+    ----------
+    look : callable, optional
+        Tells what the single epoch of an exposure will find; without it nobody looks.
 
     Raises
     ------
@@ -54,9 +63,10 @@ def run(args: argparse.Namespace, parameters: Mapping) -> int:
     failures: list[SediffError] = []
     for expnum in dict.fromkeys(numbers):
         try:
-            plan = plan_exposure(expnum, numbers, exposures, banned, args, parameters, root)
+            plan = plan_exposure(expnum, numbers, exposures, banned, args, parameters, root, look)
             folder = write_plan(plan, Path.cwd() / f'mytemp_{expnum}', clean=parameters['RM_MYTEMP'])
             _report(plan, folder)
+            refuse(plan)
             _refuse_without_templates(plan, folder)
         except SediffError as error:
             failures.append(error)
@@ -66,7 +76,7 @@ def run(args: argparse.Namespace, parameters: Mapping) -> int:
 
 
 def plan_exposure(expnum: int, others: list[int], exposures: pd.DataFrame, blacklist: frozenset[int],
-                  args: argparse.Namespace, parameters: Mapping, root: Path) -> Plan:
+                  args: argparse.Namespace, parameters: Mapping, root: Path, look: Look | None = None) -> Plan:
     """The plan of one search exposure, with its texts.
 
     Raises
@@ -96,6 +106,8 @@ def plan_exposure(expnum: int, others: list[int], exposures: pd.DataFrame, black
     rules = Rules('-C' in options.search_flags, parameters['SKIP_INCOMPLETE_SE'], parameters['IGNORECALIB'],
                   parameters['TEMPLATE_MIN_CCD_FRACTION'])
     plan = make_plan(search, overlaps, choices, inventories, wanted, rules)
+    if look is not None:
+        plan = with_outlook(plan, inventories, wanted, look)
     return with_files(replace(plan, pool=pool), options)
 
 
@@ -118,9 +130,7 @@ def _search_exposure(overlaps: Overlaps, parameters: Mapping, root: Path) -> Exp
 
 
 def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
-        raise BadUsage(f'EXPNUM must be an integer, not {text!r}')
-    return int(text)
+    return checked_expnum(text, 'EXPNUM', LAST_SEARCH)
 
 
 def _root(parameters: Mapping) -> Path:
@@ -155,12 +165,16 @@ def _report(plan: Plan, folder: Path) -> None:
     print(f'{search.expnum} {search.band} {search.nite} {search.field}: {len(plan.templates)} templates of '
           f'{len(plan.choices)} overlapping exposures, {queued} still to process; reasons in '
           f'{folder / f"choices_{search.expnum}.list"}')
+    for warning in plan.warnings:
+        print(warning, file=sys.stderr)
     script = folder / f'desgw_pipeline_{search.expnum}.sh'
-    print(f'run: nohup bash {script} > {script.with_suffix(".log")} 2>&1 &')
+    print(f'run: nohup bash {shlex.quote(str(script))} > {shlex.quote(str(script.with_suffix(".log")))} 2>&1 &')
 
 
 def _refuse_without_templates(plan: Plan, folder: Path) -> None:
     if not plan.templates:
+        lost = [line for line in plan.warnings if line.startswith('template')]
+        hint = (f'{len(lost)} of them cannot be processed ({lost[0]})' if lost
+                else 'Loosen the cuts of rc/dagmaker.rc to get a difference')
         raise BadData(f'{plan.search.expnum}: no template among {len(plan.choices)} overlapping exposures, see '
-                      f'{folder / f"choices_{plan.search.expnum}.list"}; the plan stops after single epoch. '
-                      'Loosen the cuts of rc/dagmaker.rc to get a difference')
+                      f'{folder / f"choices_{plan.search.expnum}.list"}; the plan stops after single epoch. {hint}')

@@ -62,7 +62,8 @@ def local_text(plan: Plan, options: JobOptions) -> str:
              f'of its {len(plan.templates)} templates,',
              '# then of the exposure itself and its difference imaging. Run it with',
              f'#   nohup bash {name}.sh > {name}.log 2>&1 &',
-             'set -uo pipefail', f'export SEDIFF_ROOT=${{SEDIFF_ROOT:-{shlex.quote(str(search.root))}}}',
+             'set -uo pipefail', "trap '' PIPE   # go on when nobody reads the output any more",
+             f'export SEDIFF_ROOT=${{SEDIFF_ROOT:-{shlex.quote(str(search.root))}}}',
              f'sediff=${{SEDIFF_SCRIPTS:-{shlex.quote(str(options.scripts))}}}/SEdiff.sh', '']
     for job in templates:
         words = shlex.join(sediff_words(job, format_ccds(job.ccds), options))

@@ -1,6 +1,7 @@
 """All files of a plan as text: job files, and the lists that the drivers read."""
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 
 from sediff.errors import BadUsage
@@ -22,6 +23,8 @@ def with_files(plan: Plan, options: JobOptions) -> Plan:
              choices: choices_text(plan), 'dummyjob.sh': '#!/usr/bin/env bash\nexit 0\n',
              f'desgw_pipeline_{search.expnum}.dag': dag_text(plan, options),
              f'desgw_pipeline_{search.expnum}.sh': local_text(plan, options)}
+    if plan.report:
+        files[f'calibrations_{search.expnum}.list'] = plan.report
     return replace(plan, files=files, exposure_files={**lists, choices: files[choices]})
 
 
@@ -35,10 +38,11 @@ def choices_text(plan: Plan) -> str:
 def copy_pairs_text(plan: Plan, options: JobOptions) -> str:
     """`copy_pairs_for_EXPNUM.sh`: one line that copies the corner files of the search exposure and its templates.
 
-    It is run and also read: words 4 to the last but one are the paths.
+    It is run and also read: words 4 to the last but one are the paths, quoted for a shell where they need it.
     """
     paths = [str(exposure_table(exposure, 'out')) for exposure in (plan.search, *plan.templates)]
     spaced = [path for path in paths if len(path.split()) != 1]
     if spaced:
         raise BadUsage(f'ROOT must be a path without spaces: {spaced[0]}')
+    paths = [shlex.quote(path) for path in paths]
     return ' '.join([*options.copy_command, *paths, '$TOPDIR_WSTEMPLATES/pairs/']) + '\n'

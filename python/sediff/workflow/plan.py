@@ -61,6 +61,12 @@ class Plan:
         Templates in the order of `templates`, then the search exposure.
     pool : int
         How many exposures passed the cuts before the choice by seeing.
+    report : str
+        Which calibrations each exposure will use, and what it lacks.
+    warnings : tuple of str
+        What exposures lack, a line each.
+    refusal : str
+        Why the search exposure cannot be processed; '' where it can.
     files, exposure_files : mapping
         Name -> text, for the plan's folder and for the search exposure's EXPDIR.
     """
@@ -71,6 +77,9 @@ class Plan:
     templates: tuple[Exposure, ...]
     jobs: tuple[Job, ...]
     pool: int = 0
+    report: str = ''
+    warnings: tuple[str, ...] = ()
+    refusal: str = ''
     files: Mapping[str, str] = field(default_factory=dict)
     exposure_files: Mapping[str, str] = field(default_factory=dict)
 

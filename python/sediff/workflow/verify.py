@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import math
+import shlex
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -155,8 +156,7 @@ def parse_copy_pairs(text: str) -> dict[int, PurePath]:
     BadInput
         Not a line of three words, paths of `.out` files, and a destination.
     """
-    words = text.split()
-    paths = [PurePath(word) for word in words[3:-1]]
+    paths = [PurePath(word) for word in _words(text)[3:-1]]
     if not paths or not all(path.suffix == '.out' and path.stem.isascii() and path.stem.isdigit() for path in paths):
         raise BadInput(f'copy_pairs: {text.strip()[:80]!r} is not a copy command of EXPNUM.out files; '
                        'run DAGMaker.sh again')
@@ -168,5 +168,13 @@ def drop_from_copy_pairs(text: str, dropped: Collection[int]) -> str:
     paths = parse_copy_pairs(text)
     words = text.split()
     search = next(iter(paths))
-    kept = [str(path) for expnum, path in paths.items() if expnum == search or expnum not in dropped]
+    kept = [shlex.quote(str(path)) for expnum, path in paths.items() if expnum == search or expnum not in dropped]
     return ' '.join([*words[:3], *kept, words[-1]]) + '\n'
+
+
+def _words(text: str) -> list[str]:
+    """Words as a shell sees them; those between blanks where the quotes do not fit."""
+    try:
+        return shlex.split(text)
+    except ValueError:
+        return text.split()
