@@ -15,7 +15,7 @@ from sediff.detect.table import with_sky
 from sediff.errors import BadData
 from sediff.flow.database import database_of, season_number
 from sediff.flow.stars import psf_and_statistics
-from sediff.flow.template_inputs import psf_from_inputs, template_figures, template_header, template_inputs
+from sediff.flow.template_inputs import common_psf, psf_from_inputs, template_figures, template_header, template_inputs
 from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
 from sediff.subtract.decorrelate import psf_of_difference
@@ -69,14 +69,16 @@ def distort_templates(context: Context) -> None:
                       + '; '.join(f'{row["expnum"]} c{row["ccd"]:02d} {row["reason"]}' for row in left))
     stacked = stack([Source(one.rows, one.psf.fwhm, 1.0 / one.row['scale']) for one in inputs], search.shape)
     used = [{'expnum': one.row['expnum'], 'ccd': one.row['ccd'], 'scale': one.row['scale'], 'covered': good,
-             'rejected': rejected, 'fwhm_px': one.psf.fwhm}
-            for one, good, rejected in zip(inputs, stacked.good, stacked.rejected)]
+             'rejected': rejected, 'weight': weight, 'fwhm_px': one.psf.fwhm}
+            for one, good, rejected, weight in zip(inputs, stacked.good, stacked.rejected, stacked.weights)]
     for row in used:
         context.log(f'{row["expnum"]} c{row["ccd"]:02d} covers {row["covered"]:.3f} of the CCD, '
                     f'FWHM {row["fwhm_px"]:.2f} px, {row["rejected"]:.5f} of its pixels rejected as artefacts')
     if stacked.unchecked > 0:
         context.log(f'{stacked.unchecked:.4f} of the covered pixels have one good input: artefacts cannot be known there')
-    figures = template_figures(stacked, inputs, context.load('wstemplate')['search_zero_point'])
+    correction = common_psf(stacked, inputs)
+    broadened = correction.broadened if correction else 0.0
+    figures = template_figures(stacked, inputs, context.load('wstemplate')['search_zero_point'], broadened)
     context.log(f'covered {figures["covered"]:.3f} of the CCD; 5-sigma depth {figures["depth_5sigma"]:.3f} mag')
     stacked.image.header = template_header(search.header, inputs, used, figures)
     for one in inputs:
@@ -94,8 +96,10 @@ def sex_template(context: Context) -> None:
         figures['from'] = f'{figures["used"]} stars of the coadd'
     except BadData as error:
         inputs, _ = template_inputs(context, context.load('combined'))
-        good = {(row['expnum'], row['ccd']): row['covered'] for row in context.load('template_info')['inputs']}
-        psf = psf_from_inputs(inputs, [good[one.row['expnum'], one.row['ccd']] for one in inputs], image.shape)
+        info = context.load('template_info')
+        weights = {(row['expnum'], row['ccd']): row['weight'] for row in info['inputs']}
+        psf = psf_from_inputs(inputs, [weights[one.row['expnum'], one.row['ccd']] for one in inputs], image.shape,
+                              info['broadened_px2'])
         for one in inputs:
             one.file.close()
         figures = {'from': f'PSFs of the inputs ({error})', 'fwhm': psf.fwhm}

@@ -1,0 +1,169 @@
+"""One PSF over the whole coadd: where inputs are missing, the others are taken to the PSF that all have."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from sediff.subtract.holes import patch_of
+from sediff.template.correction import Correction
+
+#: Rows and columns of the blocks in which a kernel is constant.
+BLOCK = (32, 64)
+#: Sets of inputs with at least this share of the covered pixels have kernels fitted to their own PSF.
+LEAST_SHARE = 0.005
+#: Every how many pixels the sets are counted.
+SAMPLE = 7
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The sets of inputs that pixels are made of, the most frequent first.
+
+    Parameters
+    ----------
+    bits : ndarray, (m,) int64
+        Bit k: input k is used.
+    shares : ndarray, (m,) float
+        Of the covered pixels.
+    """
+
+    bits: np.ndarray
+    shares: np.ndarray
+
+    @classmethod
+    def of(cls, members: np.ndarray, count: int) -> Sets:
+        """The sets with `LEAST_SHARE`, and in any case that of all `count` inputs, from the bits of each pixel (ny, nx)."""
+        sample = members[::SAMPLE, ::SAMPLE]
+        bits, numbers = np.unique(sample[sample > 0], return_counts=True)
+        shares = numbers / max(numbers.sum(), 1)
+        whole = (1 << count) - 1
+        kept = (shares >= LEAST_SHARE) & (bits != whole)
+        bits, shares = np.append(bits[kept], whole).astype(np.int64), np.append(shares[kept], shares[bits == whole].sum())
+        order = np.argsort(-shares, kind='stable')
+        return cls(bits[order], shares[order])
+
+
+def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weights: np.ndarray) -> Correction:
+    """Give every pixel of a weighted mean the same PSF, in place.
+
+    Parameters
+    ----------
+    image : ndarray, (ny, nx) float32
+        Weighted mean; what is not covered is 0.
+    members : ndarray, (ny, nx) uint16 or uint64
+        Bit k: input k is used; 0 where nothing is covered.
+    stamps : ndarray, (n, rows, columns, m, m) float
+        Centred PSFs of unit flux of the n inputs, on the pixels of `image`, at nodes evenly spread from edge to edge.
+    weights : ndarray, (n,) float
+        Weights of the inputs in the mean, any scale.
+
+    Returns
+    -------
+    Correction
+        Sets, target and kernels.
+
+    Notes
+    -----
+    With S the inputs used at a pixel, P_S their weighted mean PSF, f the sky and T the target (the weighted mean of all
+    PSFs, broadened where that would ask for too much sharpening, see `Correction.fit`), the mean is P_S * f. First
+
+        M = (P_S * f) + c_S * (P_S * f),   (1 + c_S) * P_S = T,
+
+    which is T * f wherever the set is the same all around. Where it is not,
+
+        (P_S * f) + d_S * M,   d_S * T = T - P_S,
+
+    is T * f however the sets are mixed, for M is T * f but for terms of second order in T - P_S. d_S is the weighted mean
+    of d_k of the inputs, so that any set is served.
+    """
+    correction = Correction.fit(stamps, weights, Sets.of(members, len(stamps)))
+    shape, half = image.shape, correction.half_width
+    first = np.pad(_filled(image, members), half, mode='edge')
+    second = first.copy()
+    inner = (slice(half, -half),) * 2
+    mixed = []
+    for place, found in _blocks(members, correction):
+        if not all_equal(members[_grown(place, shape, half)], members[place][0, 0]):
+            mixed.append((place, found))
+        for bits in found:
+            kernel = correction.first_kernel(int(bits), place, shape)
+            add_convolved(first, kernel, members[place], bits, place[0].start, place[1].start, second[inner][place])
+    mean = first[inner]
+    np.copyto(image, second[inner], where=members > 0)
+    for place, found in mixed:
+        for bits in found:
+            if correction.converges(int(bits)):
+                kernel, here = correction.second_kernel(int(bits), place, shape), members[place] == bits
+                image[place][here] = mean[place][here]
+                add_convolved(second, kernel, members[place], bits, place[0].start, place[1].start, image[place])
+    return correction
+
+
+def _filled(image: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """The image with its holes filled from their rims."""
+    patch = patch_of(image, 0.0, members == 0)
+    out = image.copy()
+    out.ravel()[patch.index] = patch.value
+    return out
+
+
+def _blocks(members: np.ndarray, correction: Correction):
+    """Place of each block with a pixel to correct, and the sets in it."""
+    ny, nx = members.shape
+    still = members.dtype.type(correction.unchanged)
+    for y in range(0, ny, BLOCK[0]):
+        for x in range(0, nx, BLOCK[1]):
+            place = (slice(y, min(y + BLOCK[0], ny)), slice(x, min(x + BLOCK[1], nx)))
+            part = members[place]
+            if not all_equal(part, still):
+                found = np.unique(part)
+                yield place, found[(found > 0) & (found != still)]
+
+
+def _grown(place: tuple[slice, slice], shape: tuple[int, int], margin: int) -> tuple[slice, slice]:
+    return tuple(slice(max(0, s.start - margin), min(size, s.stop + margin)) for s, size in zip(place, shape))
+
+
+@njit(cache=True)
+def all_equal(part, value):
+    """Whether all pixels have this value."""
+    for y in range(part.shape[0]):
+        for x in range(part.shape[1]):
+            if part[y, x] != value:
+                return False
+    return True
+
+
+@njit(cache=True, fastmath={'contract', 'reassoc'})
+def add_convolved(padded, kernel, members, bits, y0, x0, out):
+    """Add kernel * image to the pixels of a block whose members are `bits`.
+
+    `padded` is the image with a rim of the kernel's half width; (y0, x0) is the block's first pixel in the image.
+    """
+    size, (rows, columns) = kernel.shape[0], members.shape
+    total = np.empty(columns, np.float32)
+    for y in range(rows):
+        count = 0
+        for x in range(columns):
+            count += members[y, x] == bits
+        if count == 0:
+            continue
+        if count > columns // 16:
+            total[:] = np.float32(0.0)
+            for j in range(size):
+                for i in range(size):
+                    factor = kernel[size - 1 - j, size - 1 - i]
+                    source = padded[y0 + y + j, x0 + i:x0 + i + columns]
+                    for x in range(columns):
+                        total[x] += factor * source[x]
+        for x in range(columns):
+            if members[y, x] == bits:
+                if count <= columns // 16:
+                    value = np.float32(0.0)
+                    for j in range(size):
+                        for i in range(size):
+                            value += kernel[size - 1 - j, size - 1 - i] * padded[y0 + y + j, x0 + x + i]
+                    total[x] = value
+                out[y, x] += total[x]
