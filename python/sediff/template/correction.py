@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 #: Least and largest half width of the kernels, side of the grid of their spectra, px.
 LEAST_HALF_WIDTH, LARGEST_HALF_WIDTH, SIDE = 8, 16, 64
+#: Side of the cells in which a kernel is constant, px.
+CELL = 128
 #: Gauss-Hermite functions: widths in those of the PSF, highest degree.
 WIDTHS, DEGREE = (0.69, 1.38), 4
 #: Ridge of the fit, relative to the largest power of a function in the PSF.
@@ -94,15 +96,26 @@ class Correction:
         """Of the kernels, px."""
         return self.kernels.shape[-1] // 2
 
-    def first_kernel(self, bits: int, place: tuple[slice, slice], shape: tuple[int, int]) -> np.ndarray:
-        """c_S (w, w) float32 in the middle of a block; d_S for a set that has no kernels of its own."""
-        if bits not in self._places:
-            return self.second_kernel(bits, place, shape)
-        return self._at(self.kernels[self._places[bits]], place, shape)
+    def first_kernel(self, bits: int, x: int, y: int, shape: tuple[int, int]) -> np.ndarray:
+        """c_S (w, w) float32 near a pixel of an image of this shape; d_S for a set that has no kernels of its own."""
+        return self._near(bits, bits in self._places, x // CELL, y // CELL, shape)
 
-    def second_kernel(self, bits: int, place: tuple[slice, slice], shape: tuple[int, int]) -> np.ndarray:
-        """d_S (w, w) float32 in the middle of a block."""
-        return self._at(np.tensordot(_share(bits, self.weights), self.of_inputs, 1), place, shape)
+    def second_kernel(self, bits: int, x: int, y: int, shape: tuple[int, int]) -> np.ndarray:
+        """d_S (w, w) float32 near a pixel of an image of this shape."""
+        return self._near(bits, False, x // CELL, y // CELL, shape)
+
+    def _near(self, bits: int, own: bool, column: int, row: int, shape: tuple[int, int]) -> np.ndarray:
+        key = (bits, own, column, row)
+        if key not in self._known:
+            nodes = self.kernels[self._places[bits]] if own else np.tensordot(_share(bits, self.weights), self.of_inputs, 1)
+            terms = [_bilinear((place + 0.5) * CELL, size, count)
+                     for place, size, count in zip((row, column), shape, nodes.shape[:2])]
+            self._known[key] = np.tensordot(np.outer(*terms), nodes, 2).astype(np.float32)
+        return self._known[key]
+
+    @cached_property
+    def _known(self) -> dict[tuple, np.ndarray]:
+        return {}
 
     def converges(self, bits: int) -> bool:
         """Whether d_S is small enough to be of use."""
@@ -119,11 +132,6 @@ class Correction:
     @property
     def _middle(self) -> tuple[int, int]:
         return tuple(size // 2 for size in self.target.shape[:2])
-
-    def _at(self, nodes: np.ndarray, place: tuple[slice, slice], shape: tuple[int, int]) -> np.ndarray:
-        terms = [_bilinear(0.5 * (s.start + s.stop - 1), size, count)
-                 for s, size, count in zip(place, shape, nodes.shape[:2])]
-        return np.einsum('i,j,ijvu->vu', *terms, nodes).astype(np.float32)
 
     def noise_kernels(self) -> np.ndarray:
         """delta + c_S in the middle of the CCD, what the noise of each set was convolved with: (sets, w, w) float32."""

@@ -9,7 +9,7 @@ from numba import njit
 from sediff.subtract.holes import patch_of
 from sediff.template.correction import Correction
 
-#: Rows and columns of the blocks in which a kernel is constant.
+#: Rows and columns of the blocks that are looked at together.
 BLOCK = (32, 64)
 #: Sets of inputs with at least this share of the covered pixels have kernels fitted to their own PSF.
 LEAST_SHARE = 0.005
@@ -88,14 +88,15 @@ def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weigh
         if not all_equal(members[_grown(place, shape, half)], members[place][0, 0]):
             mixed.append((place, found))
         for bits in found:
-            kernel = correction.first_kernel(int(bits), place, shape)
+            kernel = correction.first_kernel(int(bits), place[1].start, place[0].start, shape)
             add_convolved(first, kernel, members[place], bits, place[0].start, place[1].start, second[inner][place])
     mean = first[inner]
     np.copyto(image, second[inner], where=members > 0)
     for place, found in mixed:
         for bits in found:
             if correction.converges(int(bits)):
-                kernel, here = correction.second_kernel(int(bits), place, shape), members[place] == bits
+                kernel = correction.second_kernel(int(bits), place[1].start, place[0].start, shape)
+                here = members[place] == bits
                 image[place][here] = mean[place][here]
                 add_convolved(second, kernel, members[place], bits, place[0].start, place[1].start, image[place])
     return correction
