@@ -15,9 +15,17 @@ from sediff.detect.table import with_sky
 from sediff.errors import BadData
 from sediff.flow.database import database_of, season_number
 from sediff.flow.stars import psf_and_statistics
-from sediff.flow.template_inputs import common_psf, psf_from_inputs, template_figures, template_header, template_inputs
+from sediff.flow.template_inputs import (
+    common_psf,
+    psf_from_inputs,
+    template_figures,
+    template_header,
+    template_inputs,
+    template_zones,
+)
 from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
+from sediff.psf.zoned import ZonedPsf
 from sediff.subtract.decorrelate import psf_of_difference
 from sediff.subtract.subtract import Difference, subtract
 from sediff.subtract.trust import systematic_variance
@@ -84,6 +92,7 @@ def distort_templates(context: Context) -> None:
     for one in inputs:
         one.file.close()
     context.save('template', stacked.image)
+    context.save('template_zones', template_zones(stacked, correction))
     context.save('template_info', {'inputs': used, 'left_out': left, **figures})
 
 
@@ -118,7 +127,7 @@ def hotpants(context: Context) -> None:
     order = context.parameter('KERNEL_ORDER')
     result = subtract(search.image, template.image, _variance(search), _variance(template), search.weight <= 0,
                       template.weight <= 0, convolve=context.parameter('CONVOLVE'), order=None if order < 0 else order,
-                      decorrelate=bool(context.parameter('DECORRELATE')))
+                      decorrelate=bool(context.parameter('DECORRELATE')), template_zones=context.load('template_zones'))
     psf = context.load('template_psf' if result.direction == 'science' else 'combined_psf')
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
@@ -173,7 +182,7 @@ def sex_diffim(context: Context) -> None:
     systematic = systematic_variance(context.load('combined').image, difference.image, bad,
                                      context.load('diff_info').get('model_error', 0.0), psf.fwhm)
     planes = difference.image, _variance(difference), bad, psf.image
-    scored = score_image(*planes, systematic=systematic)
+    scored = score_image(*planes, systematic=systematic, zones=psf if isinstance(psf, ZonedPsf) else None)
     detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask)
     context.log(f'{(detections["SIGN"] > 0).sum()} positive, {(detections["SIGN"] < 0).sum()} negative detections; noise '
                 f'{scored.noise_scale:.3f} of the propagated one, median score {scored.median:.3f}')

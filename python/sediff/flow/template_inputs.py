@@ -15,11 +15,12 @@ from sediff.flow.inputs import TemplateCcd
 from sediff.io.ccdrows import CcdRows
 from sediff.io.products import read_product
 from sediff.psf.model import PsfModel
+from sediff.subtract.zones import Zones, cells_of
 from sediff.template.coadd import Stack
 from sediff.template.correction import Correction, convolved
 from sediff.template.depth import depth, mean_psf, noise_area
 from sediff.template.footprint import coordinates_of, rows_needed
-from sediff.template.homogenise import homogenise
+from sediff.template.homogenise import homogenise, set_of_cells
 from sediff.warp.resample import warp
 
 #: Rows and columns of nodes at which the PSFs of the inputs are compared.
@@ -117,6 +118,14 @@ def common_psf(stacked: Stack, inputs: list[TemplateInput]) -> Correction | None
         return None
     return homogenise(stacked.image.image, stacked.members, input_stamps(inputs, stacked.coverage.shape, NODES),
                       np.array(stacked.weights))
+
+
+def template_zones(stacked: Stack, correction: Correction | None) -> Zones:
+    """Zones of the coadd's noise: one for each set of inputs that matters."""
+    if correction is None:
+        return Zones(np.zeros(cells_of(stacked.coverage.shape), np.uint8), np.ones((1, 1, 1), np.float32))
+    return Zones(set_of_cells(stacked.members, correction.sets.bits.astype(stacked.members.dtype)),
+                 correction.noise_kernels())
 
 
 def input_stamps(inputs: list[TemplateInput], shape: tuple[int, int], nodes: tuple[int, int]) -> np.ndarray:

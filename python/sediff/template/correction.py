@@ -96,9 +96,13 @@ class Correction:
         """Of the kernels, px."""
         return self.kernels.shape[-1] // 2
 
+    def knows(self, bits: int) -> bool:
+        """Whether a set has kernels of its own."""
+        return bits in self._places
+
     def first_kernel(self, bits: int, x: int, y: int, shape: tuple[int, int]) -> np.ndarray:
         """c_S (w, w) float32 near a pixel of an image of this shape; d_S for a set that has no kernels of its own."""
-        return self._near(bits, bits in self._places, x // CELL, y // CELL, shape)
+        return self._near(bits, self.knows(bits), x // CELL, y // CELL, shape)
 
     def second_kernel(self, bits: int, x: int, y: int, shape: tuple[int, int]) -> np.ndarray:
         """d_S (w, w) float32 near a pixel of an image of this shape."""

@@ -7,12 +7,13 @@ import numpy as np
 from numba import njit
 
 from sediff.subtract.holes import patch_of
+from sediff.subtract.zones import CELL
 from sediff.template.correction import Correction
 
 #: Rows and columns of the blocks that are looked at together.
 BLOCK = (32, 64)
 #: Sets of inputs with at least this share of the covered pixels have kernels fitted to their own PSF.
-LEAST_SHARE = 0.005
+LEAST_SHARE = 0.01
 #: Every how many pixels the sets are counted.
 SAMPLE = 7
 
@@ -85,7 +86,8 @@ def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weigh
     inner = (slice(half, -half),) * 2
     mixed = []
     for place, found in _blocks(members, correction):
-        if not all_equal(members[_grown(place, shape, half)], members[place][0, 0]):
+        alone = all_equal(members[_grown(place, shape, half)], members[place][0, 0])
+        if not (alone and correction.knows(int(found[0]))):
             mixed.append((place, found))
         for bits in found:
             kernel = correction.first_kernel(int(bits), place[1].start, place[0].start, shape)
@@ -125,6 +127,25 @@ def _blocks(members: np.ndarray, correction: Correction):
 
 def _grown(place: tuple[slice, slice], shape: tuple[int, int], margin: int) -> tuple[slice, slice]:
     return tuple(slice(max(0, s.start - margin), min(size, s.stop + margin)) for s, size in zip(place, shape))
+
+
+@njit(cache=True)
+def set_of_cells(members, bits):
+    """Which of the sets `bits` (m,) most pixels of each cell have, 0 where none has one: (rows, columns) uint8."""
+    ny, nx = members.shape
+    out = np.zeros((-(-ny // CELL), -(-nx // CELL)), np.uint8)
+    counts = np.zeros(bits.size, np.int64)
+    for v in range(out.shape[0]):
+        for u in range(out.shape[1]):
+            counts[:] = 0
+            for y in range(v * CELL, min((v + 1) * CELL, ny)):
+                for x in range(u * CELL, min((u + 1) * CELL, nx)):
+                    for k in range(bits.size):
+                        if members[y, x] == bits[k]:
+                            counts[k] += 1
+                            break
+            out[v, u] = np.argmax(counts)
+    return out
 
 
 @njit(cache=True)
