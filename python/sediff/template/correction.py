@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 #: Least and largest half width of the kernels, side of the grid of their spectra, px.
 LEAST_HALF_WIDTH, LARGEST_HALF_WIDTH, SIDE = 8, 16, 64
 #: Side of the cells in which a kernel is constant, px.
-CELL = 128
+CELL = 64
 #: Gauss-Hermite functions: widths in those of the PSF, highest degree.
 WIDTHS, DEGREE = (0.69, 1.38), 4
 #: Ridge of the fit, relative to the largest power of a function in the PSF.
 RIDGE = 1e-5
 #: White noise may grow by this factor (squared kernel) in the sets that matter; else the target is broadened, by so many
 #: shares of its squared width one after the other.
-LARGEST_NOISE = 1.6
+LARGEST_NOISE = 2.5
 BROADENINGS = (0.0, 0.03, 0.06, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 1.5, 2.0, 3.0)
 #: d_S is of use only in sets in which, on the light of stars, its square is less than this share of d_S.
 LARGEST_STEP = 0.5

@@ -122,7 +122,9 @@ def _blocks(members: np.ndarray, correction: Correction):
             part = members[place]
             if not all_equal(part, still):
                 found = np.unique(part)
-                yield place, found[(found > 0) & (found != still)]
+                found = found[(found > 0) & (found != still)]
+                if found.size:
+                    yield place, found
 
 
 def _grown(place: tuple[slice, slice], shape: tuple[int, int], margin: int) -> tuple[slice, slice]:
