@@ -177,7 +177,7 @@ DIFFIMG = (
     Step('RUN21', 'combined_mergeDiffim', 'diffimg_subtract:merge_diffim', ('diff', 'template'),
          ('diff_mh', 'template_mh'), 'difference and template with mask and weight in one file each', (), ()),
     Step('RUN22', 'combined+expose_filterObj', 'diffimg_candidates:filter_obj',
-         ('diff', 'diff_cat', 'diff_psf', 'score_info', 'snveto'), ('filterobj',),
+         ('diff', 'diff_cat', 'diff_psf', 'score_info', 'template', 'combined', 'snveto'), ('filterobj',),
          'cuts on each detection, with the reason; veto stars', ('VETOMAG', 'VETO_SCALE', 'MAXA'),
          ('candidates',)),
     Step('RUN23', 'combined_makeStamps', 'diffimg_candidates:make_stamps',
