@@ -124,12 +124,12 @@ def test_movers_are_where_they_were_at_the_search_exposure_and_half_are_in_no_ca
     gaia = gaia_catalogue(rng, stars)
     mjd = 60263.0
     moved, listed = with_movers(stars, gaia, np.random.default_rng(2), 2000.0 + (mjd - 51544.5) / 365.25)
-    fast = np.hypot(moved['pmra'], moved['pmdec']) > 3000
-    assert 50 < fast.sum() < 0.1 * len(stars) and len(listed) < len(gaia)
+    fast = np.hypot(moved['pmra'], moved['pmdec']) > 1500
+    assert 30 < fast.sum() < 0.1 * len(stars) and len(listed) < len(gaia)
     now, before = at_epoch(moved[fast], mjd), at_epoch(stars[fast], mjd)
     assert np.abs(now['dec'] - before['dec']).max() * 3600 < 0.1
     assert np.abs(now['ra'] - before['ra']).max() * 3600 * 0.88 < 0.1
-    earlier = at_epoch(moved[fast], mjd - 15.0)
+    earlier = at_epoch(moved[fast], mjd - 40.0)
     shift = np.hypot((earlier['ra'] - now['ra']) * np.cos(np.radians(28.0)), earlier['dec'] - now['dec']) * 3600
     assert shift.min() > 0.1 and shift.max() < 1.2
     known = np.isin(moved['source_id'][fast], listed['source_id'])

@@ -6,8 +6,8 @@ from scipy.spatial import cKDTree
 
 from sediff.detect.table import Flag
 
-#: How far apart the two places may be, px: 3 arcsec.
-REACH = 12.0
+#: How far apart the two places may be, px: 4 arcsec.
+REACH = 16.0
 #: Fluxes of one star differ by no more than this share (kernel, noise of a template with the star at several places) and
 #: this many errors.
 SHARE, ERRORS = 0.3, 3.0

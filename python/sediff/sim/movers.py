@@ -8,10 +8,10 @@ from sediff.sim.options import SKY
 #: Random stream of the choice and the motions.
 MOVERS = (SKY, 1)
 #: Share of the stars of these G magnitudes that move fast.
-SHARE, RANGE = 0.15, (15.5, 21.5)
-#: Motions, arcsec in the time between two templates. These lie some ten days apart: what other stars do in years, these do
-#: in that time.
-MOTION, YEARS = (0.2, 1.0), 15.0 / 365.25
+SHARE, RANGE = 0.1, (15.5, 21.5)
+#: Motions, arcsec a year, and how long such a year is: templates are taken within 40 days of each other, and what stars
+#: do between templates of two years these stars do in that time.
+MOTION, YEAR = (0.2, 1.0), 40.0 / 365.25
 
 
 def with_movers(stars: np.ndarray, gaia: np.ndarray, rng: np.random.Generator, year: float) -> tuple[np.ndarray, np.ndarray]:
@@ -27,7 +27,7 @@ def with_movers(stars: np.ndarray, gaia: np.ndarray, rng: np.random.Generator, y
     stars, gaia = stars.copy(), gaia.copy()
     bright = np.flatnonzero((stars['phot_g_mean_mag'] > RANGE[0]) & (stars['phot_g_mean_mag'] < RANGE[1]))
     chosen = bright[rng.uniform(size=bright.size) < SHARE]
-    speed = rng.uniform(*MOTION, chosen.size) / YEARS * 1e3
+    speed = rng.uniform(*MOTION, chosen.size) / YEAR * 1e3
     angle = rng.uniform(0.0, 2.0 * np.pi, chosen.size)
     change = {'ra': speed * np.sin(angle), 'dec': speed * np.cos(angle)}
     listed = np.isin(gaia['source_id'], stars['source_id'][chosen[::2]])
