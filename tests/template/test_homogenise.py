@@ -118,7 +118,10 @@ def test_nothing_is_changed_where_all_inputs_are_used_and_nothing_is_made_where_
     members = np.full(image.shape, 3, np.uint16)
     members[:, 200:], image[:, 200:] = 0, 0.0
     members[:, :40] = 1
+    lost = np.zeros(image.shape, bool)
+    members[60:64, 10:14], lost[60:64, 10:14] = 0, True
     before = image.copy()
-    homogenise(image, members, np.array([np.broadcast_to(psf(f), (2, 2, 41, 41)) for f in (3.3, 3.5)]), np.ones(2))
+    homogenise(image, members, np.array([np.broadcast_to(psf(f), (2, 2, 41, 41)) for f in (3.3, 3.5)]), np.ones(2), lost)
     np.testing.assert_array_equal(image[:, 40:], before[:, 40:])
-    assert np.abs(image - before)[:, :40].max() > 0.1
+    np.testing.assert_array_equal(image[54:70, 4:20], before[54:70, 4:20])
+    assert np.abs(image - before)[:50, :40].max() > 0.1

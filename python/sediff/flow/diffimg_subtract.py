@@ -86,6 +86,11 @@ def distort_templates(context: Context) -> None:
         context.log(f'{stacked.unchecked:.4f} of the covered pixels have one good input: artefacts cannot be known there')
     correction = common_psf(stacked, inputs)
     broadened = correction.broadened if correction else 0.0
+    if correction:
+        share = float(np.mean((stacked.members > 0) & (stacked.members != correction.unchanged)))
+        context.log(f'PSF of {share:.4f} of the CCD taken to that of all inputs, broadened by {broadened:.3f} px^2')
+    elif len(inputs) > 1:
+        context.log(f'{len(inputs)} inputs are more than 64: the PSF is the mean of those that cover a pixel')
     figures = template_figures(stacked, inputs, context.load('wstemplate')['search_zero_point'], broadened)
     context.log(f'covered {figures["covered"]:.3f} of the CCD; 5-sigma depth {figures["depth_5sigma"]:.3f} mag')
     stacked.image.header = template_header(search.header, inputs, used, figures)

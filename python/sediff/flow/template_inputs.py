@@ -116,8 +116,9 @@ def common_psf(stacked: Stack, inputs: list[TemplateInput]) -> Correction | None
     """One PSF for the whole coadd (in place), where it has several inputs; None where it has one, or too many."""
     if len(inputs) == 1 or not stacked.members.any():
         return None
+    saturated = (stacked.members == 0) & (stacked.image.mask & np.uint16(Bit.SATURATE) > 0)
     return homogenise(stacked.image.image, stacked.members, input_stamps(inputs, stacked.coverage.shape, NODES),
-                      np.array(stacked.weights))
+                      np.array(stacked.weights), saturated)
 
 
 def template_zones(stacked: Stack, correction: Correction | None) -> Zones:

@@ -14,6 +14,8 @@ from sediff.template.correction import Correction
 BLOCK = (32, 64)
 #: Sets of inputs with at least this share of the covered pixels have kernels fitted to their own PSF.
 LEAST_SHARE = 0.01
+#: So far (px) from light that no input knows the mean stays as it is.
+REACH = 6
 #: Every how many pixels the sets are counted.
 SAMPLE = 7
 
@@ -46,7 +48,8 @@ class Sets:
         return cls(bits[order], shares[order])
 
 
-def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weights: np.ndarray) -> Correction:
+def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weights: np.ndarray,
+               lost: np.ndarray | None = None) -> Correction:
     """Give every pixel of a weighted mean the same PSF, in place.
 
     Parameters
@@ -59,6 +62,9 @@ def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weigh
         Centred PSFs of unit flux of the n inputs, on the pixels of `image`, at nodes evenly spread from edge to edge.
     weights : ndarray, (n,) float
         Weights of the inputs in the mean, any scale.
+    lost : ndarray, (ny, nx) bool, optional
+        Pixels that are not covered because they are saturated: what their light would add to a kernel is not known, the
+        mean around them stays as it is. (Other holes are filled from their rims.)
 
     Returns
     -------
@@ -101,6 +107,8 @@ def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weigh
                 here = members[place] == bits
                 image[place][here] = mean[place][here]
                 add_convolved(second, kernel, members[place], bits, place[0].start, place[1].start, image[place])
+    if lost is not None:
+        take_back(lost, members, mean, image)
     return correction
 
 
@@ -129,6 +137,19 @@ def _blocks(members: np.ndarray, correction: Correction):
 
 def _grown(place: tuple[slice, slice], shape: tuple[int, int], margin: int) -> tuple[slice, slice]:
     return tuple(slice(max(0, s.start - margin), min(size, s.stop + margin)) for s, size in zip(place, shape))
+
+
+@njit(cache=True)
+def take_back(lost, members, mean, image):
+    """Put the mean in place of covered pixels that have a lost one within `REACH`."""
+    ny, nx = lost.shape
+    for y in range(ny):
+        for x in range(nx):
+            if lost[y, x]:
+                for j in range(max(0, y - REACH), min(ny, y + REACH + 1)):
+                    for i in range(max(0, x - REACH), min(nx, x + REACH + 1)):
+                        if members[j, i] > 0:
+                            image[j, i] = mean[j, i]
 
 
 @njit(cache=True)
