@@ -86,30 +86,40 @@ def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weigh
     of d_k of the inputs, so that any set is served.
     """
     correction = Correction.fit(stamps, weights, Sets.of(members, len(stamps)))
-    shape, half = image.shape, correction.half_width
+    half = correction.half_width
     first = np.pad(_filled(image, members), half, mode='edge')
-    second = first.copy()
-    inner = (slice(half, -half),) * 2
-    mixed = []
-    for place, found in _blocks(members, correction):
-        alone = all_equal(members[_grown(place, shape, half)], members[place][0, 0])
-        if not (alone and correction.knows(int(found[0]))):
-            mixed.append((place, found))
-        for bits in found:
-            kernel = correction.first_kernel(int(bits), place[1].start, place[0].start, shape)
-            add_convolved(first, kernel, members[place], bits, place[0].start, place[1].start, second[inner][place])
+    second, inner = first.copy(), (slice(half, -half),) * 2
     mean = first[inner]
+    mixed = _first_pass(first, members, correction, second[inner])
     np.copyto(image, second[inner], where=members > 0)
-    for place, found in mixed:
-        for bits in found:
-            if correction.converges(int(bits)):
-                kernel = correction.second_kernel(int(bits), place[1].start, place[0].start, shape)
-                here = members[place] == bits
-                image[place][here] = mean[place][here]
-                add_convolved(second, kernel, members[place], bits, place[0].start, place[1].start, image[place])
+    _second_pass(second, mean, members, correction, mixed, image)
     if lost is not None:
         take_back(lost, members, mean, image)
     return correction
+
+
+def _first_pass(padded, members, correction: Correction, out) -> list:
+    """Add c_S * mean to `out`; returns the blocks, with their sets, that have or touch more than one set, or one unknown."""
+    mixed = []
+    for place, found in _blocks(members, correction):
+        alone = all_equal(members[_grown(place, members.shape, correction.half_width)], members[place][0, 0])
+        if not (alone and correction.knows(int(found[0]))):
+            mixed.append((place, found))
+        for bits in found:
+            kernel = correction.first_kernel(int(bits), place[1].start, place[0].start, members.shape)
+            add_convolved(padded, kernel, members[place], bits, place[0].start, place[1].start, out[place])
+    return mixed
+
+
+def _second_pass(padded, mean, members, correction: Correction, mixed: list, out) -> None:
+    """Put mean + d_S * M into the pixels of mixed blocks whose set allows it; `padded` is M with its rim."""
+    for place, found in mixed:
+        for bits in found:
+            if correction.converges(int(bits)):
+                kernel = correction.second_kernel(int(bits), place[1].start, place[0].start, members.shape)
+                here = members[place] == bits
+                out[place][here] = mean[place][here]
+                add_convolved(padded, kernel, members[place], bits, place[0].start, place[1].start, out[place])
 
 
 def _filled(image: np.ndarray, members: np.ndarray) -> np.ndarray:
