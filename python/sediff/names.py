@@ -138,6 +138,7 @@ _TABLE = (
     Product('ingest', COMBINED + '_ingest.json', 'diffimg', 'json'),
     Product('template', COMBINED + '_template.fits', 'diffimg', 'ccd', keep=False),
     Product('template_info', COMBINED + '_template.json', 'diffimg', 'json'),
+    Product('template_zones', COMBINED + '_template_zones.fits', 'diffimg', 'zones', keep=False),
     Product('template_psf', COMBINED + '_template.psf', 'diffimg', 'psf'),
     Product('template_quality', COMBINED + '_template_psf.json', 'diffimg', 'json'),
     Product('template_cat', COMBINED + '_template.cat', 'diffimg', 'ldac'),

@@ -44,7 +44,7 @@ def gaussian(x, y, flux, fwhm=4.0, shape=SHAPE):
     return out
 
 
-def context_with(root: Path, shifts, stars=60) -> Context:
+def context_with(root: Path, shifts, stars=60, fwhms=(4.0, 4.0, 4.0)) -> Context:
     """A search image and templates shifted along y by so many pixels (added to a template's y)."""
     rng = np.random.default_rng(7)
     x, y = np.stack(np.meshgrid(np.linspace(25, 375, 8), np.linspace(25, 395, 8))).reshape(2, -1)[:, :stars]
@@ -53,13 +53,13 @@ def context_with(root: Path, shifts, stars=60) -> Context:
     context = Context(search, Parameters(TABLE), {})
     context.pairs, rows, heads = [], [], []
     j, i = np.mgrid[-15:16, -15:16]
-    psf = np.exp(-0.5 * (i**2 + j**2) * (2.3548 / 4.0) ** 2)
-    for number, shift in enumerate(shifts):
+    for number, (shift, fwhm) in enumerate(zip(shifts, fwhms)):
+        psf = np.exp(-0.5 * (i**2 + j**2) * (2.3548 / fwhm) ** 2)
         pair = TemplateCcd(replace(search, expnum=1250000 + number, nite='20231001'))
-        image = (gaussian(x, y + shift, 0.5 * flux) + rng.normal(0, np.sqrt(SKY), SHAPE)).astype(np.float32)
+        image = (gaussian(x, y + shift, 0.5 * flux, fwhm) + rng.normal(0, np.sqrt(SKY), SHAPE)).astype(np.float32)
         ccd = CcdImage(image, np.zeros(SHAPE, np.uint16), np.full(SHAPE, 1 / SKY, np.float32), header(shift))
         write_product(pair.path('immask'), 'ccd', ccd)
-        write_product(pair.path('psf'), 'psf', PsfModel((psf / psf.sum())[None], 0, (1.0, 1.0), (1.0, 1.0), 1.0, 4.0))
+        write_product(pair.path('psf'), 'psf', PsfModel((psf / psf.sum())[None], 0, (1.0, 1.0), (1.0, 1.0), 1.0, fwhm))
         context.pairs.append(pair)
         rows.append({'expnum': pair.exposure.expnum, 'ccd': 33, 'scale': 2.0, 'used': True, 'reason': ''})
         heads.append(ccd.header)
@@ -98,6 +98,25 @@ def test_partial_coverage_is_a_result_with_its_mask(tmp_path):
     assert head['NCOMBINE'] == 2 and head['TMPL001'] == '1250000_33'
     assert head['TREJ001'] == info['inputs'][0]['rejected'] < 1e-3
     assert head['SATURATE'] == 120000.0 and head['DEPTH5'] == pytest.approx(info['depth_5sigma'])
+
+
+def test_unlike_psfs_become_one_and_the_zones_of_the_noise_are_told(tmp_path):
+    """Seeing of 3.8 and 4.2 px, the first covers rows from 0, the second from 120: stars have one profile in both parts."""
+    context = context_with(tmp_path, [0.0, -120.0], fwhms=(3.8, 4.2))
+    context.parameters.set('KEEP_INTERMEDIATE', 'true', 'test')
+    run_steps(STEPS, context, overwrite=True)
+    template, info, quality = results(context)
+    zones = context.load('template_zones')
+    assert len(np.unique(zones.labels)) == 2 and zones.labels[5, 20] != zones.labels[40, 20]
+    assert np.sum(zones.kernels, axis=(1, 2)) == pytest.approx(1.0, abs=1e-4)
+    assert info['broadened_px2'] == 0.0 and quality['fwhm'] == pytest.approx(4.0, rel=0.02)
+    psf = context.load('template_psf')
+    ratios = []
+    for rows in (slice(20, 100), slice(140, 400)):
+        truth, found = (np.where(context.truth > 30.0, plane, 0.0)[rows] for plane in (context.truth, template.image))
+        ratios.append(np.sum(truth * found) / np.sum(truth**2))
+    assert ratios[0] / ratios[1] == pytest.approx(1.0, abs=0.003)
+    assert psf.fwhm == pytest.approx(4.0, rel=0.02)
 
 
 def test_without_stars_the_psf_is_that_of_the_inputs(tmp_path):

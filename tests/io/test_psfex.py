@@ -60,3 +60,23 @@ def test_wrong_files(tmp_path, model):
         handle['PSF_DATA'].write_key('POLNAME1', 'MAG_AUTO')
     with pytest.raises(BadInput, match='MAG_AUTO'):
         read_psf(tmp_path / 'a.psf')
+
+
+def test_psf_of_zones_comes_back_and_is_a_psfex_file_of_the_largest(tmp_path):
+    from sediff.psf.zoned import ZonedPsf, zoned
+    rng = np.random.default_rng(3)
+    models = [PsfModel(rng.normal(size=(3, 9, 9)).astype(np.float32) + 1, 1, (5.0, 6.0), (10.0, 10.0), 0.8, fwhm)
+              for fwhm in (3.0, 4.0, 5.0)]
+    labels = np.zeros((6, 4), np.uint8)
+    labels[1:] = 2
+    psf = zoned(models, labels, 8)
+    assert psf.fwhm == 5.0 and len(psf.models) == 2 and zoned(models, 0 * labels, 8) is models[0]
+    assert psf.image(3, 7, 7) == pytest.approx(models[0].image(3, 7, 7)) and psf.label_at(3, 7.6) == 0
+    assert psf.image(99, 99, 7) == pytest.approx(models[2].image(99, 99, 7))
+    write_psf(tmp_path / 'a.psf', psf)
+    again = read_psf(tmp_path / 'a.psf')
+    assert isinstance(again, ZonedPsf) and again.cell == 8
+    np.testing.assert_array_equal(again.labels, psf.labels)
+    for one, other in zip(again.models, psf.models):
+        np.testing.assert_array_equal(one.mask, other.mask)
+        assert one.fwhm == pytest.approx(other.fwhm)

@@ -113,3 +113,27 @@ def test_too_many_transients(facts, options):
     with pytest.raises(BadData, match='fewer'):
         place_transients(generator(1), options, search, 25, true_wcs(facts.tpv[25], search.true), np.zeros(0, GALAXY_DTYPE),
                          taken)
+
+
+def test_movers_are_where_they_were_at_the_search_exposure_and_half_are_in_no_catalogue():
+    from sediff.refcat.motion import at_epoch
+    from sediff.sim.movers import with_movers
+    options = NightOptions(stars=3000)
+    rng = np.random.default_rng(1)
+    stars = draw_stars(rng, options, Region(52.5, -28.0, (-0.2, 0.2, -0.2, 0.2)))
+    gaia = gaia_catalogue(rng, stars)
+    mjd = 60263.0
+    moved, listed = with_movers(stars, gaia, np.random.default_rng(2), 2000.0 + (mjd - 51544.5) / 365.25)
+    fast = np.hypot(moved['pmra'], moved['pmdec']) > 1500
+    assert 30 < fast.sum() < 0.1 * len(stars) and len(listed) < len(gaia)
+    now, before = at_epoch(moved[fast], mjd), at_epoch(stars[fast], mjd)
+    assert np.abs(now['dec'] - before['dec']).max() * 3600 < 0.1
+    assert np.abs(now['ra'] - before['ra']).max() * 3600 * 0.88 < 0.1
+    earlier = at_epoch(moved[fast], mjd - 40.0)
+    shift = np.hypot((earlier['ra'] - now['ra']) * np.cos(np.radians(28.0)), earlier['dec'] - now['dec']) * 3600
+    assert shift.min() > 0.1 and shift.max() < 1.2
+    known = np.isin(moved['source_id'][fast], listed['source_id'])
+    assert 0.3 < known.mean() < 0.55
+    same = at_epoch(listed[np.isin(listed['source_id'], moved['source_id'][fast])], mjd)
+    truth = now[np.isin(now['source_id'], same['source_id'])]
+    assert np.abs(np.sort(same['dec']) - np.sort(truth['dec'])).max() * 3600 < 0.1

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from sediff.psf.model import PsfModel
-from sediff.subtract.decorrelate import filtered, psf_of_difference, whitening_kernels
+from sediff.subtract.decorrelate import filtered, psf_of_difference, scale_cells, whitening_kernels
 from sediff.subtract.subtract import subtract
 
 
@@ -56,9 +56,11 @@ def test_psf_of_the_result_fits_its_sources(noisy):
 def test_a_noiseless_template_needs_no_filter():
     kernels = np.zeros((1, 1, 9, 9), np.float32)
     kernels[..., 3:6, 3:6] = 1 / 9
-    kernels, noise = whitening_kernels(kernels, 1.0, 0.0)
-    assert kernels[0, 0, 10, 10] == pytest.approx(1.0, abs=1e-6) and np.abs(kernels).sum() == pytest.approx(1.0, abs=1e-4)
-    assert noise == pytest.approx(1.0)
+    filters = whitening_kernels(kernels, 0.0)
+    assert filters[0, 0, 10, 10] == pytest.approx(1.0, abs=1e-6) and np.abs(filters).sum() == pytest.approx(1.0, abs=1e-4)
+    variance = np.ones((8, 8), np.float32)
+    scale_cells(variance, np.zeros((1, 1), np.float32), np.ones((1, 1)), np.full((1, 1), 1 / 9), 1.0, 128, 256)
+    assert variance == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize('samp', [1.0, 0.7])

@@ -50,6 +50,7 @@ class CutContext:
     fwhm: float
     vetoed: np.ndarray              # (n,) bool
     cuts: Mapping[str, float]
+    moving: np.ndarray              # (n,) bool
 
 
 def _spread_excess(c: CutContext) -> np.ndarray:
@@ -83,6 +84,7 @@ CUTS: dict[str, Callable[[CutContext], np.ndarray]] = {
     'spread_model': _spread_excess,
     'dipole': lambda c: (c.detections['FLAGS'] & Flag.DIPOLE > 0) & bool(c.cuts['reject_dipoles']),
     'veto_star': lambda c: c.vetoed,
+    'moving_star': lambda c: c.moving,
 }
 
 
@@ -108,7 +110,8 @@ class CutResult:
 
 
 def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray, bad: np.ndarray, fwhm: float,
-               veto: np.ndarray | None = None, cuts: Mapping[str, float] | None = None) -> CutResult:
+               veto: np.ndarray | None = None, cuts: Mapping[str, float] | None = None,
+               moving: np.ndarray | None = None) -> CutResult:
     """Which detections stay, and why the others go.
 
     Parameters
@@ -133,6 +136,8 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
         max_masked_core (pixels within 2 px), max_masked_near (share
         within 2 FWHM); veto_magnitude (fainter stars do not veto), veto_scale (times the radius); switches
         reject_dipoles, reject_edges, positive_only (0 or 1).
+    moving : ndarray, (n,) bool, optional
+        Which are stars that moved (`sediff.candidates.moving.moving_stars`).
 
     Raises
     ------
@@ -143,7 +148,8 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
     below = count_below(detections, difference, sigma, bad, int(values['box']), values['ring_share'] * peak_of(
         detections, fwhm), values['negative_touch'] * fwhm, values['negative_reach'] * fwhm)
     vetoed = near_veto_star(detections, veto, values['veto_magnitude'], values['veto_scale'])
-    context = CutContext(detections, below, fwhm, vetoed, values)
+    context = CutContext(detections, below, fwhm, vetoed, values,
+                         np.zeros(len(detections), bool) if moving is None else moving)
     reject = np.zeros(len(detections), np.int32)
     counts = {}
     for bit, (name, fails) in enumerate(CUTS.items()):

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.fft import irfft2, next_fast_len, rfft2
 
 from sediff.errors import BadData, BadInput
+from sediff.psf.zoned import ZonedPsf
 
 PsfAt = Callable[[float, float, int], np.ndarray]
 
@@ -67,7 +68,8 @@ def psf_fwhm(psf: np.ndarray) -> float:
 
 
 def score_image(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt,
-                tile: int = 512, size: int | None = None, systematic: np.ndarray | None = None) -> ScoreImage:
+                tile: int = 512, size: int | None = None, systematic: np.ndarray | None = None,
+                zones: ZonedPsf | None = None) -> ScoreImage:
     """Significance of a point source at every pixel.
 
     Parameters
@@ -85,6 +87,8 @@ def score_image(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, p
     systematic : ndarray, (ny, nx) float32, optional
         Square of the error that bright stars' models may have (see `with_systematic`): it keeps their residuals
         quiet.
+    zones : ZonedPsf, optional
+        The PSFs of zones with noise of their own: each is filtered with its own PSF.
 
     Raises
     ------
@@ -108,9 +112,12 @@ def score_image(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, p
     weighted = np.where(weight > 0, difference, 0).astype(np.float32) * weight
     score = np.zeros((ny, nx), np.float32)
     for core, window in _tiles(ny, nx, tile, size // 2):
-        y, x = (0.5 * (s.start + s.stop - 1) for s in core)
-        psf = checked_psf(psf_at, round(x), round(y), size)
-        score[core] = _score_tile(_padded(weighted, window), _padded(weight, window), psf)
+        y, x = (round(0.5 * (s.start + s.stop - 1)) for s in core)
+        found = [(psf_at, None)] if zones is None else _zones_of(zones, core)
+        psfs = [checked_psf(image, x, y, size) for image, _ in found]
+        scores = _score_tile(_padded(weighted, window), _padded(weight, window), psfs)
+        for part, (_, here) in zip(scores, found):
+            np.copyto(score[core], part, where=True if here is None else here)
     scale, median = _calibration(score)
     score /= np.float32(scale)
     return ScoreImage(score, scale, median / scale, fwhm, size)
@@ -148,17 +155,28 @@ def _padded(image: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
     return out
 
 
-def _score_tile(weighted: np.ndarray, weight: np.ndarray, psf: np.ndarray) -> np.ndarray:
+def _zones_of(zones: ZonedPsf, core: tuple[slice, slice]) -> list[tuple[PsfAt, np.ndarray | None]]:
+    """PSF and pixels (None: all) of each zone in a tile."""
+    rows, columns = (np.arange(s.start, s.stop) // zones.cell for s in core)
+    labels = zones.labels[np.ix_(rows, columns)]
+    found = np.unique(labels)
+    return [(zones.models[k].image, None if len(found) == 1 else labels == k) for k in found]
+
+
+def _score_tile(weighted: np.ndarray, weight: np.ndarray, psfs: list[np.ndarray]) -> list[np.ndarray]:
+    """Score of a tile with each of some PSFs."""
     shape = tuple(next_fast_len(n, real=True) for n in weighted.shape)
-    halo = psf.shape[0] // 2
-    keep = tuple(slice(2 * halo, n) for n in weighted.shape)
-    flipped = psf[::-1, ::-1]
-    numerator = irfft2(rfft2(weighted, shape) * rfft2(flipped, shape), shape)[keep]
-    squared = irfft2(rfft2(weight, shape) * rfft2(flipped ** 2, shape), shape)[keep]
-    floor = np.float32(1e-5 * weight.max() * np.sum(psf ** 2))
-    score = np.zeros_like(numerator)
-    np.divide(numerator, np.sqrt(np.maximum(squared, floor)), out=score, where=squared > max(floor, 0))
-    return score
+    spectra, out = (rfft2(weighted, shape), rfft2(weight, shape)), []
+    for psf in psfs:
+        halo, flipped = psf.shape[0] // 2, psf[::-1, ::-1]
+        keep = tuple(slice(2 * halo, n) for n in weighted.shape)
+        numerator, squared = (irfft2(spectrum * rfft2(plane, shape), shape)[keep]
+                              for spectrum, plane in zip(spectra, (flipped, flipped ** 2)))
+        floor = np.float32(1e-5 * weight.max() * np.sum(psf ** 2))
+        score = np.zeros_like(numerator)
+        np.divide(numerator, np.sqrt(np.maximum(squared, floor)), out=score, where=squared > max(floor, 0))
+        out.append(score)
+    return out
 
 
 def _calibration(score: np.ndarray) -> tuple[float, float]:

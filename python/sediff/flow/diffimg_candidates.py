@@ -9,6 +9,7 @@ from sediff.candidates.cuts import LOW_SCORE, apply_cuts, filter_table_text
 from sediff.candidates.fakematch import fakematch_table_text, match_fakes
 from sediff.candidates.features import feature_table, star_proximity
 from sediff.candidates.forced import forced_photometry
+from sediff.candidates.moving import moving_stars
 from sediff.candidates.rows import detection_rows, njy_per_electron
 from sediff.candidates.score import score_features, score_table_text
 from sediff.candidates.stamps import cut_stamp, cut_triplet
@@ -28,8 +29,10 @@ def filter_obj(context: Context) -> None:
     """Cut each detection, with the reason."""
     difference, detections = context.load('diff'), context.load('diff_cat')
     cuts = {'max_a': context.parameter('MAXA'), 'veto_magnitude': context.parameter('VETOMAG')}
-    result = apply_cuts(detections, difference.image, _sigma(context), difference.weight <= 0,
-                        context.load('score_info')['fwhm_px'], veto_stars(context), cuts)
+    fwhm = context.load('score_info')['fwhm_px']
+    moving = moving_stars(detections, context.load('template').image, context.load('combined').image, fwhm)
+    result = apply_cuts(detections, difference.image, _sigma(context), difference.weight <= 0, fwhm, veto_stars(context),
+                        cuts, moving)
     failed = ', '.join(f'{name} {count}' for name, count in result.counts.items() if count)
     context.log(f'{result.kept.sum()} of {len(detections)} detections pass; failed: {failed or "none"}')
     context.save('filterobj', filter_table_text(detections, result))

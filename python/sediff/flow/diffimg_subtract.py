@@ -19,10 +19,18 @@ from sediff.errors import BadData
 from sediff.flow.calibrate import with_zero_point
 from sediff.flow.database import database_of, season_number
 from sediff.flow.stars import psf_and_statistics
-from sediff.flow.template_inputs import psf_from_inputs, template_figures, template_header, template_inputs
+from sediff.flow.template_inputs import (
+    common_psf,
+    psf_from_inputs,
+    template_figures,
+    template_header,
+    template_inputs,
+    template_zones,
+)
 from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
 from sediff.psf.model import PsfModel
+from sediff.psf.zoned import ZonedPsf
 from sediff.subtract.decorrelate import psf_of_difference
 from sediff.subtract.photons import light_in_score, photon_plane, photon_variance
 from sediff.subtract.subtract import Difference, subtract
@@ -77,19 +85,27 @@ def distort_templates(context: Context) -> None:
                       + '; '.join(f'{row["expnum"]} c{row["ccd"]:02d} {row["reason"]}' for row in left))
     stacked = stack([Source(one.rows, one.psf.fwhm, 1.0 / one.row['scale']) for one in inputs], search.shape)
     used = [{'expnum': one.row['expnum'], 'ccd': one.row['ccd'], 'scale': one.row['scale'], 'covered': good,
-             'rejected': rejected, 'fwhm_px': one.psf.fwhm}
-            for one, good, rejected in zip(inputs, stacked.good, stacked.rejected)]
+             'rejected': rejected, 'weight': weight, 'fwhm_px': one.psf.fwhm}
+            for one, good, rejected, weight in zip(inputs, stacked.good, stacked.rejected, stacked.weights)]
     for row in used:
         context.log(f'{row["expnum"]} c{row["ccd"]:02d} covers {row["covered"]:.3f} of the CCD, '
                     f'FWHM {row["fwhm_px"]:.2f} px, {row["rejected"]:.5f} of its pixels rejected as artefacts')
     if stacked.unchecked > 0:
         context.log(f'{stacked.unchecked:.4f} of the covered pixels have one good input: artefacts cannot be known there')
-    figures = template_figures(stacked, inputs, context.load('wstemplate')['search_zero_point'])
+    correction = common_psf(stacked, inputs)
+    broadened = correction.broadened if correction else 0.0
+    if correction:
+        share = float(np.mean((stacked.members > 0) & (stacked.members != correction.unchanged)))
+        context.log(f'PSF of {share:.4f} of the CCD taken to that of all inputs, broadened by {broadened:.3f} px^2')
+    elif len(inputs) > 1:
+        context.log(f'{len(inputs)} inputs are more than 64: the PSF is the mean of those that cover a pixel')
+    figures = template_figures(stacked, inputs, context.load('wstemplate')['search_zero_point'], broadened)
     context.log(f'covered {figures["covered"]:.3f} of the CCD; 5-sigma depth {figures["depth_5sigma"]:.3f} mag')
     stacked.image.header = template_header(search.header, inputs, used, figures)
     for one in inputs:
         one.file.close()
     context.save('template', stacked.image)
+    context.save('template_zones', template_zones(stacked, correction))
     context.save('template_info', {'inputs': used, 'left_out': left, **figures})
 
 
@@ -102,8 +118,10 @@ def sex_template(context: Context) -> None:
         figures['from'] = f'{figures["used"]} stars of the coadd'
     except BadData as error:
         inputs, _ = template_inputs(context, context.load('combined'))
-        good = {(row['expnum'], row['ccd']): row['covered'] for row in context.load('template_info')['inputs']}
-        psf = psf_from_inputs(inputs, [good[one.row['expnum'], one.row['ccd']] for one in inputs], image.shape)
+        info = context.load('template_info')
+        weights = {(row['expnum'], row['ccd']): row['weight'] for row in info['inputs']}
+        psf = psf_from_inputs(inputs, [weights[one.row['expnum'], one.row['ccd']] for one in inputs], image.shape,
+                              info['broadened_px2'])
         for one in inputs:
             one.file.close()
         figures = {'from': f'PSFs of the inputs ({error})', 'fwhm': psf.fwhm}
@@ -122,7 +140,7 @@ def hotpants(context: Context) -> None:
     order = context.parameter('KERNEL_ORDER')
     result = subtract(search.image, template.image, _variance(search), _variance(template), search.weight <= 0,
                       template.weight <= 0, convolve=context.parameter('CONVOLVE'), order=None if order < 0 else order,
-                      decorrelate=bool(context.parameter('DECORRELATE')))
+                      decorrelate=bool(context.parameter('DECORRELATE')), template_zones=context.load('template_zones'))
     psf = context.load('template_psf' if result.direction == 'science' else 'combined_psf')
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
@@ -194,7 +212,7 @@ def sex_diffim(context: Context) -> None:
     photons = context.load('photons')
     hosts = light_in_score(photons, difference.image, context.load('diff_info')['photon_factor'], bad)
     planes = difference.image, _variance(difference) + hosts, bad, psf.image
-    scored = score_image(*planes, systematic=systematic)
+    scored = score_image(*planes, systematic=systematic, zones=psf if isinstance(psf, ZonedPsf) else None)
     detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask,
                                  photons=photons - hosts)
     context.log(f'{(detections["SIGN"] > 0).sum()} positive, {(detections["SIGN"] < 0).sum()} negative detections; noise '

@@ -15,11 +15,17 @@ from sediff.flow.inputs import TemplateCcd
 from sediff.io.ccdrows import CcdRows
 from sediff.io.products import read_product
 from sediff.psf.model import PsfModel
+from sediff.subtract.zones import Zones, cells_of
 from sediff.template.coadd import Stack
+from sediff.template.correction import Correction, convolved
 from sediff.template.depth import depth, mean_psf, noise_area
 from sediff.template.footprint import coordinates_of, rows_needed
+from sediff.template.homogenise import homogenise, set_of_cells
 from sediff.warp.resample import warp
 
+#: Rows and columns of nodes at which the PSFs of the inputs are compared.
+NODES = (7, 4)
+FWHM_OF_SIGMA = 2.3548
 
 @dataclass
 class TemplateInput:
@@ -67,11 +73,17 @@ class TemplateInput:
         target['CRPIX2'] -= first
         return warp(CcdImage(*self.file.read(*needed), source), target, shape, self.row['scale'])
 
-    def stamp(self, shape: tuple[int, int]) -> np.ndarray:
-        """Its PSF where the middle of the search CCD lies on it (or on its nearest pixel), centred: (m, m) float64."""
-        x, y = sky_to_pixel(self.wcs, *pixel_to_sky(self.target_wcs, shape[1] / 2, shape[0] / 2))
-        size = self.file.shape
-        return self.psf.image(float(np.round(np.clip(x, 0, size[1] - 1))), float(np.round(np.clip(y, 0, size[0] - 1))))
+    def stamps(self, shape: tuple[int, int], nodes: tuple[int, int]) -> np.ndarray:
+        """Its PSF, centred, where so many rows and columns of nodes from edge to edge of the search CCD lie on it.
+
+        Nodes off the CCD have the PSF of its nearest pixel. (rows, columns, m, m) float64.
+        """
+        y, x = np.meshgrid(*(np.linspace(0, size - 1, count) if count > 1 else np.array([size / 2])
+                             for size, count in zip(shape, nodes)), indexing='ij')
+        u, v = sky_to_pixel(self.wcs, *pixel_to_sky(self.target_wcs, x.ravel(), y.ravel()))
+        u, v = (np.round(np.clip(at, 0, size - 1)) for at, size in zip((u, v), self.file.shape[::-1]))
+        stamps = self.psf.images(u, v)
+        return stamps.reshape(*nodes, *stamps.shape[1:])
 
 
 def template_inputs(context: Context, search: CcdImage) -> tuple[list[TemplateInput], list[dict]]:
@@ -100,26 +112,48 @@ def _pair(context: Context, row: dict) -> TemplateCcd:
     return next(pair for pair in context.pairs if (pair.exposure.expnum, pair.exposure.ccd) == (row['expnum'], row['ccd']))
 
 
-def template_figures(stacked: Stack, inputs: list[TemplateInput], zero_point: float) -> dict:
+def common_psf(stacked: Stack, inputs: list[TemplateInput]) -> Correction | None:
+    """One PSF for the whole coadd (in place), where it has several inputs; None where it has one, or too many."""
+    if len(inputs) == 1 or not stacked.members.any():
+        return None
+    saturated = (stacked.members == 0) & (stacked.image.mask & np.uint16(Bit.SATURATE) > 0)
+    return homogenise(stacked.image.image, stacked.members, input_stamps(inputs, stacked.coverage.shape, NODES),
+                      np.array(stacked.weights), saturated)
+
+
+def template_zones(stacked: Stack, correction: Correction | None) -> Zones:
+    """Zones of the coadd's noise: one for each set of inputs that matters."""
+    if correction is None:
+        return Zones(np.zeros(cells_of(stacked.coverage.shape), np.uint8), np.ones((1, 1, 1), np.float32))
+    return Zones(set_of_cells(stacked.members, correction.sets.bits.astype(stacked.members.dtype)),
+                 correction.noise_kernels())
+
+
+def input_stamps(inputs: list[TemplateInput], shape: tuple[int, int], nodes: tuple[int, int]) -> np.ndarray:
+    """Centred PSFs of all inputs at nodes of the search CCD: (n, rows, columns, m, m), m that of the smallest."""
+    stamps = [one.stamps(shape, nodes) for one in inputs]
+    half = min(each.shape[-1] for each in stamps) // 2
+    parts = [slice(each.shape[-1] // 2 - half, each.shape[-1] // 2 + half + 1) for each in stamps]
+    return np.stack([each[..., part, part] for each, part in zip(stamps, parts)])
+
+
+def template_figures(stacked: Stack, inputs: list[TemplateInput], zero_point: float, broadened: float) -> dict:
     """Coverage, width of the PSF and depth of the coadd."""
     numbers, pixels = np.unique(stacked.coverage, return_counts=True)
-    psf = psf_from_inputs(inputs, stacked.good, stacked.coverage.shape)
+    psf = psf_from_inputs(inputs, stacked.weights, stacked.coverage.shape, broadened)
     area, total = noise_area(psf.mask[0]), stacked.coverage.size
     return {'covered': float((stacked.coverage > 0).mean()), 'unchecked': stacked.unchecked,
             'share_of_pixels_by_number_of_inputs': {int(n): float(m / total) for n, m in zip(numbers, pixels)},
-            'fwhm_px': psf.fwhm, 'psf_area_px': area, 'zero_point': zero_point,
+            'fwhm_px': psf.fwhm, 'broadened_px2': broadened, 'psf_area_px': area, 'zero_point': zero_point,
             'depth_5sigma': depth(stacked.image.weight, area, zero_point)}
 
 
-def psf_from_inputs(inputs: list[TemplateInput], good: list[float], shape: tuple[int, int]) -> PsfModel:
-    """Mean of the inputs' PSFs, weighted by their noise and coverage."""
-    stamps = [one.stamp(shape) for one in inputs]
-    half = min(len(stamp) for stamp in stamps) // 2
-    centred = [stamp[len(stamp) // 2 - half:len(stamp) // 2 + half + 1, len(stamp) // 2 - half:len(stamp) // 2 + half + 1]
-               for stamp in stamps]
-    noise = [one.row['scale'] * float(one.head.get('SKYSIGMA', 1.0)) for one in inputs]
-    weights = np.maximum(good, 1e-9) / np.square(noise)
-    return mean_psf(np.stack(centred), weights, np.array([one.psf.fwhm for one in inputs]))
+def psf_from_inputs(inputs: list[TemplateInput], weights: list[float], shape: tuple[int, int], broadened: float
+                    ) -> PsfModel:
+    """Mean of the inputs' PSFs by their weights, convolved with the Gaussian (squared sigma, px^2) the coadd was."""
+    stamps = convolved(input_stamps(inputs, shape, (1, 1))[:, 0, 0], broadened)
+    widths = np.hypot([one.psf.fwhm for one in inputs], FWHM_OF_SIGMA * np.sqrt(broadened))
+    return mean_psf(stamps, np.asarray(weights), widths)
 
 
 def photon_factor(inputs: list[TemplateInput], used: list[dict]) -> float:

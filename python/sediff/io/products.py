@@ -93,6 +93,11 @@ def _write_psf(path: Path, value) -> None:
     write_psf(path, value)
 
 
+def _zones(path: Path):
+    from sediff.subtract.zones import Zones
+    return Zones(read_image(path, 'LABELS')[0], read_image(path, 'KERNELS')[0])
+
+
 def _write_stamps(path: Path, value) -> None:
     from sediff.io.archive import write_stamp_archive
     write_stamp_archive(path, value)
@@ -110,6 +115,7 @@ _READERS = {
     'table': tables.read_table,
     'headers': lambda path: headers_of(path.read_text(encoding='utf-8')),
     'stamps': lambda path: path,
+    'zones': _zones,
 }
 _WRITERS = {
     'ccd': write_ccd,
@@ -118,6 +124,7 @@ _WRITERS = {
     'kernel': lambda path, value: write_images(path, [('KERNEL', *value)]),
     'plane': lambda path, value: write_images(path, [('PLANE', *value)]),
     'stamps': _write_stamps,
+    'zones': lambda path, value: write_images(path, [('LABELS', value.labels, None), ('KERNELS', value.kernels, None)]),
     'text': write_text,
     'json': write_json,
     'csv': tables.write_csv,

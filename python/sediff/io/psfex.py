@@ -10,10 +10,14 @@ from sediff.errors import BadData, BadInput
 from sediff.io.atomic import atomic_path
 from sediff.io.fits import open_fits
 from sediff.psf.model import PsfModel
+from sediff.psf.zoned import ZonedPsf
+
+#: Image extension with the zone of each cell, in a file with one PSF_DATA table a zone.
+ZONES = 'PSF_ZONES'
 
 
-def read_psf(path: str | os.PathLike) -> PsfModel:
-    """Read a PSFEx file.
+def read_psf(path: str | os.PathLike) -> PsfModel | ZonedPsf:
+    """Read a PSFEx file; one that `write_psf` wrote of a `ZonedPsf` gives that again.
 
     Raises
     ------
@@ -24,23 +28,34 @@ def read_psf(path: str | os.PathLike) -> PsfModel:
         tables = [hdu for hdu in handle if hdu.get_exttype() == 'BINARY_TBL' and 'PSF_MASK' in hdu.get_colnames()]
         if not tables:
             raise BadInput(f'{path} is no PSFEx file: it has no table with the column PSF_MASK')
-        header = tables[0].read_header()
+        zones = [hdu for hdu in handle if hdu.get_extname() == ZONES]
         try:
-            planes = np.asarray(tables[0]['PSF_MASK'].read()[0], np.float32)
-            _check_axes(header, path)
-            return _model_of(header, planes)
+            models = [_model(hdu, path) for hdu in (tables if zones else tables[:1])]
+            if zones:
+                return ZonedPsf(tuple(models), zones[0].read().astype(np.uint8), int(zones[0].read_header()['CELL']))
+            return models[0]
         except (KeyError, OSError, ValueError, IndexError, BadData) as error:
             raise BadInput(f'{path} is not a usable PSFEx file ({error}); make it again') from error
 
 
-def write_psf(path: str | os.PathLike, model: PsfModel) -> None:
-    """Write `model` as PSFEx does, atomically."""
-    count, n = model.mask.shape[0], model.mask.shape[1]
-    table = np.zeros(1, dtype=[('PSF_MASK', '>f4', (count, n, n))])
-    table['PSF_MASK'][0] = model.mask
+def write_psf(path: str | os.PathLike, model: PsfModel | ZonedPsf) -> None:
+    """Write `model` as PSFEx does, atomically; of zones one table each, the largest first, and an image of the zones."""
     with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
         handle.write(None)
-        handle.write_table(table, extname='PSF_DATA', header=_cards(model))
+        for each in model.models if isinstance(model, ZonedPsf) else (model,):
+            count, n = each.mask.shape[0], each.mask.shape[1]
+            table = np.zeros(1, dtype=[('PSF_MASK', '>f4', (count, n, n))])
+            table['PSF_MASK'][0] = each.mask
+            handle.write_table(table, extname='PSF_DATA', header=_cards(each))
+        if isinstance(model, ZonedPsf):
+            cell = {'name': 'CELL', 'value': model.cell, 'comment': 'side of a cell, px'}
+            handle.write(model.labels, extname=ZONES, header=[cell])
+
+
+def _model(hdu, path) -> PsfModel:
+    header = hdu.read_header()
+    _check_axes(header, path)
+    return _model_of(header, np.asarray(hdu['PSF_MASK'].read()[0], np.float32))
 
 
 def _check_axes(header, path) -> None:

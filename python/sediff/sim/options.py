@@ -53,7 +53,8 @@ BANDS = {
 #: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
 #: tape bumps, a dome lamp that is not as even as the sky, bleeds into the serial register, a sky that varies over the whole
 #: focal plane (gradients and a pupil ghost that change from exposure to exposure), and fringes in z and Y.
-EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes')
+#: And of the sky: stars that move by a fraction of their PSF from template to template, half of them in no catalogue.
+EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'movers')
 
 
 @dataclass(frozen=True)

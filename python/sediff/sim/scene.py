@@ -8,10 +8,11 @@ import numpy as np
 from astropy.wcs import WCS
 
 from sediff.camera.wcs import pixel_to_sky, read_wcs, sky_to_pixel
-from sediff.refcat.motion import at_epoch
+from sediff.refcat.motion import at_epoch, julian_year
 from sediff.sim.cards import wcs_header
 from sediff.sim.detector import detector_of
 from sediff.sim.kilonova import kilonova_magnitude
+from sediff.sim.movers import MOVERS, with_movers
 from sediff.sim.options import CCD_SHAPE, SKY, NightOptions, generator
 from sediff.sim.plan import Pointing, SimExposure
 from sediff.sim.sky import Region, draw_galaxies, draw_stars, from_plane, gaia_catalogue, star_magnitudes, to_plane
@@ -65,6 +66,8 @@ def make_scene(options: NightOptions, plan: Sequence[SimExposure], tpv: Mapping[
     rng = generator(options.seed, SKY)
     stars = draw_stars(rng, options, Region.around(ra, dec, STAR_MARGIN))
     gaia = gaia_catalogue(rng, stars)
+    if 'movers' in options.effects:
+        stars, gaia = with_movers(stars, gaia, generator(options.seed, *MOVERS), julian_year(search.mjd))
     galaxies = draw_galaxies(rng, options, Region.around(ra, dec, GALAXY_MARGIN))
     first = options.ccds[0]
     origin = tuple(float(value[0]) for value in pixel_to_sky(wcs[first], [CCD_SHAPE[1] / 2], [CCD_SHAPE[0] / 2]))

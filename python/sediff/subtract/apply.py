@@ -20,6 +20,7 @@ from sediff.subtract.restore import restore_cores
 from sediff.subtract.stamps import Stars
 from sediff.subtract.trust import relative_error, star_excess
 from sediff.subtract.wings import add_wings
+from sediff.subtract.zones import Zones, noise_zones
 
 #: Brightest stars that the error of the models is estimated from.
 TRUST_STARS = 300
@@ -135,17 +136,18 @@ def _noise_chi(image: np.ndarray, variance: np.ndarray, mask: np.ndarray) -> flo
     return clipped_level(chi.astype(float))[1] if chi.size else float('nan')
 
 
-def whitened(applied: Applied, planes: Planes, model: KernelModel, smoothing: np.ndarray | None = None) -> Applied:
+def whitened(applied: Applied, planes: Planes, model: KernelModel, smoothing: np.ndarray | None = None,
+             zones: Zones | None = None, turned: bool = False) -> Applied:
     """The difference with white noise, fluxes kept; pixels whose filter meets masked ones are masked.
 
-    `smoothing` (w, w) is what the image that the kernel did not convolve was convolved with before.
+    `smoothing` (w, w) is what the image that the kernel did not convolve was convolved with before; `zones` are those of
+    the template; `turned`: the kernel convolves the science image.
     """
-    noise = [_typical_noise(*pair) ** 2 for pair in ((planes.science_variance, planes.science_bad),
-                                                    (planes.template_variance, planes.template_bad))]
-    whitening = whitening_of(model, *noise, smoothing)
-    mask = applied.mask | spoiled(np.flatnonzero(applied.mask), applied.mask.shape, whitening.kernels,
+    whitening = whitening_of(model, noise_zones(planes, zones), smoothing, turned)
+    main = int(np.bincount(whitening.zones.labels.ravel()).argmax())
+    mask = applied.mask | spoiled(np.flatnonzero(applied.mask), applied.mask.shape, whitening.kernels[main],
                                   LARGEST_WHITENING_LOSS, whitening.block)
-    image = convolve(applied.image, whitening.kernels, block=whitening.block)
+    image = whitening.apply(applied.image)
     image[mask] = 0.0
     whitening.scale_variance(applied.variance)
     chi = _noise_chi(image, applied.variance, mask)

@@ -132,6 +132,20 @@ def convolve(image: np.ndarray, kernels: np.ndarray, patch: Patch | None = None,
     return out
 
 
+def convolve_part(image: np.ndarray, kernel: np.ndarray, part: tuple[slice, slice]) -> np.ndarray:
+    """Convolution with one kernel (w, w) of a part of an image (ny, nx) float32, zero assumed outside the image."""
+    (ny, nx), half, size = image.shape, kernel.shape[0] // 2, kernel.shape[0]
+    rows, columns = (s.stop - s.start for s in part)
+    turned = flipped(kernel[None, None])[0]
+    buffer = np.zeros((-(-rows // 4) * 4 + turned.shape[1], columns + turned.shape[2] + 2), np.float32)
+    y0, x0 = part[0].start - half, part[1].start - half
+    y1, x1 = min(ny, y0 + rows + size - 1), min(nx, x0 + columns + size - 1)
+    buffer[max(0, -y0):y1 - y0, max(0, -x0):x1 - x0] = image[max(0, y0):y1, max(0, x0):x1]
+    out = np.empty((rows, columns), np.float32)
+    convolve_strip(buffer, turned, columns, out)
+    return out
+
+
 def squared_kernels(kernels: np.ndarray, half: int = 4) -> np.ndarray:
     """K^2 cut to (2 half + 1) pixels, its sum kept: what carries variance through the convolution."""
     square = kernels.astype(np.float32) ** 2

@@ -5,12 +5,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numba import njit
 
-from sediff.subtract.convolve import BLOCK
+from sediff.subtract.convolve import BLOCK, convolve_part
 from sediff.subtract.model import KernelModel
+from sediff.subtract.zones import CELL, NoiseZones
 
 if TYPE_CHECKING:
     from sediff.psf.model import PsfModel
+    from sediff.psf.zoned import ZonedPsf
     from sediff.subtract.subtract import Difference
 
 #: Half width of the filter and side of the grid its spectrum is computed on, px.
@@ -25,75 +28,126 @@ PSF_GRID = 6
 
 @dataclass(frozen=True)
 class Whitening:
-    """Filters that make the noise of a difference white, one for each block of pixels.
+    """Filters that make the noise of a difference white, one for each zone and block of pixels.
 
     Parameters
     ----------
-    kernels : ndarray, (rows, columns, w, w) float32
+    kernels : ndarray, (zones, rows, columns, w, w) float32
         Filters of unit sum: fluxes are kept.
-    noise : ndarray, (rows, columns) float64
-        What the variance of a pixel is multiplied by.
+    sums, squares : ndarray, (rows, columns) float64
+        Square of the matching kernel's sum, and the sum of its squares.
+    smoothed : float
+        Sum of the squares of what the other image was convolved with, 1 if it was not.
+    zones : NoiseZones
     block : (int, int)
-        Rows and columns of pixels of a block.
+        Rows and columns of pixels of a block, multiples of the zones' cells.
     """
 
     kernels: np.ndarray
-    noise: np.ndarray
+    sums: np.ndarray
+    squares: np.ndarray
+    smoothed: float
+    zones: NoiseZones
     block: tuple[int, int]
 
-    def at(self, x: float, y: float) -> np.ndarray:
-        """Filter (w, w) at a 0-based pixel."""
-        row, column = (int(np.clip(v // b, 0, n - 1)) for v, b, n in zip((y, x), self.block, self.noise.shape))
-        return self.kernels[row, column]
+    def at(self, x: float, y: float, zone: int | None = None) -> np.ndarray:
+        """Filter (w, w) at a 0-based pixel, of the zone there or of another."""
+        if zone is None:
+            labels = self.zones.labels
+            zone = labels[tuple(int(np.clip(v // CELL, 0, n - 1)) for v, n in zip((y, x), labels.shape))]
+        row, column = (int(np.clip(v // b, 0, n - 1)) for v, b, n in zip((y, x), self.block, self.sums.shape))
+        return self.kernels[zone, row, column]
+
+    def apply(self, image: np.ndarray) -> np.ndarray:
+        """The image (ny, nx) float32 filtered, zero assumed outside."""
+        out = np.empty(image.shape, np.float32)
+        (ny, nx), (down, along) = image.shape, self.block
+        for row, column in np.ndindex(self.sums.shape):
+            place = slice(row * down, min((row + 1) * down, ny)), slice(column * along, min((column + 1) * along, nx))
+            cells = self.zones.labels[tuple(slice(s.start // CELL, -(-s.stop // CELL)) for s in place)]
+            for zone in np.unique(cells):
+                here = cells == zone
+                rows, columns = (np.flatnonzero(here.any(axis=axis)) for axis in (1, 0))
+                part = tuple(slice(s.start + CELL * n[0], min(s.stop, s.start + CELL * (n[-1] + 1)))
+                             for s, n in zip(place, (rows, columns)))
+                found = convolve_part(image, self.kernels[zone, row, column], part)
+                if here.all():
+                    out[part] = found
+                else:
+                    inner = here[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+                    wanted = np.repeat(np.repeat(inner, CELL, axis=0), CELL, axis=1)[:found.shape[0], :found.shape[1]]
+                    out[part][wanted] = found[wanted]
+        return out
 
     def scale_variance(self, variance: np.ndarray) -> None:
-        """Turn the variance of the correlated noise into that of the white noise, in place."""
-        down, along = self.block
-        for row, line in enumerate(self.noise):
-            for column, factor in enumerate(line):
-                variance[row * down:(row + 1) * down, column * along:(column + 1) * along] *= np.float32(factor)
+        """Turn the variance of the correlated noise into that of the white noise, in place.
+
+        From s^2 + t^2 sum K^2 it becomes the power at low frequencies, s0^2 + t^2 (sum K)^2, s0^2 that before any smoothing.
+        """
+        scale_cells(variance, self.zones.ratio, self.sums, self.squares, self.smoothed, *self.block)
 
 
-def whitening_of(model: KernelModel, science_variance: float, template_variance: float, smoothing: np.ndarray | None = None
+@njit(cache=True)
+def scale_cells(variance, ratio, sums, squares, smoothed, down, along):
+    """Multiply the variance by (1 / smoothed + r sums) / (1 + r squares), r the ratio of each cell."""
+    for v in range(ratio.shape[0]):
+        for u in range(ratio.shape[1]):
+            row, column, r = v * CELL // down, u * CELL // along, ratio[v, u]
+            factor = np.float32((1.0 / smoothed + r * sums[row, column]) / (1.0 + r * squares[row, column]))
+            variance[v * CELL:(v + 1) * CELL, u * CELL:(u + 1) * CELL] *= factor
+
+
+def whitening_of(model: KernelModel, zones: NoiseZones, smoothing: np.ndarray | None = None, turned: bool = False
                  ) -> Whitening:
-    """Filters that whiten science - K * template.
+    """Filters that whiten science - K * template, zone by zone.
 
     Parameters
     ----------
     model : KernelModel
         The matching kernel K.
-    science_variance, template_variance : float
-        Typical variance of a pixel of the image left alone and of the convolved one.
+    zones : NoiseZones
     smoothing : ndarray, (w, w), optional
-        Kernel that the former was convolved with already.
+        Kernel that the image left alone was convolved with already.
+    turned : bool
+        The kernel convolves the science image: the zones' kernels belong to the image left alone.
     """
-    kernels, noise = whitening_kernels(model.on_blocks(step=BLOCKS), science_variance, template_variance, smoothing)
-    return Whitening(kernels, noise, (BLOCKS * BLOCK[0], BLOCKS * BLOCK[1]))
+    matching = model.on_blocks(step=BLOCKS)
+    smoothed = 1.0 if smoothing is None else float((smoothing**2).sum())
+    kernels = []
+    for zone, ratio in enumerate(zones.typical):
+        own = None if zones.kernels is None else zones.kernels[zone]
+        alone, convolved = (own if turned else smoothing), (None if turned else own)
+        kernels.append(whitening_kernels(matching, ratio * smoothed, alone, convolved))
+    squares = (matching.astype(float) ** 2).sum(axis=(-1, -2))
+    return Whitening(np.array(kernels), matching.sum(axis=(-1, -2), dtype=float) ** 2, squares, smoothed, zones,
+                     (BLOCKS * BLOCK[0], BLOCKS * BLOCK[1]))
 
 
-def whitening_kernels(kernels: np.ndarray, science_variance: float, template_variance: float,
-                      smoothing: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Filters (..., 2 HALF_WIDTH + 1, 2 HALF_WIDTH + 1) float32 for kernels (..., w, w), and their noise factors (...).
+def whitening_kernels(kernels: np.ndarray, ratio: float, alone: np.ndarray | None = None,
+                      convolved: np.ndarray | None = None) -> np.ndarray:
+    """Filters (..., 2 HALF_WIDTH + 1, 2 HALF_WIDTH + 1) float32 for kernels (..., w, w).
+
+    Parameters
+    ----------
+    kernels : ndarray, (..., w, w)
+        Matching kernels K.
+    ratio : float
+        Variance of the white noise of the image that K convolves over that of the other, t^2 / s^2.
+    alone, convolved : ndarray, (v, v), optional
+        What the noise of the image left alone (A), and of the other (H), was convolved with before.
 
     Notes
     -----
-    Reiss & Lupton 2016 (DMTN-021): psi(k) ~ 1 / sqrt(s^2 + t^2 |K(k)|^2), here of unit sum, so that fluxes are kept. A
-    pixel's variance becomes s^2 + t^2 (sum K)^2 from s^2 + t^2 sum K^2. The PSF is psi convolved with that of the image left
-    alone. Where both images were convolved, s^2 stands for s^2 |G(k)|^2.
+    Reiss & Lupton 2016 (DMTN-021): psi(k) ~ 1 / sqrt(s^2 |A(k)|^2 + t^2 |H(k)|^2 |K(k)|^2), here of unit sum, so that fluxes
+    are kept. The PSF is psi convolved with that of the image left alone.
     """
-    power, squares = _power(kernels), (kernels.astype(float) ** 2).sum(axis=(-1, -2))
-    science_power, science_squares = 1.0, 1.0
-    if smoothing is not None:
-        science_power, science_squares = _power(smoothing), float((smoothing**2).sum())
-        science_variance /= science_squares
-    total = science_variance * science_power + template_variance * power
+    power = _power(kernels) * (1.0 if convolved is None else _power(convolved))
+    total = (1.0 if alone is None else _power(alone)) + ratio * power
     total = np.maximum(total, LEAST_POWER * total[..., :1, :1])
     whitening = np.fft.fftshift(np.fft.irfft2(1.0 / np.sqrt(total), (SIDE, SIDE)), axes=(-1, -2))
     part = slice(SIDE // 2 - HALF_WIDTH, SIDE // 2 + HALF_WIDTH + 1)
     whitening = whitening[..., part, part]
-    whitening = whitening / whitening.sum(axis=(-1, -2), keepdims=True)
-    before = science_variance * science_squares + template_variance * squares
-    return np.ascontiguousarray(whitening, np.float32), total[..., 0, 0] / before
+    return np.ascontiguousarray(whitening / whitening.sum(axis=(-1, -2), keepdims=True), np.float32)
 
 
 def _power(kernels: np.ndarray) -> np.ndarray:
@@ -104,18 +158,28 @@ def _power(kernels: np.ndarray) -> np.ndarray:
     return np.abs(np.fft.rfft2(padded)) ** 2
 
 
-def psf_of_difference(psf: PsfModel, result: Difference) -> PsfModel:
-    """PSF model of a difference, from that of the image that was not convolved (of the science image where both were)."""
-    if result.whitening is None and result.smoothing is None:
-        return psf
+def psf_of_difference(psf: PsfModel, result: Difference) -> PsfModel | ZonedPsf:
+    """PSF model of a difference, from that of the image that was not convolved (of the science image where both were).
+
+    One for each zone where the noise was made white zone by zone.
+    """
+    if result.whitening is None:
+        return psf if result.smoothing is None else _changed(psf, result, None)
+    from sediff.psf.zoned import zoned  # only here: it costs the command its quick start
+    zones = result.whitening.zones
+    return zoned([_changed(psf, result, zone) for zone in range(len(zones.typical))], zones.labels, CELL)
+
+
+def _changed(psf: PsfModel, result: Difference, zone: int | None) -> PsfModel:
+    """The PSF smoothed as the science image was, and whitened as a zone was."""
     from sediff.psf.shape import stamp_fwhm  # only here: it costs the command its quick start
     shape = result.image.shape
     x, y = (v.ravel() for v in np.meshgrid(*(np.linspace(0, size - 1, PSF_GRID) for size in shape[::-1])))
     planes = [psf.coefficients_image(a, b) for a, b in zip(x, y)]
     if result.smoothing is not None:
         planes = [filtered(plane, result.smoothing, psf.samp) for plane in planes]
-    if result.whitening is not None:
-        planes = [filtered(plane, result.whitening.at(a, b), psf.samp) for plane, a, b in zip(planes, x, y)]
+    if zone is not None:
+        planes = [filtered(plane, result.whitening.at(a, b, zone), psf.samp) for plane, a, b in zip(planes, x, y)]
     flat = np.array(planes).reshape(len(planes), -1)
     mask = np.linalg.lstsq(psf.terms(x, y), flat, rcond=None)[0].reshape(psf.mask.shape)
     found = replace(psf, mask=mask.astype(np.float32))

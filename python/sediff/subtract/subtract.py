@@ -15,6 +15,7 @@ from sediff.subtract.fit import LEAST_STARS, Fit, fit_kernel
 from sediff.subtract.model import KernelModel
 from sediff.subtract.planes import Planes
 from sediff.subtract.stamps import choose_evenly, find_stars, typical_fwhm
+from sediff.subtract.zones import Zones
 from sediff.warp.noise import mesh_of
 
 #: Stars fitted at most.
@@ -91,7 +92,7 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
              order: int | None = None, half_width: int | None = None, background_mesh: int | None = None,
              background_order: int | None = None,
              star_count: int = STAR_COUNT, stamp_radius: int | None = None,
-             decorrelate: bool = False) -> Difference:
+             decorrelate: bool = False, template_zones: Zones | None = None) -> Difference:
     """Subtract a template from a science image on the same pixel grid.
 
     Parameters
@@ -119,7 +120,9 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     stamp_radius : int, optional
         Radius of the fitted disc around each star, px; default 3.2 FWHM.
     decorrelate : bool
-        Make the noise of the difference white (DMTN-021).
+        Make the noise of the difference white (DMTN-021), in each zone of the ratio of the variances.
+    template_zones : Zones, optional
+        Zones in which the template's noise is of one kind.
 
     Raises
     ------
@@ -153,7 +156,7 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     model = KernelModel.from_solution(way.fit.basis, way.fit.solution.coefficients, way.planes.science.shape)
     applied = apply_kernel(way.planes, model, way.fit, stars, mesh, background_order)
     if decorrelate:
-        applied = whitened(applied, way.planes, model, way.smoothing)
+        applied = whitened(applied, way.planes, model, way.smoothing, template_zones, way.direction == 'science')
     return _difference(applied, model, way, widths, len(stars.x))
 
 

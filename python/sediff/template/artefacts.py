@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 
 from sediff.template.blocks import gaussian_taps, smooth, sum_blocks, sum_pixels
+from sediff.template.movers import spare_stars
 from sediff.template.regions import JOINS, SEED, grow, spread
 
 #: Gaussian sigma of a PSF over its FWHM.
@@ -69,6 +70,7 @@ def find_artefacts(values: np.ndarray, weights: np.ndarray, base: np.ndarray, fw
     stars agree, and `limits.shape` of the local maximum (more where widths differ) is enough; faint wide streaks
     stand out. Blocks of 8 px for ghosts, with `limits.level` for the sky. In each, regions grow from seeds as far as
     pixels or blocks join. With two good values at a place the larger is the suspect; with one nothing can be said.
+    Stars that moved between the exposures are left as they are (`sediff.template.movers`).
     """
     rejected = np.zeros(values.shape, np.bool_)
     if len(values) < 2:
@@ -85,6 +87,7 @@ def find_artefacts(values: np.ndarray, weights: np.ndarray, base: np.ndarray, fw
     del fine
     wide = Limits(limits.seed + 1, limits.join, 2 * limits.shape, limits.level)
     _judge_blocks(coarse, 8, np.ones(len(values)), gain, wide, 2, rejected)
+    spare_stars(values, weights, fwhm, rejected)
     return rejected
 
 

@@ -56,13 +56,19 @@ class Stack:
         For each input: the share of all pixels that are good, and the share of its good ones left out as artefacts.
     unchecked : float
         Share of the covered pixels where a single input is good, so that its artefacts cannot be known.
+    members : ndarray, (ny, nx) uint16 or uint64
+        Bit k: input k is used. All 0 with more than 64 inputs.
+    weights : list of float
+        For each input: the mean weight of its good pixels.
     """
 
     image: CcdImage
     coverage: np.ndarray
+    members: np.ndarray
     good: list[float] = field(default_factory=list)
     rejected: list[float] = field(default_factory=list)
     unchecked: float = 0.0
+    weights: list[float] = field(default_factory=list)
 
 
 def coadd(images: Sequence[CcdImage], fwhm: Sequence[float] | None = None,
@@ -122,24 +128,27 @@ def stack(sources: Sequence[Source], shape: tuple[int, int], limits: Limits | No
         raise BadUsage('no image to combine')
     limits = limits or Limits()
     out = Stack(CcdImage(np.zeros(shape, np.float32), np.zeros(shape, np.uint16), np.zeros(shape, np.float32)),
-                np.zeros(shape, np.int16))
+                np.zeros(shape, np.int16), np.zeros(shape, np.uint16 if len(sources) <= 16 else np.uint64))
+    bits = np.array([1 << k if len(sources) <= 64 else 0 for k in range(len(sources))], out.members.dtype)
     height = strip or int(np.clip(STRIP_BYTES / (len(sources) * shape[1] * PIXEL_BYTES) // 64 * 64, 128, 1024))
     window = _Window(sources, shape, height + 2 * MARGIN)
     fwhm, gain = np.array([source.fwhm for source in sources]), np.array([source.gain for source in sources])
-    counts = np.zeros((len(sources), 2), np.int64)
+    counts = np.zeros((len(sources), 3))
     singles = 0
     for start in range(0, shape[0], height):
         stop = min(shape[0], start + height)
         values, masks, weights, low = window.move(max(0, start - MARGIN), min(shape[0], stop + MARGIN))
         base = reference(values, weights)
         rejected = find_artefacts(values, weights, base, fwhm, gain, limits)
-        planes = (plane[start:stop] for plane in (out.image.image, out.image.mask, out.image.weight, out.coverage))
-        singles += combine(values, masks, weights, rejected, base, start - low, np.uint16(Bit.EDGE), *planes, counts)
+        planes = (plane[start:stop] for plane in (out.image.image, out.image.mask, out.image.weight, out.coverage,
+                                                         out.members))
+        singles += combine(values, masks, weights, rejected, base, start - low, np.uint16(Bit.EDGE), bits, *planes, counts)
     covered = int((out.coverage > 0).sum())
     if not covered:
         raise BadData(f'none of the {len(sources)} images has a good pixel on this grid; check their overlap and masks')
     out.good = (counts[:, 0] / out.coverage.size).tolist()
     out.rejected = (counts[:, 1] / np.maximum(counts[:, 0], 1)).tolist()
+    out.weights = (counts[:, 2] / np.maximum(counts[:, 0], 1)).tolist()
     out.unchecked = singles / covered
     return out
 
@@ -210,11 +219,12 @@ def good_weights(values, masks, weights, unusable, out):
 
 
 @njit(cache=True)
-def combine(values, masks, weights, rejected, base, skip, edge, out_image, out_mask, out_weight, coverage, counts):
+def combine(values, masks, weights, rejected, base, skip, edge, own_bits, out_image, out_mask, out_weight, coverage, members,
+            counts):
     """Average each pixel; rows of the inputs start `skip` rows before those of the outputs.
 
     Where every good value is rejected the one nearest to the reference stays. Adds each input's good and rejected
-    pixels to counts (n, 2) int64; returns how many pixels a single good input covers.
+    pixels and the sum of its weights to counts (n, 3) float64; returns how many pixels a single good input covers.
     """
     count = values.shape[0]
     singles = 0
@@ -228,6 +238,7 @@ def combine(values, masks, weights, rejected, base, skip, edge, out_image, out_m
                 if w > 0:
                     good += 1
                     counts[k, 0] += 1
+                    counts[k, 2] += w
                     if rejected[k, y, x]:
                         counts[k, 1] += 1
                         if nearest < 0 or abs(values[k, y, x] - base[y, x]) < abs(values[nearest, y, x] - base[y, x]):
@@ -235,6 +246,7 @@ def combine(values, masks, weights, rejected, base, skip, edge, out_image, out_m
                     else:
                         mean += w * values[k, y, x]
                         weight += w
+                        members[v, x] |= own_bits[k]
                         used += 1
             singles += good == 1
             if good == 0:
@@ -244,6 +256,7 @@ def combine(values, masks, weights, rejected, base, skip, edge, out_image, out_m
                 out_mask[v, x] = bits if bits else edge
             elif used == 0:
                 out_image[v, x], out_weight[v, x], coverage[v, x] = values[nearest, y, x], weights[nearest, y, x], 1
+                members[v, x] = own_bits[nearest]
                 counts[nearest, 1] -= 1
             else:
                 out_image[v, x], out_weight[v, x], coverage[v, x] = mean / weight, weight, used

@@ -1,0 +1,224 @@
+"""One PSF over the whole coadd: where inputs are missing, the others are taken to the PSF that all have."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from sediff.subtract.holes import patch_of
+from sediff.subtract.zones import CELL
+from sediff.template.correction import Correction
+
+#: Rows and columns of the blocks that are looked at together.
+BLOCK = (32, 64)
+#: Sets of inputs with at least this share of the covered pixels have kernels fitted to their own PSF.
+LEAST_SHARE = 0.01
+#: So far (px) from light that no input knows the mean stays as it is.
+REACH = 6
+#: Every how many pixels the sets are counted.
+SAMPLE = 7
+
+
+@dataclass(frozen=True)
+class Sets:
+    """The sets of inputs that pixels are made of, the most frequent first.
+
+    Parameters
+    ----------
+    bits : ndarray, (m,) int64
+        Bit k: input k is used.
+    shares : ndarray, (m,) float
+        Of the covered pixels.
+    """
+
+    bits: np.ndarray
+    shares: np.ndarray
+
+    @classmethod
+    def of(cls, members: np.ndarray, count: int) -> Sets:
+        """The sets with `LEAST_SHARE`, and in any case that of all `count` inputs, from the bits of each pixel (ny, nx)."""
+        sample = members[::SAMPLE, ::SAMPLE]
+        bits, numbers = np.unique(sample[sample > 0], return_counts=True)
+        shares = numbers / max(numbers.sum(), 1)
+        whole = (1 << count) - 1
+        kept = (shares >= LEAST_SHARE) & (bits != whole)
+        bits, shares = np.append(bits[kept], whole).astype(np.int64), np.append(shares[kept], shares[bits == whole].sum())
+        order = np.argsort(-shares, kind='stable')
+        return cls(bits[order], shares[order])
+
+
+def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weights: np.ndarray,
+               lost: np.ndarray | None = None) -> Correction:
+    """Give every pixel of a weighted mean the same PSF, in place.
+
+    Parameters
+    ----------
+    image : ndarray, (ny, nx) float32
+        Weighted mean; what is not covered is 0.
+    members : ndarray, (ny, nx) uint16 or uint64
+        Bit k: input k is used; 0 where nothing is covered.
+    stamps : ndarray, (n, rows, columns, m, m) float
+        Centred PSFs of unit flux of the n inputs, on the pixels of `image`, at nodes evenly spread from edge to edge.
+    weights : ndarray, (n,) float
+        Weights of the inputs in the mean, any scale.
+    lost : ndarray, (ny, nx) bool, optional
+        Pixels that are not covered because they are saturated: what their light would add to a kernel is not known, the
+        mean around them stays as it is. (Other holes are filled from their rims.)
+
+    Returns
+    -------
+    Correction
+        Sets, target and kernels.
+
+    Notes
+    -----
+    With S the inputs used at a pixel, P_S their weighted mean PSF, f the sky and T the target (the weighted mean of all
+    PSFs, broadened where that would ask for too much sharpening, see `Correction.fit`), the mean is P_S * f. First
+
+        M = (P_S * f) + c_S * (P_S * f),   (1 + c_S) * P_S = T,
+
+    which is T * f wherever the set is the same all around. Where it is not,
+
+        (P_S * f) + d_S * M,   d_S * T = T - P_S,
+
+    is T * f however the sets are mixed, for M is T * f but for terms of second order in T - P_S. d_S is the weighted mean
+    of d_k of the inputs, so that any set is served.
+    """
+    correction = Correction.fit(stamps, weights, Sets.of(members, len(stamps)))
+    half = correction.half_width
+    first = np.pad(_filled(image, members), half, mode='edge')
+    second, inner = first.copy(), (slice(half, -half),) * 2
+    mean = first[inner]
+    mixed = _first_pass(first, members, correction, second[inner])
+    np.copyto(image, second[inner], where=members > 0)
+    _second_pass(second, mean, members, correction, mixed, image)
+    if lost is not None:
+        take_back(lost, members, mean, image)
+    return correction
+
+
+def _first_pass(padded, members, correction: Correction, out) -> list:
+    """Add c_S * mean to `out`; returns the blocks, with their sets, that have or touch more than one set, or one unknown."""
+    mixed = []
+    for place, found in _blocks(members, correction):
+        alone = all_equal(members[_grown(place, members.shape, correction.half_width)], members[place][0, 0])
+        if not (alone and correction.knows(int(found[0]))):
+            mixed.append((place, found))
+        for bits in found:
+            kernel = correction.first_kernel(int(bits), place[1].start, place[0].start, members.shape)
+            add_convolved(padded, kernel, members[place], bits, place[0].start, place[1].start, out[place])
+    return mixed
+
+
+def _second_pass(padded, mean, members, correction: Correction, mixed: list, out) -> None:
+    """Put mean + d_S * M into the pixels of mixed blocks whose set allows it; `padded` is M with its rim."""
+    for place, found in mixed:
+        for bits in found:
+            if correction.converges(int(bits)):
+                kernel = correction.second_kernel(int(bits), place[1].start, place[0].start, members.shape)
+                here = members[place] == bits
+                out[place][here] = mean[place][here]
+                add_convolved(padded, kernel, members[place], bits, place[0].start, place[1].start, out[place])
+
+
+def _filled(image: np.ndarray, members: np.ndarray) -> np.ndarray:
+    """The image with its holes filled from their rims."""
+    patch = patch_of(image, 0.0, members == 0)
+    out = image.copy()
+    out.ravel()[patch.index] = patch.value
+    return out
+
+
+def _blocks(members: np.ndarray, correction: Correction):
+    """Place of each block with a pixel to correct, and the sets in it."""
+    ny, nx = members.shape
+    still = members.dtype.type(correction.unchanged)
+    for y in range(0, ny, BLOCK[0]):
+        for x in range(0, nx, BLOCK[1]):
+            place = (slice(y, min(y + BLOCK[0], ny)), slice(x, min(x + BLOCK[1], nx)))
+            part = members[place]
+            if not all_equal(part, still):
+                found = np.unique(part)
+                found = found[(found > 0) & (found != still)]
+                if found.size:
+                    yield place, found
+
+
+def _grown(place: tuple[slice, slice], shape: tuple[int, int], margin: int) -> tuple[slice, slice]:
+    return tuple(slice(max(0, s.start - margin), min(size, s.stop + margin)) for s, size in zip(place, shape))
+
+
+@njit(cache=True)
+def take_back(lost, members, mean, image):
+    """Put the mean in place of covered pixels that have a lost one within `REACH`."""
+    ny, nx = lost.shape
+    for y in range(ny):
+        for x in range(nx):
+            if lost[y, x]:
+                for j in range(max(0, y - REACH), min(ny, y + REACH + 1)):
+                    for i in range(max(0, x - REACH), min(nx, x + REACH + 1)):
+                        if members[j, i] > 0:
+                            image[j, i] = mean[j, i]
+
+
+@njit(cache=True)
+def set_of_cells(members, bits):
+    """Which of the sets `bits` (m,) most pixels of each cell have, 0 where none has one: (rows, columns) uint8."""
+    ny, nx = members.shape
+    out = np.zeros((-(-ny // CELL), -(-nx // CELL)), np.uint8)
+    counts = np.zeros(bits.size, np.int64)
+    for v in range(out.shape[0]):
+        for u in range(out.shape[1]):
+            counts[:] = 0
+            for y in range(v * CELL, min((v + 1) * CELL, ny)):
+                for x in range(u * CELL, min((u + 1) * CELL, nx)):
+                    for k in range(bits.size):
+                        if members[y, x] == bits[k]:
+                            counts[k] += 1
+                            break
+            out[v, u] = np.argmax(counts)
+    return out
+
+
+@njit(cache=True)
+def all_equal(part, value):
+    """Whether all pixels have this value."""
+    for y in range(part.shape[0]):
+        for x in range(part.shape[1]):
+            if part[y, x] != value:
+                return False
+    return True
+
+
+@njit(cache=True, fastmath={'contract', 'reassoc'})
+def add_convolved(padded, kernel, members, bits, y0, x0, out):
+    """Add kernel * image to the pixels of a block whose members are `bits`.
+
+    `padded` is the image with a rim of the kernel's half width; (y0, x0) is the block's first pixel in the image.
+    """
+    size, (rows, columns) = kernel.shape[0], members.shape
+    total = np.empty(columns, np.float32)
+    for y in range(rows):
+        count = 0
+        for x in range(columns):
+            count += members[y, x] == bits
+        if count == 0:
+            continue
+        if count > columns // 16:
+            total[:] = np.float32(0.0)
+            for j in range(size):
+                for i in range(size):
+                    factor = kernel[size - 1 - j, size - 1 - i]
+                    source = padded[y0 + y + j, x0 + i:x0 + i + columns]
+                    for x in range(columns):
+                        total[x] += factor * source[x]
+        for x in range(columns):
+            if members[y, x] == bits:
+                if count <= columns // 16:
+                    value = np.float32(0.0)
+                    for j in range(size):
+                        for i in range(size):
+                            value += kernel[size - 1 - j, size - 1 - i] * padded[y0 + y + j, x0 + x + i]
+                    total[x] = value
+                out[y, x] += total[x]
