@@ -3,8 +3,9 @@ from __future__ import annotations
 
 import numpy as np
 
-#: The Blanco telescope: latitude (deg), pressure (mmHg), temperature (deg C) and water vapour (mmHg) of a usual night.
-LATITUDE, PRESSURE, TEMPERATURE, VAPOUR = -30.16606, 585.0, 10.0, 4.0
+#: The Blanco telescope, deg; pressure (mmHg), temperature (deg C) and water vapour (mmHg) of a usual night.
+LONGITUDE, LATITUDE = -70.81489, -30.16606
+PRESSURE, TEMPERATURE, VAPOUR = 585.0, 10.0, 4.0
 #: Wavelengths (micrometres) between which DECam's bands let light through.
 BAND_EDGES = {'u': (0.34, 0.405), 'g': (0.400, 0.550), 'r': (0.560, 0.715), 'i': (0.700, 0.855), 'z': (0.850, 1.000),
               'Y': (0.950, 1.065), 'VR': (0.490, 0.760)}
@@ -57,6 +58,12 @@ def chromatic_refraction(colour: np.ndarray, band: str) -> tuple[np.ndarray, np.
     lift = refraction(wavelength) - refraction(0.5 * (low + high))
     mean = photons @ lift
     return mean, np.sqrt(np.maximum(photons @ lift**2 - mean**2, 0.0))
+
+
+def hour_angle_of(ra: float, mjd: float) -> float:
+    """Hour angle (deg, west positive) of a right ascension (deg) at an MJD (UTC), to a few hundredths of a degree."""
+    sidereal = 280.46061837 + 360.98564736629 * (mjd - 51544.5) + LONGITUDE
+    return (sidereal - ra + 180.0) % 360.0 - 180.0
 
 
 def zenith_vector(hour_angle: float, dec: float) -> np.ndarray:

@@ -12,9 +12,11 @@ from sediff.subtract.basis import make_basis
 from sediff.subtract.decorrelate import Whitening
 from sediff.subtract.direction import Way, choose_way
 from sediff.subtract.fit import LEAST_STARS, Fit, fit_kernel
+from sediff.subtract.listed import ListedStars
 from sediff.subtract.model import KernelModel
 from sediff.subtract.planes import Planes
 from sediff.subtract.stamps import choose_evenly, find_stars, typical_fwhm
+from sediff.subtract.trust import ModelError
 from sediff.warp.noise import mesh_of
 
 #: Stars fitted at most.
@@ -52,8 +54,12 @@ class Difference:
     figures : dict
         fwhm_science, fwhm_template (px), order, shift_order, functions, stars_found, stamp_chi2, left_out_chi2,
         left_out_error (relative, bright stars), registration_rms and registration_length (px, 0 when off),
-        model_error (relative error of bright stars' models), noise_chi (rms of sky pixels over the propagated noise),
+        model_error, model_shape (relative errors of bright stars' fluxes and squared widths), model_shift (error of
+        the place of light, px), colour_slope (shift of a star for a magnitude of colour, px along x and y), moved
+        (listed stars moved before they were subtracted), noise_chi (rms of sky pixels over the propagated noise),
         masked_share.
+    places : ndarray, (n, 3) float64
+        0-based x, y of stars whose place has another error than model_shift, and that error, px.
     """
 
     image: np.ndarray
@@ -68,6 +74,12 @@ class Difference:
     whitening: Whitening | None = None
     smoothing: np.ndarray | None = None
     figures: dict = field(default_factory=dict)
+    places: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+
+    @property
+    def model_error(self) -> ModelError:
+        """Errors of the light that was taken away."""
+        return ModelError(*(self.figures[name] for name in ('model_error', 'model_shape', 'model_shift')))
 
     @property
     def background(self) -> np.ndarray:
@@ -81,7 +93,8 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
              order: int | None = None, half_width: int | None = None, background_mesh: int | None = None,
              background_order: int | None = None,
              star_count: int = STAR_COUNT, stamp_radius: int | None = None,
-             decorrelate: bool = False) -> Difference:
+             decorrelate: bool = False, listed: ListedStars | None = None,
+             photons: tuple[float, float] = (0.0, 0.0)) -> Difference:
     """Subtract a template from a science image on the same pixel grid.
 
     Parameters
@@ -110,6 +123,12 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
         Radius of the fitted disc around each star, px; default 3.2 FWHM.
     decorrelate : bool
         Make the noise of the difference white (DMTN-021).
+    listed : ListedStars, optional
+        Stars of a catalogue that are elsewhere in the template, by so much: they are moved before they are subtracted, and
+        where offsets go with colour, by that too.
+    photons : (float, float)
+        Photon variance of a unit of light in science image and template, where their variances are of sky and readout
+        alone: it weighs the stars in the fits. The variance of the difference is that of the variances given.
 
     Raises
     ------
@@ -124,7 +143,7 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     scale; Gauss-Hermite functions and, after Bramich 2008 (MNRAS 386, L77), the central pixels themselves.
     """
     _check_options(order, half_width)
-    planes = Planes.prepare(science, template, science_variance, template_variance, science_bad, template_bad)
+    planes = Planes.prepare(science, template, science_variance, template_variance, science_bad, template_bad, photons)
     stars = find_stars(*planes.arrays(), stamps, planes.levels)
     widths = tuple(given or found for given, found in zip((fwhm_science, fwhm_template), typical_fwhm(stars)))
     ratio = float(np.median(stars.ratio))
@@ -137,7 +156,8 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
         scale = 1.0 / ratio if turned else ratio
         sky = _first_sky(planes, scale, mesh, background_order)
         basis = make_basis(sharp, broad, half_width)
-        return fit_kernel(planes, chosen, basis, sharp, broad, scale, sky, order, stamp_radius, least)
+        return fit_kernel(planes, chosen, basis, sharp, broad, scale, sky, order, stamp_radius, least,
+                          listed and (listed.turned() if turned else listed))
 
     way = choose_way(planes, stars, widths, convolve, fit)
     del planes
@@ -173,10 +193,19 @@ def _difference(applied: Applied, model: KernelModel, way: Way, widths: tuple[fl
                'left_out_error': solution.left_out_error,
                'registration_rms': 0.0 if field is None else float(field.rms),
                'registration_length': 0.0 if field is None else float(field.length),
-               'model_error': applied.model_error, 'noise_chi': applied.noise_chi,
+               'model_error': applied.trust.error.flux, 'model_shape': applied.trust.error.shape,
+               'model_shift': applied.trust.error.shift, 'moved': applied.moved, 'noise_chi': applied.noise_chi,
+               'colour_slope': _colour_slope(way),
                'masked_share': float(applied.mask.mean())}
     return Difference(image, variance, applied.mask, scale, model, direction, int(used.sum()), applied.sky, factor,
-                      applied.whitening, way.smoothing, figures)
+                      applied.whitening, way.smoothing, figures, applied.trust.places)
+
+
+def _colour_slope(way: Way) -> list[float]:
+    """Shift from the template's place to the science image's for a magnitude of colour, px along x and y."""
+    found = way.fit.colour_shift
+    sign = -1.0 if way.direction == 'science' else 1.0
+    return [0.0, 0.0] if found is None else [sign * float(value) for value in found.slope]
 
 
 def _check_options(order: int | None, half_width: int | None) -> None:
