@@ -14,13 +14,14 @@ from sediff.detect.matched import score_image
 from sediff.detect.table import with_sky
 from sediff.errors import BadData
 from sediff.flow.database import database_of, season_number
+from sediff.flow.star_shifts import photons_of, places_of, shift_table, star_shifts, template_epochs
 from sediff.flow.stars import psf_and_statistics
 from sediff.flow.template_inputs import psf_from_inputs, template_figures, template_header, template_inputs
 from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
 from sediff.subtract.decorrelate import psf_of_difference
 from sediff.subtract.subtract import Difference, subtract
-from sediff.subtract.trust import systematic_variance
+from sediff.subtract.trust import ModelError, systematic_variance
 from sediff.template.coadd import Source, stack
 from sediff.template.depth import depth, noise_area
 
@@ -111,10 +112,11 @@ def sex_template(context: Context) -> None:
 def hotpants(context: Context) -> None:
     """Match the PSFs, subtract, make the noise white; the PSF is that of the image that was not convolved, made so too."""
     search, template = context.load('combined'), context.load('template')
-    order = context.parameter('KERNEL_ORDER')
+    order, epochs = context.parameter('KERNEL_ORDER'), template_epochs(context)
+    listed = star_shifts(context, search.header, search.shape, epochs) if context.parameter('STAR_SHIFTS') else None
     result = subtract(search.image, template.image, _variance(search), _variance(template), search.weight <= 0,
                       template.weight <= 0, convolve=context.parameter('CONVOLVE'), order=None if order < 0 else order,
-                      decorrelate=bool(context.parameter('DECORRELATE')))
+                      decorrelate=bool(context.parameter('DECORRELATE')), listed=listed, photons=(1.0, photons_of(epochs)))
     psf = context.load('template_psf' if result.direction == 'science' else 'combined_psf')
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
@@ -122,6 +124,7 @@ def hotpants(context: Context) -> None:
     context.save('diff_psf', psf_of_difference(psf, result))
     context.save('kern', (result.kernel.on_blocks(), _kernel_header(result)))
     context.save('diff_info', figures)
+    context.save('star_shifts', shift_table(listed, result.places))
 
 
 def _variance(image: CcdImage) -> np.ndarray:
@@ -135,6 +138,10 @@ def _difference(search: CcdImage, template: CcdImage, result: Difference) -> Ccd
     header['KSUM00'] = (result.kernel_sum, 'science flux / template flux')
     header['NSTAMPS'] = (result.n_stamps, 'stars the kernel was fitted to')
     header['KORDER'] = (result.figures['order'], 'spatial order of the kernel')
+    header['MODELERR'] = (result.model_error.flux, "relative error of bright stars' fluxes")
+    header['MODELSHP'] = (result.model_error.shape, 'the same of their squared widths')
+    header['MODELSFT'] = (result.model_error.shift, '[pix] error of the place of light')
+    header['NMOVED'] = (result.figures['moved'], 'listed stars moved before the subtraction')
     header['NCOMBINE'] = (template.header.get('NCOMBINE', 1), 'template CCDs in the coadd')
     weight = np.where(result.mask | (result.variance <= 0), 0, 1.0 / np.maximum(result.variance, 1e-12))
     return CcdImage(result.image.astype(np.float32), search.mask | template.mask, weight.astype(np.float32), header)
@@ -166,8 +173,9 @@ def sex_diffim(context: Context) -> None:
     """Detections of both signs by matched filter, in units of the difference's true noise."""
     difference, psf = context.load('diff'), context.load('diff_psf')
     bad = difference.weight <= 0
-    systematic = systematic_variance(context.load('combined').image, difference.image, bad,
-                                     context.load('diff_info').get('model_error', 0.0), psf.fwhm)
+    error = ModelError(*(context.load('diff_info')[name] for name in ('model_error', 'model_shape', 'model_shift')))
+    systematic = systematic_variance(context.load('combined').image, difference.image, bad, error, psf.fwhm,
+                                     places_of(context.load('star_shifts')))
     planes = difference.image, _variance(difference), bad, psf.image
     scored = score_image(*planes, systematic=systematic)
     detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask)

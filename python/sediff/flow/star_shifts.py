@@ -22,6 +22,8 @@ MARGIN = 0.005
 EDGE = 16
 #: A shift whose error is larger than this, px, is not known.
 LARGEST_ERROR = 0.05
+#: Colour (BP - RP) of the light that is not listed: galaxies and faint stars.
+USUAL_COLOUR = 1.1
 #: The predicted slope with colour may be wrong by this share of it, and by this, px a magnitude.
 SLOPE_SHARE, SLOPE_FLOOR = 0.5, 0.03
 SECONDS_A_DAY = 86400.0
@@ -29,26 +31,36 @@ SECONDS_A_DAY = 86400.0
 
 @dataclass(frozen=True)
 class Epoch:
-    """A template CCD: middle of its exposure (MJD), world coordinates, shape (ny, nx) and weight in the coadd."""
+    """A template CCD.
+
+    Parameters
+    ----------
+    mjd : float
+        Middle of its exposure (UTC).
+    wcs : WCS
+    shape : (ny, nx)
+    scale : float
+        Search flux units an electron.
+    weight : float
+        In the coadd, where all are good.
+    """
 
     mjd: float
     wcs: WCS
     shape: tuple[int, int]
+    scale: float
     weight: float
 
 
-def star_shifts(context: Context, search: Header, shape: tuple[int, int]) -> ListedStars | None:
-    """Reference stars of the search CCD with their shifts since the template, None where no star is listed.
-
-    The epochs are those of the template CCDs that RUN16 used, each with its share of the coadd where it covers the star.
-    """
+def star_shifts(context: Context, search: Header, shape: tuple[int, int], epochs: list[Epoch]) -> ListedStars | None:
+    """Reference stars of the search CCD with their shifts since the template's epochs, None where no star is listed."""
     wcs, mjd = read_wcs(search), middle_mjd(search)
     try:
         stars, _ = reference_stars(context.file('refcat'), wcs, shape, mjd, MARGIN)
     except (BadData, BadInput) as error:
         context.log(f'motions of stars are not known: {error}')
         return None
-    listed = listed_stars(stars, wcs, mjd, template_epochs(context), str(search.get('BAND', '')).strip())
+    listed = listed_stars(stars, wcs, mjd, epochs, str(search.get('BAND', '')).strip())
     known = np.isfinite(listed.shift).all(axis=1)
     size = float(np.median(np.hypot(*listed.shift[known].T))) if known.any() else 0.0
     context.log(f'{len(stars)} listed stars, {int(known.sum())} with motions, median {size:.3f} px since the template; '
@@ -57,12 +69,18 @@ def star_shifts(context: Context, search: Header, shape: tuple[int, int]) -> Lis
 
 
 def template_epochs(context: Context) -> list[Epoch]:
-    """The template CCDs of the coadd."""
+    """The template CCDs of the coadd that RUN16 made."""
     rows = context.load('wstemplate')['templates']
     used = {(row['expnum'], row['ccd']) for row in context.load('template_info')['inputs']}
     return [Epoch(middle_mjd(head), read_wcs(head), (head.get('NAXIS2', 4096), head.get('NAXIS1', 2048)),
-                  (row['scale'] * float(head.get('SKYSIGMA', 1.0))) ** -2.0)
+                  row['scale'], (row['scale'] * float(head.get('SKYSIGMA', 1.0))) ** -2.0)
             for row, head in zip(rows, context.load('template_heads')) if (row['expnum'], row['ccd']) in used]
+
+
+def photons_of(epochs: list[Epoch]) -> float:
+    """Photon variance of a unit of light in the coadd, search flux units: sum w^2 s / (sum w)^2."""
+    weight = np.array([epoch.weight for epoch in epochs])
+    return float(weight**2 @ [epoch.scale for epoch in epochs] / weight.sum() ** 2) if len(epochs) else 0.0
 
 
 def middle_mjd(header: Header) -> float:
@@ -111,7 +129,7 @@ def listed_stars(stars: np.ndarray, wcs: WCS, mjd: float, epochs: list[Epoch], b
     shift[~(error / 1000.0 * np.sqrt(abs(np.linalg.det(to_pixels))) < LARGEST_ERROR)] = np.nan
     slope = to_pixels @ slope
     return ListedStars(x, y, shift, stars['phot_bp_mean_mag'] - stars['phot_rp_mean_mag'], slope,
-                       float(np.hypot(SLOPE_SHARE * np.hypot(*slope), SLOPE_FLOOR)))
+                       float(np.hypot(SLOPE_SHARE * np.hypot(*slope), SLOPE_FLOOR)), USUAL_COLOUR)
 
 
 def _slope(stars: np.ndarray, mjd: float, band: str) -> np.ndarray:
@@ -138,7 +156,7 @@ def shift_table(listed: ListedStars | None, places: np.ndarray) -> pd.DataFrame:
         return errors
     moves = pd.DataFrame({'kind': 'listed', 'x': listed.x + 1, 'y': listed.y + 1, 'dx': listed.shift[:, 0],
                           'dy': listed.shift[:, 1], 'colour': listed.colour}, columns=columns)
-    return pd.concat([moves, errors], ignore_index=True) if len(errors) else moves
+    return (pd.concat([moves, errors], ignore_index=True) if len(errors) else moves).round(4)
 
 
 def places_of(table: pd.DataFrame) -> np.ndarray:

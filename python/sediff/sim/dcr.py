@@ -24,8 +24,8 @@ def displaced(table: np.ndarray, colour: np.ndarray, exposure: SimExposure) -> n
 def drawn_out(table: np.ndarray, colour: np.ndarray, exposure: SimExposure) -> list[tuple[np.ndarray, float]]:
     """Copies of a table with ra, dec (deg) along the vertical, and the share of the light that each has.
 
-    Three points of Gauss-Hermite quadrature: the light is convolved with the spread of its colours within the band, its first
-    five moments exact.
+    Three points of Gauss-Hermite quadrature: the light is convolved with the spread of its colours within the band, its
+    first five moments exact.
     """
     rms = chromatic_refraction(colour, exposure.band)[1]
     return [(_raised(table, step * rms, exposure), share) for step, share in QUADRATURE]

@@ -122,7 +122,8 @@ def _colour_shift(offsets, x, y, colour: np.ndarray, listed: ListedStars) -> Col
     """How the stars' offsets go with colour, the field of the others taken into account."""
     _, _, offset, error = offsets
     near = np.abs(offset).max(axis=1) < LARGEST
-    columns = colour[near], x[near], y[near], offset[near], error[near], (listed.slope, listed.slope_error)
+    columns = colour[near], x[near], y[near], offset[near], error[near], (listed.slope, listed.slope_error), \
+        listed.usual
     found = fit_colour_shift(*columns)
     if found is None:
         return None

@@ -25,6 +25,8 @@ class ListedStars:
         Shift that a magnitude of colour should make, px (differential refraction): what the stars' own is tested against.
     slope_error : float
         How far the true one may lie from it, px a magnitude.
+    usual : float or None
+        Colour of the light that is not listed, mag; None: the median.
     """
 
     x: np.ndarray
@@ -33,6 +35,7 @@ class ListedStars:
     colour: np.ndarray
     slope: np.ndarray = field(default_factory=lambda: np.zeros(2))
     slope_error: float = 1.0
+    usual: float | None = None
 
     def turned(self) -> ListedStars:
         """The same for the two images exchanged."""

@@ -26,7 +26,7 @@ class ColourShift:
     coefficients : ndarray, (2, 2) float64
         Of (colour - middle) and of its square, along x and y.
     middle : float
-        Median colour of the stars, mag.
+        Colour that is not offset, mag.
     """
 
     coefficients: np.ndarray
@@ -44,7 +44,8 @@ class ColourShift:
 
 
 def fit_colour_shift(colour: np.ndarray, x: np.ndarray, y: np.ndarray, offset: np.ndarray, error: np.ndarray,
-                     prior: tuple[np.ndarray, float], field: tuple[float, float] | None = None) -> ColourShift | None:
+                     prior: tuple[np.ndarray, float], usual: float | None = None,
+                     field: tuple[float, float] | None = None) -> ColourShift | None:
     """The relation of offsets with colour, None where the stars show none.
 
     Parameters
@@ -59,6 +60,8 @@ def fit_colour_shift(colour: np.ndarray, x: np.ndarray, y: np.ndarray, offset: n
         Their error, px.
     prior : (ndarray (2,), float)
         Slope that is expected, px a magnitude, and its error.
+    usual : float, optional
+        Colour that is not offset, mag; default: the median.
     field : (length, rms), optional
         Registration field that the offsets also carry, px.
 
@@ -69,10 +72,9 @@ def fit_colour_shift(colour: np.ndarray, x: np.ndarray, y: np.ndarray, offset: n
     """
     good = np.isfinite(colour) & (error > 0) & np.isfinite(offset).all(axis=1)
     if not good.any():
-        return _significant(np.array([prior[0], np.zeros(2)]), np.median(colour[np.isfinite(colour)]), np.inf) \
-            if np.isfinite(colour).any() else None
+        return None
     colour, x, y, offset, error = (np.asarray(a, float)[good] for a in (colour, x, y, offset, error))
-    middle = float(np.median(colour))
+    middle = float(np.median(colour)) if usual is None else usual
     q = np.clip(colour, *COLOURS) - middle
     bend = q * q * (len(q) >= BENT_STARS)
     design = np.stack([q, bend, np.ones(len(q)), (x - x.mean()) / 1000.0, (y - y.mean()) / 1000.0], axis=1)

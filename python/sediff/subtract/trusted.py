@@ -21,7 +21,7 @@ LEAST_OF_A_KIND = 5
 #: Objects of this signal to noise get an error of place of their own.
 LEAST_SNR = 20.0
 #: Colours (mag, rms) of what has no known colour.
-UNKNOWN_COLOURS = 0.5
+UNKNOWN_COLOURS = 0.3
 
 
 @dataclass(frozen=True)
