@@ -139,7 +139,7 @@ def _difference(search: CcdImage, template: CcdImage, result: Difference) -> Ccd
     header['NSTAMPS'] = (result.n_stamps, 'stars the kernel was fitted to')
     header['KORDER'] = (result.figures['order'], 'spatial order of the kernel')
     header['MODELERR'] = (result.model_error.flux, "relative error of bright stars' fluxes")
-    header['MODELSHP'] = (result.model_error.shape, 'the same of their squared widths')
+    header['MODELSHP'] = (result.model_error.shape, 'the same of their widths')
     header['MODELSFT'] = (result.model_error.shift, '[pix] error of the place of light')
     header['NMOVED'] = (result.figures['moved'], 'listed stars moved before the subtraction')
     header['NCOMBINE'] = (template.header.get('NCOMBINE', 1), 'template CCDs in the coadd')

@@ -94,11 +94,12 @@ def profile_of(image: np.ndarray, bad: np.ndarray, stars: Stars) -> np.ndarray:
     """Radial profile of unit flux within 5 px; a Moffat's where bright stars are few: (steps,) float64."""
     bright = stars.take(stars.snr > PROFILE_SNR)
     bright = bright.take(np.arange(min(len(bright.x), PROFILE_STARS)))
+    radius = PROFILE_STEP * np.arange(int(PROFILE_RADIUS / PROFILE_STEP) + 1)
     if len(bright.x) >= LEAST_STARS:
         profile = radial_profile(image, np.float32(0.0), bad, bright.x, bright.y)
-        if profile[0] > 0:
-            return np.minimum.accumulate(np.maximum(profile, 0.0))
-    radius = PROFILE_STEP * np.arange(int(PROFILE_RADIUS / PROFILE_STEP) + 1)
+        lit = profile > 0  # a step that no pixel fell into is 0
+        if lit[:int(FLUX_RADIUS / PROFILE_STEP)].any():
+            return np.minimum.accumulate(np.interp(radius, radius[lit], profile[lit], right=0.0))
     width = float(np.median(stars.fwhm_science)) / (2.0 * np.sqrt(2.0 ** (1.0 / 3.0) - 1.0))
     profile = (1.0 + (radius / width) ** 2) ** -3.0
     return profile / np.sum(np.where(radius <= 5.0, profile * 2.0 * np.pi * radius * PROFILE_STEP, 0.0))

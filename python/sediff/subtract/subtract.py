@@ -54,7 +54,7 @@ class Difference:
     figures : dict
         fwhm_science, fwhm_template (px), order, shift_order, functions, stars_found, stamp_chi2, left_out_chi2,
         left_out_error (relative, bright stars), registration_rms and registration_length (px, 0 when off),
-        model_error, model_shape (relative errors of bright stars' fluxes and squared widths), model_shift (error of
+        model_error, model_shape (relative errors of bright stars' fluxes and widths), model_shift (error of
         the place of light, px), colour_slope (shift of a star for a magnitude of colour, px along x and y), moved
         (listed stars moved before they were subtracted), noise_chi (rms of sky pixels over the propagated noise),
         masked_share.

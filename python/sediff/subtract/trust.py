@@ -33,7 +33,7 @@ class ModelError:
     flux : float
         Relative error of the flux of all light.
     shape : float
-        Relative error of the PSF's squared width; it acts on the curvature of the light, that is, on the cores of stars.
+        Relative error of the PSF's width; it acts on the curvature of the light, that is, on the cores of stars.
     shift : float
         Error of the place of light, px, along each axis.
     """
