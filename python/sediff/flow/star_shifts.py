@@ -149,14 +149,13 @@ def jacobian(wcs: WCS, x: float, y: float) -> np.ndarray:
 
 def shift_table(listed: ListedStars | None, places: np.ndarray) -> pd.DataFrame:
     """The table of RUN18: kind, x, y (1-based), dx, dy (px), colour of listed stars; error (px) of the place of others."""
-    columns = ['kind', 'x', 'y', 'dx', 'dy', 'colour', 'error']
-    errors = pd.DataFrame({'kind': 'error', 'x': places[:, 0] + 1, 'y': places[:, 1] + 1, 'error': places[:, 2]},
-                          columns=columns)
-    if listed is None:
-        return errors
-    moves = pd.DataFrame({'kind': 'listed', 'x': listed.x + 1, 'y': listed.y + 1, 'dx': listed.shift[:, 0],
-                          'dy': listed.shift[:, 1], 'colour': listed.colour}, columns=columns)
-    return (pd.concat([moves, errors], ignore_index=True) if len(errors) else moves).round(4)
+    parts = [] if listed is None else [('listed', np.column_stack([listed.x + 1, listed.y + 1, listed.shift, listed.colour,
+                                                                   np.full(len(listed.x), np.nan)]))]
+    nothing = np.full((len(places), 3), np.nan)
+    parts.append(('error', np.column_stack([places[:, :2] + 1, nothing, places[:, 2]])))
+    table = pd.DataFrame(np.concatenate([values for _, values in parts]), columns=['x', 'y', 'dx', 'dy', 'colour', 'error'])
+    table.insert(0, 'kind', np.repeat([kind for kind, _ in parts], [len(values) for _, values in parts]))
+    return table.round(4)
 
 
 def places_of(table: pd.DataFrame) -> np.ndarray:
