@@ -20,7 +20,7 @@ from sediff.flow.template_inputs import psf_from_inputs, template_figures, templ
 from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
 from sediff.subtract.decorrelate import psf_of_difference
-from sediff.subtract.subtract import Difference, subtract
+from sediff.subtract.subtract import MODEL_ERRORS, Difference, subtract
 from sediff.subtract.trust import ModelError, systematic_variance
 from sediff.template.coadd import Source, stack
 from sediff.template.depth import depth, noise_area
@@ -141,6 +141,8 @@ def _difference(search: CcdImage, template: CcdImage, result: Difference) -> Ccd
     header['MODELERR'] = (result.model_error.flux, "relative error of bright stars' fluxes")
     header['MODELSHP'] = (result.model_error.shape, 'the same of their widths')
     header['MODELSFT'] = (result.model_error.shift, '[pix] error of the place of light')
+    for axis, value in zip('XY', result.figures['colour_slope']):
+        header[f'COLSLP{axis}'] = (value, f'[pix/mag] shift along {axis.lower()} by refraction a mag of BP - RP')
     header['NMOVED'] = (result.figures['moved'], 'listed stars moved before the subtraction')
     header['NCOMBINE'] = (template.header.get('NCOMBINE', 1), 'template CCDs in the coadd')
     weight = np.where(result.mask | (result.variance <= 0), 0, 1.0 / np.maximum(result.variance, 1e-12))
@@ -173,7 +175,7 @@ def sex_diffim(context: Context) -> None:
     """Detections of both signs by matched filter, in units of the difference's true noise."""
     difference, psf = context.load('diff'), context.load('diff_psf')
     bad = difference.weight <= 0
-    error = ModelError(*(context.load('diff_info')[name] for name in ('model_error', 'model_shape', 'model_shift')))
+    error = ModelError(*(context.load('diff_info')[name] for name in MODEL_ERRORS))
     systematic = systematic_variance(context.load('combined').image, difference.image, bad, error, psf.fwhm,
                                      places_of(context.load('star_shifts')))
     planes = difference.image, _variance(difference), bad, psf.image

@@ -171,11 +171,3 @@ def own_light(image, profile, x0, y0, flux, faint, reach):
             if light > 0.0:
                 own[y - top, x - left] = image[y, x] * min(1.0, light / (max(image[y, x], np.float32(0.0)) + faint))
     return own, top, left
-
-
-def warm() -> None:
-    """Compile the kernels."""
-    image = np.zeros((16, 16), np.float32)
-    own_light(image, np.ones(4), 8.0, 8.0, 1.0, np.float32(1.0), 4)
-    fluxes(image, np.ones(4), np.ones(1), np.ones(1))
-    shifted(image, 0.1, 0.1)

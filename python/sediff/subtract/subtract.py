@@ -16,13 +16,17 @@ from sediff.subtract.listed import ListedStars
 from sediff.subtract.model import KernelModel
 from sediff.subtract.planes import Planes
 from sediff.subtract.stamps import choose_evenly, find_stars, typical_fwhm
-from sediff.subtract.trust import ModelError
+from sediff.subtract.trust import ModelError, systematic_variance
 from sediff.warp.noise import mesh_of
 
 #: Stars fitted at most.
 STAR_COUNT = 220
 #: For the first sky, before the PSFs match, pixels this many sigma of the template off its sky are left out: wings.
 FIRST_SOURCE_SIGMA = 2.0
+
+#: Figures that are the parts of `ModelError`, in its order.
+MODEL_ERRORS = ('model_error', 'model_shape', 'model_shift', 'model_drift')
+
 
 @dataclass(frozen=True)
 class Difference:
@@ -54,9 +58,10 @@ class Difference:
     figures : dict
         fwhm_science, fwhm_template (px), order, shift_order, functions, stars_found, stamp_chi2, left_out_chi2,
         left_out_error (relative, bright stars), registration_rms and registration_length (px, 0 when off),
-        model_error, model_shape (relative errors of bright stars' fluxes and widths), model_shift (error of
-        the place of light, px), colour_slope (shift of a star for a magnitude of colour, px along x and y), moved
-        (listed stars moved before they were subtracted), noise_chi (rms of sky pixels over the propagated noise),
+        model_error, model_shape (relative errors of bright stars' fluxes and widths), model_shift (error of the
+        place of light, px), model_drift (the same along one direction, px along x and y), colour_slope (shift of a
+        star for a magnitude of colour, px along x and y), moved (listed stars moved before they were subtracted),
+        noise_chi (rms of sky pixels over the propagated noise),
         masked_share.
     places : ndarray, (n, 3) float64
         0-based x, y of stars whose place has another error than model_shift, and that error, px.
@@ -79,7 +84,7 @@ class Difference:
     @property
     def model_error(self) -> ModelError:
         """Errors of the light that was taken away."""
-        return ModelError(*(self.figures[name] for name in ('model_error', 'model_shape', 'model_shift')))
+        return ModelError(*(self.figures[name] for name in MODEL_ERRORS))
 
     @property
     def background(self) -> np.ndarray:
@@ -195,7 +200,7 @@ def _difference(applied: Applied, model: KernelModel, way: Way, widths: tuple[fl
                'registration_length': 0.0 if field is None else float(field.length),
                'model_error': applied.trust.error.flux, 'model_shape': applied.trust.error.shape,
                'model_shift': applied.trust.error.shift, 'moved': applied.moved, 'noise_chi': applied.noise_chi,
-               'colour_slope': _colour_slope(way),
+               'model_drift': applied.trust.error.drift, 'colour_slope': _colour_slope(way),
                'masked_share': float(applied.mask.mean())}
     return Difference(image, variance, applied.mask, scale, model, direction, int(used.sum()), applied.sky, factor,
                       applied.whitening, way.smoothing, figures, applied.trust.places)
@@ -222,4 +227,7 @@ def warm() -> None:
     image = sum(np.exp(-0.5 * ((x - u) ** 2 + (y - v) ** 2) / 4.0) for u, v in centres).astype(np.float32) * 1000
     variance, bad = np.ones(image.shape, np.float32), np.zeros(image.shape, bool)
     bad[0, 0] = True
-    subtract(image, image, variance, variance, bad, bad)
+    places = np.array(centres, float)
+    listed = ListedStars(*places.T[::-1], np.full((4, 2), 0.1), np.full(4, np.nan))
+    result = subtract(image, image, variance, variance, bad, bad, listed=listed)
+    systematic_variance(image, result.image, result.mask, result.model_error, 4.0, np.column_stack([places, np.ones(4)]))

@@ -36,11 +36,14 @@ class ModelError:
         Relative error of the PSF's width; it acts on the curvature of the light, that is, on the cores of stars.
     shift : float
         Error of the place of light, px, along each axis.
+    drift : (float, float)
+        Error of the place along one direction, px along x and y: refraction of light whose colour is not known.
     """
 
     flux: float = 0.0
     shape: float = 0.0
     shift: float = 0.0
+    drift: tuple[float, float] = (0.0, 0.0)
 
 
 @njit(cache=True)
@@ -149,7 +152,7 @@ def systematic_variance(image: np.ndarray, difference: np.ndarray, bad: np.ndarr
     """Square of the error that the light taken away may have at each pixel.
 
     M, the light that was subtracted, is image - difference less its sky level; its error is
-    flux^2 M^2 + shift^2 |grad M|^2 + shape^2 (s^2 laplace M)^2.
+    flux^2 M^2 + shift^2 |grad M|^2 + (drift . grad M)^2 + shape^2 (s^2 laplace M)^2.
 
     Parameters
     ----------
@@ -162,7 +165,7 @@ def systematic_variance(image: np.ndarray, difference: np.ndarray, bad: np.ndarr
     fwhm : float
         FWHM of the stars, px.
     places : ndarray, (n, 3), optional
-        0-based x, y of stars and the error of their place, px, that holds within 2.5 FWHM of each instead of the common one.
+        0-based x, y of stars and the error of their place, px; within 2.5 FWHM of each it holds for the common ones.
 
     Returns
     -------
@@ -175,16 +178,18 @@ def systematic_variance(image: np.ndarray, difference: np.ndarray, bad: np.ndarr
     level = sky_level(out, bad)[0] if not bad.all() else 0.0
     model = np.where(bad, np.float32(0.0), out - np.float32(level))
     squares = [np.float32(value**2) for value in (error.flux, error.shape * width2, error.shift)]
-    error_plane(model, *squares, out)
+    drift = np.array(error.drift, np.float32)
+    error_plane(model, *squares, drift, out)
     if places is not None and len(places):
-        change_shift(model, squares[2], np.ascontiguousarray(places, float), 2.5 * fwhm, out)
+        change_shift(model, squares[2], drift, np.ascontiguousarray(places, float), 2.5 * fwhm, out)
     out[bad] = 0.0
     return out
 
 
 @njit(cache=True)
-def error_plane(model, flux, shape, shift, out):
-    """flux M^2 + shift |slope|^2 + shape curvature^2 of every pixel; the two outer rows and columns hold the first alone."""
+def error_plane(model, flux, shape, shift, drift, out):
+    """flux M^2 + shift |slope|^2 + (drift . slope)^2 + shape curvature^2 of every pixel; the two outer rows and columns hold
+    the first alone."""
     ny, nx = model.shape
     for y in range(ny):
         for x in range(nx):
@@ -192,13 +197,14 @@ def error_plane(model, flux, shape, shift, out):
             if 2 <= y < ny - 2 and 2 <= x < nx - 2:
                 gx, gy = slopes_at(model, y, x)
                 curvature = curvature_at(model, y, x)
-                value += shift * (gx * gx + gy * gy) + shape * curvature * curvature
+                along = drift[0] * gx + drift[1] * gy
+                value += shift * (gx * gx + gy * gy) + along * along + shape * curvature * curvature
             out[y, x] = value
 
 
 @njit(cache=True)
-def change_shift(model, common, places, radius, out):
-    """The term of the shift with each star's own error (x, y, px) within a radius of it, in place; the nearest star's."""
+def change_shift(model, common, drift, places, radius, out):
+    """The terms of the place with each star's own error (x, y, px) within a radius of it, in place; the nearest star's."""
     ny, nx = model.shape
     reach = int(radius)
     near = np.empty(len(places), np.int64)
@@ -217,4 +223,5 @@ def change_shift(model, common, places, radius, out):
                     nearest &= (x - places[n, 0]) ** 2 + (y - places[n, 1]) ** 2 >= distance
                 if nearest:
                     gx, gy = slopes_at(model, y, x)
-                    out[y, x] += np.float32(own * own - common) * (gx * gx + gy * gy)
+                    along = drift[0] * gx + drift[1] * gy
+                    out[y, x] += np.float32(own * own - common) * (gx * gx + gy * gy) - along * along

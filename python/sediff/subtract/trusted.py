@@ -20,8 +20,8 @@ EXTENDED = 1.15
 LEAST_OF_A_KIND = 5
 #: Objects of this signal to noise get an error of place of their own.
 LEAST_SNR = 20.0
-#: Colours (mag, rms) of what has no known colour.
-UNKNOWN_COLOURS = 0.3
+#: Colours (mag, rms about the usual one) of galaxies, and of stars whose colour is not known.
+GALAXY_COLOURS, STAR_COLOURS = 0.3, 0.6
 
 
 @dataclass(frozen=True)
@@ -65,13 +65,11 @@ def trust_in(planes: Planes, model: np.ndarray, sky: Sky, variance: np.ndarray, 
     common = _first_of((found[known[first] & point[first]], found[~point[first]], found), noise_factor)
     apart = found[~known[first] & point[first]]
     other = shift_error(apart, noise_factor) if _enough(apart) else max(common, unknown_shift)
-    colour = UNKNOWN_COLOURS * (0.0 if fit.colour_shift is None else float(np.abs(fit.colour_shift.slope).max()))
-    light = float(np.hypot(common, colour))
-    rows = point & (stars.snr > LEAST_SNR)
-    own = np.where(known, common, max(other, light))
-    different = rows & (own != light)
+    slope = np.zeros(2) if fit.colour_shift is None else fit.colour_shift.slope
+    own = np.where(known, common, np.hypot(other, STAR_COLOURS * np.hypot(*slope)))
+    different = point & (stars.snr > LEAST_SNR) & (known & slope.any() | (own != common))
     places = np.stack([stars.x, stars.y, own], axis=1)[different]
-    return Trust(ModelError(error.flux, error.shape, light), places)
+    return Trust(ModelError(error.flux, error.shape, common, tuple(float(v) for v in GALAXY_COLOURS * slope)), places)
 
 
 def _listed(stars: Stars, fit: Fit) -> tuple[np.ndarray, float]:
