@@ -147,6 +147,7 @@ _TABLE = (
     Product('photons', COMBINED + '+fakeSN_diff.photons.fits', 'diffimg', 'plane', keep=False),
     Product('kern', COMBINED + '+fakeSN_diff.kern.fits', 'diffimg', 'kernel'),
     Product('diff_info', COMBINED + '+fakeSN_diff.json', 'diffimg', 'json'),
+    Product('star_shifts', COMBINED + '+fakeSN_starShifts.csv', 'diffimg', 'csv'),
     Product('diff_quality', COMBINED + '+fakeSN_coaddWSdiff.json', 'diffimg', 'json'),
     Product('diff_cat', COMBINED + '+fakeSN_diff.cat', 'diffimg', 'ldac'),
     Product('score_info', COMBINED + '+fakeSN_diff_score.json', 'diffimg', 'json'),

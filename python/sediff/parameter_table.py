@@ -187,6 +187,8 @@ DIFFIMG = [
     P('CONVOLVE', 'auto', '', 'image that is convolved', 'diffimg', choices=('auto', 'template', 'science', 'both')),
     P('DECORRELATE', 1, '', '1: white noise in the difference (its PSF gets sharper, fluxes stay)', 'diffimg', 0, 1),
     P('KERNEL_ORDER', -1, '', 'spatial order of the kernel; -1: by the number of stars', 'diffimg', -1, 3),
+    P('STAR_SHIFTS', 1, '', '1: reference stars are moved by their motion since the template, and by refraction, before the '
+      'subtraction', 'diffimg', 0, 1),
     P('DIFF_THRESHOLD', 5.0, 'sigma', 'detection threshold on the difference', 'diffimg', 2, 100),
     P('VETOMAG', 20.0, 'mag', 'veto stars brighter than this count', 'diffimg', 0, 30),
     P('VETO_SCALE', 0.5, '', 'radii (px) of the SNVETO list are multiplied by this', 'diffimg', 0, 10),

@@ -126,8 +126,8 @@ def false_detections(science, result, psf, places):
                                                                                      HALF - half:HALF + half + 1]
         return shift_image(out, (y - np.floor(y + 0.5), x - np.floor(x + 0.5)), order=3).clip(0)
 
-    systematic = systematic_variance(science.image, result.image, result.mask, result.figures['model_error'],
-                                     result.figures['fwhm_science'])
+    systematic = systematic_variance(science.image, result.image, result.mask, result.model_error,
+                                     result.figures['fwhm_science'], result.places)
     found = detect(result.image, result.variance, result.mask, psf_at, systematic=systematic)
     xy = np.column_stack([found['X_IMAGE'], found['Y_IMAGE']]) - 1
     far = np.array([np.hypot(*(places - p).T).min() > 3 for p in xy], bool)
@@ -221,8 +221,8 @@ def test_nuclear_variable(realdata):
     result = subtract(science, template, variance, template_variance, good, good)
     assert result.direction == 'template' and result.kernel_sum == pytest.approx(1.02, abs=0.02)
     psf_at = moffat_psf(result.figures['fwhm_science'])
-    systematic = systematic_variance(science, result.image, result.mask, result.figures['model_error'],
-                                     result.figures['fwhm_science'])
+    systematic = systematic_variance(science, result.image, result.mask, result.model_error,
+                                     result.figures['fwhm_science'], result.places)
     found = detect(result.image, result.variance, result.mask, psf_at, systematic=systematic)
     distance = np.hypot(found['X_IMAGE'] - 1 - 128.7, found['Y_IMAGE'] - 1 - 127.7)
     assert distance.min() < 0.3 and found['SIGN'][distance.argmin()] == 1

@@ -18,6 +18,7 @@ from sediff.detect.table import with_sky
 from sediff.errors import BadData
 from sediff.flow.calibrate import with_zero_point
 from sediff.flow.database import database_of, season_number
+from sediff.flow.star_shifts import photons_of, places_of, shift_table, star_shifts, template_epochs
 from sediff.flow.stars import psf_and_statistics
 from sediff.flow.template_inputs import (
     common_psf,
@@ -33,8 +34,8 @@ from sediff.psf.model import PsfModel
 from sediff.psf.zoned import ZonedPsf
 from sediff.subtract.decorrelate import psf_of_difference
 from sediff.subtract.photons import light_in_score, photon_plane, photon_variance
-from sediff.subtract.subtract import Difference, subtract
-from sediff.subtract.trust import systematic_variance
+from sediff.subtract.subtract import MODEL_ERRORS, Difference, subtract
+from sediff.subtract.trust import ModelError, systematic_variance
 from sediff.template.coadd import Source, stack
 from sediff.template.depth import depth, noise_area
 
@@ -137,10 +138,12 @@ def sex_template(context: Context) -> None:
 def hotpants(context: Context) -> None:
     """Match the PSFs, subtract, make the noise white; the PSF is that of the image that was not convolved, made so too."""
     search, template = context.load('combined'), context.load('template')
-    order = context.parameter('KERNEL_ORDER')
+    order, epochs = context.parameter('KERNEL_ORDER'), template_epochs(context)
+    listed = star_shifts(context, search.header, search.shape, epochs) if context.parameter('STAR_SHIFTS') else None
     result = subtract(search.image, template.image, _variance(search), _variance(template), search.weight <= 0,
                       template.weight <= 0, convolve=context.parameter('CONVOLVE'), order=None if order < 0 else order,
-                      decorrelate=bool(context.parameter('DECORRELATE')), template_zones=context.load('template_zones'))
+                      decorrelate=bool(context.parameter('DECORRELATE')), template_zones=context.load('template_zones'),
+                      listed=listed, photons=(1.0, photons_of(epochs)))
     psf = context.load('template_psf' if result.direction == 'science' else 'combined_psf')
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
@@ -154,6 +157,7 @@ def hotpants(context: Context) -> None:
     context.save('photons', (photons, Header()))
     context.save('kern', (result.kernel.on_blocks(), _kernel_header(result)))
     context.save('diff_info', figures)
+    context.save('star_shifts', shift_table(listed, result.places))
 
 
 def _photons(search: CcdImage, template: CcdImage, result: Difference, psf: PsfModel) -> tuple[np.ndarray, float]:
@@ -176,6 +180,12 @@ def _difference(search: CcdImage, template: CcdImage, result: Difference) -> Ccd
     header['KSUMERR'] = (error if np.isfinite(error) else 'none', 'relative error of it')
     header['NSTAMPS'] = (result.n_stamps, 'stars the kernel was fitted to')
     header['KORDER'] = (result.figures['order'], 'spatial order of the kernel')
+    header['MODELERR'] = (result.model_error.flux, "relative error of bright stars' fluxes")
+    header['MODELSHP'] = (result.model_error.shape, 'the same of their widths')
+    header['MODELSFT'] = (result.model_error.shift, '[pix] error of the place of light')
+    for axis, value in zip('XY', result.figures['colour_slope']):
+        header[f'COLSLP{axis}'] = (value, f'[pix/mag] shift along {axis.lower()} by refraction a mag of BP - RP')
+    header['NMOVED'] = (result.figures['moved'], 'listed stars moved before the subtraction')
     header['NCOMBINE'] = (template.header.get('NCOMBINE', 1), 'template CCDs in the coadd')
     weight = np.where(result.mask | (result.variance <= 0), 0, 1.0 / np.maximum(result.variance, 1e-12))
     return CcdImage(result.image.astype(np.float32), search.mask | template.mask, weight.astype(np.float32), header)
@@ -207,8 +217,9 @@ def sex_diffim(context: Context) -> None:
     """Detections of both signs by matched filter, in units of the difference's true noise."""
     difference, psf = context.load('diff'), context.load('diff_psf')
     bad = difference.weight <= 0
-    systematic = systematic_variance(context.load('combined').image, difference.image, bad,
-                                     context.load('diff_info').get('model_error', 0.0), psf.fwhm)
+    error = ModelError(*(context.load('diff_info')[name] for name in MODEL_ERRORS))
+    systematic = systematic_variance(context.load('combined').image, difference.image, bad, error, psf.fwhm,
+                                     places_of(context.load('star_shifts')))
     photons = context.load('photons')
     hosts = light_in_score(photons, difference.image, context.load('diff_info')['photon_factor'], bad)
     planes = difference.image, _variance(difference) + hosts, bad, psf.image

@@ -61,6 +61,29 @@ def at_epoch(stars: np.ndarray, mjd: float, unmeasured_motion: float = 10.0) -> 
     return moved
 
 
+def motion_between(stars: np.ndarray, mjd_from: float, mjd_to: float) -> tuple[np.ndarray, np.ndarray]:
+    """How far stars move from one time to another by proper motion and annual parallax.
+
+    Parameters
+    ----------
+    stars : ndarray, (n,) of STAR_DTYPE
+    mjd_from, mjd_to : float
+        MJD (UTC).
+
+    Returns
+    -------
+    east, north : ndarray, (n,) float64
+        mas; NaN for stars without a proper motion. NaN or negative parallaxes count as zero.
+    """
+    years = (mjd_to - mjd_from) / 365.25
+    x, y, z = earth_position(mjd_to) - earth_position(mjd_from)
+    ra, dec = np.radians(stars['ra']), np.radians(stars['dec'])
+    parallax = np.clip(_known(stars['parallax']), 0.0, None)
+    east = -np.sin(ra) * x + np.cos(ra) * y
+    north = -np.sin(dec) * (np.cos(ra) * x + np.sin(ra) * y) + np.cos(dec) * z
+    return stars['pmra'] * years - parallax * east, stars['pmdec'] * years - parallax * north
+
+
 def _known(values: np.ndarray) -> np.ndarray:
     """A copy with 0 for what is not finite."""
     values = np.array(values, float)

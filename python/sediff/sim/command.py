@@ -10,6 +10,16 @@ from sediff.errors import BadUsage
 from sediff.sim.night import simulate_night
 from sediff.sim.options import BANDS, EFFECTS, NightOptions
 
+
+def _day_range(text: str) -> tuple[int, ...]:
+    """`MIN,MAX` as two numbers."""
+    try:
+        first, last = (int(part) for part in text.split(','))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f'{text!r} is no MIN,MAX') from error
+    return first, last
+
+
 #: option, type, meaning with unit; defaults are those of NightOptions
 OPTIONS = (
     ('seed', int, 'seed of all random numbers'),
@@ -18,7 +28,7 @@ OPTIONS = (
     ('ra', float, 'boresight right ascension, deg'),
     ('dec', float, 'boresight declination, deg'),
     ('expnum', int, 'number of the search exposure'),
-    ('templates', int, 'template exposures, 20 to 60 nights earlier'),
+    ('templates', int, 'template exposures of earlier nights'),
     ('zeros', int, 'bias exposures'),
     ('flats', int, 'dome-flat exposures'),
     ('seeing', float, 'FWHM of the search exposure, arcsec'),
@@ -33,6 +43,9 @@ OPTIONS = (
     ('ramp', int, 'dome flats of rising exposure time, for the linearity table'),
     ('skies', int, 'dithered exposures in the night of the search exposure, for sky components and star flats'),
     ('kilonova_days', float, 'days from merger to search exposure'),
+    ('hour_angle', float, 'hour angle of the search exposure, deg, west positive'),
+    ('template_hour_angle', float, 'hour angle of the templates, deg, west positive'),
+    ('template_days', _day_range, 'nights from the templates to the search exposure, MIN,MAX'),
 )
 #: What --small changes.
 SMALL = {'stars': 400, 'galaxies': 150, 'transients': 8}

@@ -5,6 +5,7 @@ import numpy as np
 from astropy.wcs import WCS
 
 from sediff.camera.wcs import pixel_to_sky, sky_to_pixel
+from sediff.sim.dcr import drawn_out
 from sediff.sim.mixtures import moffat_mixture, sersic_mixture
 from sediff.sim.optics import PsfField
 from sediff.sim.options import CCD_SHAPE, PIXEL_SCALE
@@ -39,9 +40,12 @@ def add_light(image: np.ndarray, view: View, wcs: WCS, exposure: SimExposure, cc
     """
     stars = _located(view.stars, wcs, exposure, ccdnum, psf)
     transients = _located(view.transients, wcs, exposure, ccdnum, psf)
-    for table in (stars, transients):
-        add_stars(image, psf, table['x'], table['y'], table['flux_e'])
-    _add_galaxies(image, view.galaxies, wcs, exposure.zero_point, psf)
+    if view.colours is None:
+        for table in (stars, transients):
+            add_stars(image, psf, table['x'], table['y'], table['flux_e'])
+        _add_galaxies(image, view.galaxies, wcs, exposure.zero_point, psf)
+    else:
+        _add_by_colour(image, view, wcs, exposure, psf)
     streak = None
     if view.streak is not None:
         x, y = sky_to_pixel(wcs, *np.array(view.streak).T)
@@ -49,6 +53,16 @@ def add_light(image: np.ndarray, view: View, wcs: WCS, exposure: SimExposure, cc
         add_streak(image, (x[0], y[0]), (x[1], y[1]), peak, fwhm)
         streak = (x[0], y[0], x[1], y[1], peak, fwhm)
     return _inside(stars), _inside(transients), streak
+
+
+def _add_by_colour(image: np.ndarray, view: View, wcs: WCS, exposure: SimExposure, psf: PsfField) -> None:
+    """Stars, transients and galaxies, each drawn out by the refraction of its colours."""
+    for name in ('stars', 'transients'):
+        for table, share in drawn_out(getattr(view, name), view.colours[name], exposure):
+            x, y = sky_to_pixel(wcs, table['ra'], table['dec'])
+            add_stars(image, psf, x, y, share * 10 ** (0.4 * (exposure.zero_point - table['mag'])))
+    for table, share in drawn_out(view.galaxies, view.colours['galaxies'], exposure):
+        _add_galaxies(image, table, wcs, exposure.zero_point + 2.5 * np.log10(share), psf)
 
 
 def sky_gradient(rng: np.random.Generator) -> np.ndarray:

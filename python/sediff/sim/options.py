@@ -53,8 +53,9 @@ BANDS = {
 #: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
 #: tape bumps, a dome lamp that is not as even as the sky, bleeds into the serial register, a sky that varies over the whole
 #: focal plane (gradients and a pupil ghost that change from exposure to exposure), and fringes in z and Y.
-#: And of the sky: stars that move by a fraction of their PSF from template to template, half of them in no catalogue.
-EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'movers')
+#: And of the sky: stars that move by a fraction of their PSF from template to template, half of them in no catalogue; and
+#: differential chromatic refraction.
+EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'movers', 'dcr')
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,10 @@ class NightOptions:
         Further exposures of the field in the night of the search exposure, dithered, for sky components and star flats.
     effects : tuple of str
         Of `EFFECTS`.
+    template_days : (int, int)
+        How many nights before the search exposure the templates were taken, least and most.
+    hour_angle, template_hour_angle : float or None
+        deg, of the search exposure and of the templates; None: within 20 deg of the meridian.
     """
 
     seed: int = 1
@@ -128,6 +133,9 @@ class NightOptions:
     ramp: int = 0
     skies: int = 0
     effects: tuple[str, ...] = ()
+    template_days: tuple[int, int] = (20, 60)
+    hour_angle: float | None = None
+    template_hour_angle: float | None = None
     facts: BandFacts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -150,6 +158,10 @@ def _check(options: NightOptions) -> None:
     unknown = set(options.effects) - set(EFFECTS)
     if unknown:
         raise BadUsage(f'--effects {", ".join(sorted(unknown))}: the simulator knows {", ".join(EFFECTS)} (or all)')
+    first, last = options.template_days
+    if not 1 <= first <= last or last - first + 1 < options.templates:
+        raise BadUsage(f'--template-days {first},{last}: two numbers of nights, MIN,MAX, with room for '
+                       f'{options.templates} templates')
     counts = ('seed', 'ramp', 'skies', 'templates', 'zeros', 'flats', 'stars', 'galaxies', 'transients', 'cosmics', 'dither',
               'pointing_error', 'rotation_error', 'kilonova_distance')
     for name in counts:

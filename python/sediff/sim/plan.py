@@ -89,8 +89,8 @@ def make_plan(options: NightOptions) -> list[SimExposure]:
         The field is not up at night on one of the nights.
     """
     rng = generator(options.seed, PLAN)
-    nights_before = np.sort(rng.choice(np.arange(20, 61), options.templates, replace=False))[::-1] if options.templates \
-        else []
+    nights_before = np.sort(rng.choice(_template_nights(options), options.templates, replace=False))[::-1] \
+        if options.templates else []
     sharp, rest = rng.uniform(0.90, 0.99, min(2, options.templates)), rng.uniform(0.95, 1.2, max(0, options.templates - 2))
     scale = options.seeing / 1.10
     seeings = rng.permutation(np.concatenate([sharp, rest])) * scale
@@ -104,9 +104,25 @@ def make_plan(options: NightOptions) -> list[SimExposure]:
                         for k in range(options.skies)]
 
 
+def _template_nights(options: NightOptions) -> np.ndarray:
+    """Nights before the search exposure, of those asked for on which the field reaches its hour angle while it is dark."""
+    nights = np.arange(options.template_days[0], options.template_days[1] + 1)
+    if options.template_days == NightOptions.template_days and options.template_hour_angle is None:
+        return nights
+    wanted = options.template_hour_angle or 0.0
+    reached = [abs(transit_time(shift_nite(options.nite, -int(days)), options.ra, wanted)[1] - wanted) < 1.0
+               for days in nights]
+    if sum(reached) < options.templates:
+        raise BadUsage(f'RA {options.ra} is at hour angle {wanted:.0f} deg in the dark on {sum(reached)} of the nights of '
+                       f'--template-days {options.template_days[0]},{options.template_days[1]}; name others')
+    return nights[reached]
+
+
 def _sky_exposure(rng, options: NightOptions, expnum: int, days_before: int, seeing: float, role: str) -> SimExposure:
     nite = shift_nite(options.nite, -days_before)
-    mjd, hour_angle = transit_time(nite, options.ra, float(rng.uniform(-20.0, 20.0)))
+    given = options.template_hour_angle if role == 'template' else options.hour_angle
+    drawn = float(rng.uniform(-20.0, 20.0))
+    mjd, hour_angle = transit_time(nite, options.ra, drawn if given is None else given)
     airmass = airmass_of(options.dec, hour_angle)
     if not 1.0 <= airmass < 3.0:
         raise BadUsage(f'RA {options.ra} Dec {options.dec} is not up in the night {nite} (airmass {airmass:.1f}); '

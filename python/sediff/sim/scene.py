@@ -10,6 +10,7 @@ from astropy.wcs import WCS
 from sediff.camera.wcs import pixel_to_sky, read_wcs, sky_to_pixel
 from sediff.refcat.motion import at_epoch, julian_year
 from sediff.sim.cards import wcs_header
+from sediff.sim.dcr import colours_of, displaced
 from sediff.sim.detector import detector_of
 from sediff.sim.kilonova import kilonova_magnitude
 from sediff.sim.movers import MOVERS, with_movers
@@ -30,6 +31,7 @@ class Scene:
     """Stars (true, with their magnitudes in the night's band), Gaia's list of them, galaxies and transients.
 
     `streak` is a line on the tangent plane of `streak_origin`: xi, eta (deg) of a point of it and its angle (radian).
+    `colours` of stars, galaxies and transients where refraction displaces them by colour.
     """
 
     stars: np.ndarray
@@ -39,6 +41,7 @@ class Scene:
     transients: np.ndarray
     streak_origin: tuple[float, float]
     streak: tuple[float, float, float] | None
+    colours: Mapping[str, np.ndarray] | None = None
 
 
 def true_wcs(tpv: Mapping, pointing: Pointing) -> WCS:
@@ -82,7 +85,12 @@ def make_scene(options: NightOptions, plan: Sequence[SimExposure], tpv: Mapping[
                                           on_ccd, len(galaxies) + 1)
         galaxies = np.concatenate([galaxies, host])
     transients = _add_transients(rng, options, search, wcs, galaxies, transients)
-    return Scene(stars, star_magnitudes(stars, colour_term), gaia, galaxies, transients, origin, line)
+    colours = None
+    if 'dcr' in options.effects:
+        colours = {name: colours_of(options, name, table['id'])
+                   for name, table in (('galaxies', galaxies), ('transients', transients))}
+        colours['stars'] = stars['phot_bp_mean_mag'] - stars['phot_rp_mean_mag']
+    return Scene(stars, star_magnitudes(stars, colour_term), gaia, galaxies, transients, origin, line, colours)
 
 
 def _add_transients(rng, options: NightOptions, search: SimExposure, wcs: dict[int, WCS], galaxies, kilonova) -> np.ndarray:
@@ -106,12 +114,16 @@ def _on_ccd(wcs: WCS, origin: tuple[float, float], line: tuple[float, float, flo
 
 @dataclass(frozen=True)
 class View:
-    """What one CCD sees in one exposure: SOURCE_DTYPE tables near it, galaxies, and the streak's end points (RA, Dec)."""
+    """What one CCD sees in one exposure: SOURCE_DTYPE tables near it, galaxies, and the streak's end points (RA, Dec).
+
+    `colours` of the three tables where refraction draws their light out.
+    """
 
     stars: np.ndarray
     galaxies: np.ndarray
     transients: np.ndarray
     streak: tuple[tuple[float, float], tuple[float, float]] | None
+    colours: Mapping[str, np.ndarray] | None = None
 
 
 def view_of(scene: Scene, exposure: SimExposure, wcs: WCS) -> View:
@@ -128,7 +140,14 @@ def view_of(scene: Scene, exposure: SimExposure, wcs: WCS) -> View:
     galaxies = scene.galaxies[near(scene.galaxies)]
     new = scene.transients[near(scene.transients)] if exposure.role == 'search' else scene.transients[:0]
     streak = _streak_ends(scene, ra, dec) if exposure.role == 'search' else None
-    return View(stars, galaxies, _sources(new['id'], new, new['mag']), streak)
+    transients = _sources(new['id'], new, new['mag'])
+    if scene.colours is None:
+        return View(stars, galaxies, transients, streak)
+    colours = {'stars': scene.colours['stars'][chosen], 'galaxies': scene.colours['galaxies'][near(scene.galaxies)],
+               'transients': scene.colours['transients'][near(scene.transients)][:len(new)]}
+    tables = {'stars': stars, 'galaxies': galaxies, 'transients': transients}
+    moved = {name: displaced(table, colours[name], exposure) for name, table in tables.items()}
+    return View(moved['stars'], moved['galaxies'], moved['transients'], streak, colours)
 
 
 def _sources(numbers, positions, magnitudes) -> np.ndarray:

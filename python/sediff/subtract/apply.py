@@ -8,22 +8,20 @@ from numba import njit
 
 from sediff.errors import BadData
 from sediff.subtract.background import SAMPLE, Sky, clipped_level, residual_sky
-from sediff.subtract.basis import FWHM_PER_SIGMA
 from sediff.subtract.convolve import BLOCK, convolve, squared_kernels
 from sediff.subtract.decorrelate import Whitening, whitening_of
 from sediff.subtract.fit import PSF_FLOOR, Fit
 from sediff.subtract.holes import mark_lit, spoiled
 from sediff.subtract.model import KernelModel
+from sediff.subtract.moving import move_stars
 from sediff.subtract.planes import Planes
 from sediff.subtract.registration import RADIUS, STEP, Field, fit_field, measure_offsets, move_rows
 from sediff.subtract.restore import restore_cores
 from sediff.subtract.stamps import Stars
-from sediff.subtract.trust import relative_error, star_excess
+from sediff.subtract.trusted import Trust, trust_in
 from sediff.subtract.wings import add_wings
 from sediff.subtract.zones import Zones, noise_zones
 
-#: Brightest stars that the error of the models is estimated from.
-TRUST_STARS = 300
 #: A pixel is unusable when bad pixels hold more than this share of its kernel's absolute weight.
 LARGEST_LOSS = 0.02
 #: A pixel is unusable when it owes more than this many sigma of the sky to light that saturation cut off.
@@ -46,7 +44,8 @@ class Applied:
     sky: Sky
     noise_chi: float
     field: Field | None
-    model_error: float
+    trust: Trust
+    moved: int = 0
     whitening: Whitening | None = None
 
 
@@ -70,26 +69,38 @@ def apply_kernel(planes: Planes, model: KernelModel, fit: Fit, stars: Stars, mes
     add_wings(image, planes.template, model.basis, wide, patch, planes.template_level)
     add_variance(variance, planes.science_variance, mask, np.float32(noise**2))
     level = np.float32(planes.science_level)
+    moved = _move_listed(image, mask, noise, fit, stars)
     field = fit.field
     if field is not None:
         field = _final_field(planes, image, variance, mask, stars, field)
         move_rows(image, field.nodes(image.shape), STEP)
     sky = residual_sky(planes.science, level, image, mask, mesh, order, step=2)
-    error = _model_error(planes, image, sky, variance, mask, stars)
+    trust = trust_in(planes, image, sky, variance, mask, stars, fit, *_star_noise(planes, model, variance, mask))
     for start, stop, strip in sky.strips(ROWS):
         finish(planes.science[start:stop], level, strip, mask[start:stop], image[start:stop])
-    return Applied(image, variance, mask, sky, _noise_chi(image, variance, mask), field, error)
+    return Applied(image, variance, mask, sky, _noise_chi(image, variance, mask), field, trust, moved)
 
 
-def _model_error(planes: Planes, model: np.ndarray, sky: Sky, variance: np.ndarray, mask: np.ndarray, stars: Stars
-                 ) -> float:
-    """Relative error of the bright stars' models."""
-    stars = stars.take(np.arange(min(len(stars.x), TRUST_STARS)))
-    width2 = float(np.median(stars.fwhm_science) / FWHM_PER_SIGMA) ** 2
-    excess = np.empty((len(stars.x), 2))
-    star_excess(planes.science, np.float32(planes.science_level), model, sky.at(stars.x, stars.y), variance, mask,
-                stars.x, stars.y, width2, excess)
-    return relative_error(excess)
+def _move_listed(image: np.ndarray, mask: np.ndarray, noise: float, fit: Fit, stars: Stars) -> int:
+    """Listed stars moved from where the convolved image shows them to where the other does; how many."""
+    listed = fit.listed
+    if listed is None or not len(listed.x):
+        return 0
+    shift = np.nan_to_num(listed.shift)
+    place = listed.x - shift[:, 0], listed.y - shift[:, 1]
+    if fit.colour_shift is not None:
+        shift = shift + fit.colour_shift.at(listed.colour)
+    return move_stars(image, mask, noise, *place, shift, stars)
+
+
+def _star_noise(planes: Planes, model: KernelModel, variance: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
+    """Photon variance of a unit of the model's light in a pixel; and the variance of noise summed over a star, which the
+    kernel spread over neighbours, over that of independent pixels."""
+    scale = model.kernel_sum()
+    squares = float((model.kernel_at(mask.shape[1] / 2.0, mask.shape[0] / 2.0) ** 2).sum())
+    whole = _typical_noise(planes.science_variance, planes.science_bad) ** 2 \
+        + (scale * _typical_noise(planes.template_variance, planes.template_bad)) ** 2
+    return planes.photons[0] + planes.photons[1] * squares / scale, max(1.0, whole / _typical_noise(variance, mask) ** 2)
 
 
 def _typical_noise(variance: np.ndarray, bad: np.ndarray) -> float:
@@ -104,7 +115,7 @@ def _final_field(planes: Planes, model: np.ndarray, variance: np.ndarray, mask: 
     """The field from all stars, measured on the convolved image itself."""
     found = np.empty((len(stars.x), 3))
     measure_offsets(planes.science, np.float32(planes.science_level), model, variance, mask, stars.x, stars.y, RADIUS,
-                    PSF_FLOOR, found)
+                    PSF_FLOOR, found, planes.photons[0])
     good = found[:, 2] > 0
     return fit_field(stars.x[good], stars.y[good], found[good, :2], found[good, 2], (hint.length, hint.rms)) or hint
 

@@ -207,7 +207,9 @@ def describe(result: Difference, request: Request) -> dict[str, tuple]:
              'STAMPCHI': (figures['stamp_chi2'], 'median chi2 a pixel of the stars'),
              'LEFTCHI': (figures['left_out_chi2'], 'the same of stars left out of the fit'),
              'LEFTERR': (figures['left_out_error'], 'relative error of bright ones of them'),
-             'MODELERR': (figures['model_error'], "relative error of bright stars' models"),
+             'MODELERR': (figures['model_error'], "relative error of bright stars' fluxes"),
+             'MODELSHP': (figures['model_shape'], 'the same of their widths'),
+             'MODELSFT': (figures['model_shift'], '[pix] error of the place of light'),
              'WHITENED': (result.whitening is not None, 'noise made white'),
              'NOISECHI': (figures['noise_chi'], 'rms of the sky / propagated noise')}
     cards = {keyword: (_card_value(value), comment) for keyword, (value, comment) in cards.items()}

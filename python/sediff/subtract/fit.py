@@ -7,11 +7,14 @@ import numpy as np
 
 from sediff.errors import BadData
 from sediff.subtract.basis import FWHM_PER_SIGMA, KernelBasis
+from sediff.subtract.listed import ListedStars
 from sediff.subtract.matched_sky import matched_sky
 from sediff.subtract.model import KernelModel
-from sediff.subtract.normal import StarEquations, slope_coefficients, star_sums
+from sediff.subtract.moving import moved_stamps
+from sediff.subtract.normal import StarEquations, StarSums, slope_coefficients, star_sums
 from sediff.subtract.planes import Planes
-from sediff.subtract.registration import Field, fit_field
+from sediff.subtract.refracted import ColourShift, fit_colour_shift
+from sediff.subtract.registration import LARGEST, Field, fit_field
 from sediff.subtract.solve import Freedom, Solution, plain_fit, solve
 from sediff.subtract.stamps import Stars, cut
 
@@ -32,16 +35,21 @@ BAD_REACH = 5
 
 @dataclass(frozen=True)
 class Fit:
-    """A kernel in its basis, and the field of offsets its stars hint at (None when they show none)."""
+    """A kernel in its basis, and the field of offsets its stars hint at (None when they show none).
+
+    `listed` are the stars of a catalogue as given, `colour_shift` how their offsets go with colour (None: they do not).
+    """
 
     basis: KernelBasis
     solution: Solution
     field: Field | None
+    listed: ListedStars | None = None
+    colour_shift: ColourShift | None = None
 
 
 def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, broad: float, scale: float,
                mesh: int, sky_order: int | None = None, order: int | None = None, radius: int | None = None,
-               least: int = LEAST_STARS) -> Fit:
+               least: int = LEAST_STARS, listed: ListedStars | None = None) -> Fit:
     """Fit the kernel that turns the template's stars into those of the science image.
 
     Parameters
@@ -58,6 +66,8 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
         Radius (px) of the fitted discs.
     least : int
         Fewest stars to fit to.
+    listed : ListedStars, optional
+        Stars that move between the images as known; their stamps are moved before the fit.
 
     Raises
     ------
@@ -75,24 +85,53 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
     stamps[cut(planes.template_bad, x, y, radius + basis.reach, False)] = 0.0
     target = cut(planes.science, x, y, radius) - np.float32(planes.science_level)
     noise = float(np.sqrt(1.0 / np.median(weight[weight > 0])))
-    sums = star_sums(basis, stamps, np.where(weight[whole] > 0, target, 0), weight[whole])
+    target, weight = np.where(weight[whole] > 0, target, 0), weight[whole]
     shape = planes.science.shape
+
+    def sums_of(shift: np.ndarray) -> StarSums:
+        return star_sums(basis, moved_stamps(stamps, shift, sharp), target, weight)
+
+    index = np.full(len(x), -1) if listed is None else listed.nearest(x, y)
+    shift = np.zeros((len(x), 2)) if listed is None else listed.shifts(index)
+    sums, colour_shift = sums_of(shift), None
     _, first, _ = plain_fit(basis, sums.equations(), x, y, shape, _moderate(basis, len(x), order))
     sky = matched_sky(planes, KernelModel.from_solution(basis, first, shape), mesh, sky_order)
-    equations = sums.equations(sky.at(x, y), SKY_ERROR * noise / max(sky.share, 0.01) ** 2)
-    field = _left_over(basis, equations, x, y, shape, sharp, order)
-    return Fit(basis, solve(basis, equations if field is None else field[1], x, y, shape, order), field and field[0])
+    known = sky.at(x, y), SKY_ERROR * noise / max(sky.share, 0.01) ** 2
+    equations = sums.equations(*known)
+    offsets = _left_over(basis, equations, x, y, shape, sharp, order)
+    if listed is not None:
+        colour = listed.colours(index)
+        colour_shift = _colour_shift(offsets, x, y, colour, listed)
+        if colour_shift is not None:
+            equations = sums_of(shift + colour_shift.at(colour)).equations(*known)
+            offsets = _left_over(basis, equations, x, y, shape, sharp, order)
+    slopes, used, offset, error = offsets
+    field = fit_field(x[used], y[used], offset[used], error[used])
+    if field is not None:
+        equations = equations.with_free_shift(slopes, field.rms)
+    return Fit(basis, solve(basis, equations, x, y, shape, order), field, listed, colour_shift)
 
 
 def _left_over(basis: KernelBasis, equations: StarEquations, x, y, shape, fwhm: float, order: int | None
-               ) -> tuple[Field, StarEquations] | None:
-    """The offsets left by a fit of moderate freedom as a field, and equations in which each star may be offset."""
+               ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Slopes (2, m), stars used (n,), and the offsets (n, 2) and their errors (n,) left by a fit of moderate freedom."""
     freedom = _moderate(basis, len(x), order)
     used, coefficients, terms = plain_fit(basis, equations, x, y, shape, freedom)
     slopes = slope_coefficients(basis, coefficients[:, 0], fwhm)
-    offset, error = star_offsets(equations, terms @ coefficients.T, slopes)
-    field = fit_field(x[used], y[used], offset[used], error[used])
-    return field and (field, equations.with_free_shift(slopes, field.rms))
+    return slopes, used, *star_offsets(equations, terms @ coefficients.T, slopes)
+
+
+def _colour_shift(offsets, x, y, colour: np.ndarray, listed: ListedStars) -> ColourShift | None:
+    """How the stars' offsets go with colour, the field of the others taken into account."""
+    _, _, offset, error = offsets
+    near = np.abs(offset).max(axis=1) < LARGEST
+    columns = colour[near], x[near], y[near], offset[near], error[near], (listed.slope, listed.slope_error), \
+        listed.usual
+    found = fit_colour_shift(*columns)
+    if found is None:
+        return None
+    field = fit_field(x[near], y[near], offset[near] - found.at(colour[near]), error[near])
+    return fit_colour_shift(*columns, None if field is None else (field.length, field.rms))
 
 
 def _moderate(basis: KernelBasis, stars: int, order: int | None) -> Freedom:
@@ -123,6 +162,7 @@ def _weights(planes: Planes, stars: Stars, scale: float, kernel_sigma: float, ra
     noise = cut(planes.science_variance, stars.x, stars.y, radius)
     noise += np.float32(shrink) * cut(planes.template_variance, stars.x, stars.y, radius)
     signal = cut(planes.science, stars.x, stars.y, radius) - np.float32(planes.science_level)
+    noise += np.float32(planes.photons[0] + shrink * planes.photons[1] / scale) * np.maximum(signal, np.float32(0.0))
     noise += (np.float32(PSF_FLOOR) * signal) ** 2
     good = ~cut(planes.science_bad, stars.x, stars.y, radius, True)
     good &= ~_grown(cut(planes.template_bad, stars.x, stars.y, radius + BAD_REACH, True), BAD_REACH)

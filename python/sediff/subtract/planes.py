@@ -17,6 +17,7 @@ class Planes:
     """Images and their variances as given (float32, sky included), all bad pixels (bool), each (ny, nx).
 
     The template is the image to convolve. Levels are sky levels; the patches stand in for the template's bad pixels.
+    `photons` is the photon variance of a unit of light in science image and template where the variances leave it out.
     """
 
     science: np.ndarray
@@ -27,9 +28,11 @@ class Planes:
     template_bad: np.ndarray
     science_level: float
     template_level: float
+    photons: tuple[float, float] = (0.0, 0.0)
 
     @classmethod
-    def prepare(cls, science, template, science_variance, template_variance, science_bad, template_bad) -> Planes:
+    def prepare(cls, science, template, science_variance, template_variance, science_bad, template_bad,
+                photons: tuple[float, float] = (0.0, 0.0)) -> Planes:
         """Bad pixels joined with what is not finite, and sky levels; nothing that was given is changed.
 
         Raises
@@ -55,12 +58,12 @@ class Planes:
         (science, sv, sb, sl), (template, tv, tb, tl) = out
         if not any_good(sb, tb):
             raise BadData('no pixel is good in both images; check that they overlap and that the masks are right')
-        return cls(science, template, sv, tv, sb, tb, sl, tl)
+        return cls(science, template, sv, tv, sb, tb, sl, tl, photons)
 
     def swapped(self) -> Planes:
         """Science and template exchanged."""
         return Planes(self.template, self.science, self.template_variance, self.science_variance, self.template_bad,
-                      self.science_bad, self.template_level, self.science_level)
+                      self.science_bad, self.template_level, self.science_level, self.photons[::-1])
 
     def arrays(self) -> tuple[np.ndarray, ...]:
         """Science, template, their variances, their bad pixels."""

@@ -156,9 +156,10 @@ def eliminate(matrix, right):
 
 
 @njit(cache=True)
-def measure_offsets(science, level, model, variance, bad, xs, ys, radius, floor, out):
+def measure_offsets(science, level, model, variance, bad, xs, ys, radius, floor, out, photons=0.0):
     """Offset along x and y of the science star from the model's, and its error: out (n, 3); error -1 on failure.
 
+    `photons` is the variance of a unit of light that `variance` leaves out.
     Each star is fitted with two derivatives, its own flux and a constant.
     """
     ny, nx = science.shape
@@ -178,7 +179,7 @@ def measure_offsets(science, level, model, variance, bad, xs, ys, radius, floor,
                     continue
                 along_x, along_y = slopes_at(model, y, x)
                 row[0], row[1], row[2], row[3] = -along_x, -along_y, model[y, x], 1.0
-                w = 1.0 / (variance[y, x] + (floor * model[y, x]) ** 2)
+                w = 1.0 / (variance[y, x] + photons * max(model[y, x], 0.0) + (floor * model[y, x]) ** 2)
                 residual = science[y, x] - level - model[y, x]
                 for a in range(4):
                     right[a] += w * row[a] * residual

@@ -12,9 +12,11 @@ from sediff.subtract.basis import make_basis
 from sediff.subtract.decorrelate import Whitening
 from sediff.subtract.direction import Way, choose_way
 from sediff.subtract.fit import LEAST_STARS, Fit, fit_kernel
+from sediff.subtract.listed import ListedStars
 from sediff.subtract.model import KernelModel
 from sediff.subtract.planes import Planes
 from sediff.subtract.stamps import choose_evenly, find_stars, typical_fwhm
+from sediff.subtract.trust import ModelError, systematic_variance
 from sediff.subtract.zones import Zones
 from sediff.warp.noise import mesh_of
 
@@ -22,6 +24,10 @@ from sediff.warp.noise import mesh_of
 STAR_COUNT = 220
 #: A larger relative error of the photometric scale is said.
 LARGEST_SCALE_ERROR = 0.01
+
+
+#: Figures that are the parts of `ModelError`, in its order.
+MODEL_ERRORS = ('model_error', 'model_shape', 'model_shift', 'model_drift')
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,13 @@ class Difference:
     figures : dict
         fwhm_science, fwhm_template (px), order, shift_order, functions, stars_found, stamp_chi2, left_out_chi2,
         left_out_error (relative, bright stars), kernel_sum_error (relative, from the stars' scatter),
-        registration_rms and registration_length (px, 0 when off), model_error (relative error of bright stars' models),
+        registration_rms and registration_length (px, 0 when off),
+        model_error, model_shape (relative errors of bright stars' fluxes and widths), model_shift (error of the
+        place of light, px), model_drift (the same along one direction, px along x and y), colour_slope (shift of a
+        star for a magnitude of colour, px along x and y), moved (listed stars moved before they were subtracted),
         noise_chi (rms of sky pixels over the propagated noise), masked_share.
+    places : ndarray, (n, 3) float64
+        0-based x, y of stars whose place has another error than model_shift, and that error, px.
     """
 
     image: np.ndarray
@@ -70,6 +81,12 @@ class Difference:
     whitening: Whitening | None = None
     smoothing: np.ndarray | None = None
     figures: dict = field(default_factory=dict)
+    places: np.ndarray = field(default_factory=lambda: np.zeros((0, 3)))
+
+    @property
+    def model_error(self) -> ModelError:
+        """Errors of the light that was taken away."""
+        return ModelError(*(self.figures[name] for name in MODEL_ERRORS))
 
     def scale_warning(self) -> str | None:
         """What to tell the user where the photometric scale is known to worse than 1 %; None where it is not."""
@@ -92,7 +109,8 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
              order: int | None = None, half_width: int | None = None, background_mesh: int | None = None,
              background_order: int | None = None,
              star_count: int = STAR_COUNT, stamp_radius: int | None = None,
-             decorrelate: bool = False, template_zones: Zones | None = None) -> Difference:
+             decorrelate: bool = False, template_zones: Zones | None = None, listed: ListedStars | None = None,
+             photons: tuple[float, float] = (0.0, 0.0)) -> Difference:
     """Subtract a template from a science image on the same pixel grid.
 
     Parameters
@@ -123,6 +141,12 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
         Make the noise of the difference white (DMTN-021), in each zone of the ratio of the variances.
     template_zones : Zones, optional
         Zones in which the template's noise is of one kind.
+    listed : ListedStars, optional
+        Stars of a catalogue that are elsewhere in the template, by so much: they are moved before they are subtracted, and
+        where offsets go with colour, by that too.
+    photons : (float, float)
+        Photon variance of a unit of light in science image and template, where their variances are of sky and readout
+        alone: it weighs the stars in the fits. The variance of the difference is that of the variances given.
 
     Raises
     ------
@@ -137,7 +161,7 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     scale; Gauss-Hermite functions and, after Bramich 2008 (MNRAS 386, L77), the central pixels themselves.
     """
     _check_options(order, half_width)
-    planes = Planes.prepare(science, template, science_variance, template_variance, science_bad, template_bad)
+    planes = Planes.prepare(science, template, science_variance, template_variance, science_bad, template_bad, photons)
     stars = find_stars(*planes.arrays(), stamps, planes.levels)
     widths = tuple(given or found for given, found in zip((fwhm_science, fwhm_template), typical_fwhm(stars)))
     ratio = float(np.median(stars.ratio))
@@ -149,7 +173,8 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     def fit(planes: Planes, sharp: float, broad: float, turned: bool) -> Fit:
         scale = 1.0 / ratio if turned else ratio
         basis = make_basis(sharp, broad, half_width)
-        return fit_kernel(planes, chosen, basis, sharp, broad, scale, mesh, background_order, order, stamp_radius, least)
+        return fit_kernel(planes, chosen, basis, sharp, broad, scale, mesh, background_order, order, stamp_radius, least,
+                          listed and (listed.turned() if turned else listed))
 
     way = choose_way(planes, stars, widths, convolve, fit)
     del planes
@@ -179,10 +204,19 @@ def _difference(applied: Applied, model: KernelModel, way: Way, widths: tuple[fl
                'left_out_error': solution.left_out_error, 'kernel_sum_error': solution.scale_error,
                'registration_rms': 0.0 if field is None else float(field.rms),
                'registration_length': 0.0 if field is None else float(field.length),
-               'model_error': applied.model_error, 'noise_chi': applied.noise_chi,
+               'model_error': applied.trust.error.flux, 'model_shape': applied.trust.error.shape,
+               'model_shift': applied.trust.error.shift, 'moved': applied.moved, 'noise_chi': applied.noise_chi,
+               'model_drift': applied.trust.error.drift, 'colour_slope': _colour_slope(way),
                'masked_share': float(applied.mask.mean())}
     return Difference(image, variance, applied.mask, scale, model, direction, int(used.sum()), applied.sky, factor,
-                      applied.whitening, way.smoothing, figures)
+                      applied.whitening, way.smoothing, figures, applied.trust.places)
+
+
+def _colour_slope(way: Way) -> list[float]:
+    """Shift from the template's place to the science image's for a magnitude of colour, px along x and y."""
+    found = way.fit.colour_shift
+    sign = -1.0 if way.direction == 'science' else 1.0
+    return [0.0, 0.0] if found is None else [sign * float(value) for value in found.slope]
 
 
 def _check_options(order: int | None, half_width: int | None) -> None:
@@ -199,4 +233,7 @@ def warm() -> None:
     image = sum(np.exp(-0.5 * ((x - u) ** 2 + (y - v) ** 2) / 4.0) for u, v in centres).astype(np.float32) * 1000
     variance, bad = np.ones(image.shape, np.float32), np.zeros(image.shape, bool)
     bad[0, 0] = True
-    subtract(image, image, variance, variance, bad, bad)
+    places = np.array(centres, float)
+    listed = ListedStars(*places.T[::-1], np.full((4, 2), 0.1), np.full(4, np.nan))
+    result = subtract(image, image, variance, variance, bad, bad, listed=listed)
+    systematic_variance(image, result.image, result.mask, result.model_error, 4.0, np.column_stack([places, np.ones(4)]))
