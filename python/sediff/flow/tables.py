@@ -5,6 +5,7 @@ calibrated catalogues carry flags that compare CCDs), is written here under the 
 """
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -101,9 +102,20 @@ def _calibrated_tables(exposure: Exposure, ccds: Sequence[int], parameters: Mapp
     merged = _join_zero_points(exposure, each, parameters)
     tables = [_calibrated(one, row) for one, row in zip(each, merged.itertuples())]
     write_csv(exposure_table(exposure, 'ZP'), pd.concat(tables, ignore_index=True))
+    _warn_of_assumed_errors(exposure, each)
     report = write_quality(exposure, parameters, merged)
     if not report['missing'] and report['verdict'] in ('yellow', 'red'):
         print(verdict_text(exposure.expnum, list(report['figures'].values())))
+
+
+def _warn_of_assumed_errors(exposure: Exposure, each: Sequence[Exposure]) -> None:
+    """A line on stderr where reference stars came without errors of their magnitudes."""
+    shares = [read_product(path, 'json').get('reference_errors_assumed', 0.0) for one in each
+              if (path := product_path(one, 'quality')).is_file()]
+    if any(shares):
+        print(f'{exposure.expnum}: the reference catalogue gives no errors of magnitudes for {max(shares):.0%} of its stars '
+              f'({sum(share > 0.0 for share in shares)} of {len(each)} CCDs): those that the survey has published are taken',
+              file=sys.stderr)
 
 
 def _join_zero_points(exposure: Exposure, each: Sequence[Exposure], parameters: Mapping) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 from sediff.camera.ccds import parse_ccd_list
 from sediff.errors import BadUsage
 from sediff.sim.night import simulate_night
-from sediff.sim.options import BANDS, EFFECTS, NightOptions
+from sediff.sim.options import BANDS, EFFECTS, GAIA_COLUMNS, NightOptions
 
 #: option, type, meaning with unit; defaults are those of NightOptions
 OPTIONS = (
@@ -33,6 +33,7 @@ OPTIONS = (
     ('ramp', int, 'dome flats of rising exposure time, for the linearity table'),
     ('skies', int, 'dithered exposures in the night of the search exposure, for sky components and star flats'),
     ('kilonova_days', float, 'days from merger to search exposure'),
+    ('gaia_columns', str, "columns of the reference stars' photometry: " + ', '.join(GAIA_COLUMNS)),
 )
 #: What --small changes.
 SMALL = {'stars': 400, 'galaxies': 150, 'transients': 8}

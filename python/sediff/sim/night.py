@@ -26,6 +26,7 @@ from sediff.sim.files import (
     write_exposure_list,
     write_pixels,
 )
+from sediff.sim.gaia_columns import write_archive_shards
 from sediff.sim.options import NightOptions
 from sediff.sim.plan import SimExposure, make_plan
 from sediff.sim.scene import Scene, make_scene, true_wcs, view_of
@@ -48,7 +49,10 @@ def simulate_night(root: Path, options: NightOptions, workers: int = 1,
     """
     facts, plan = read_facts(options.band), make_plan(options)
     scene = make_scene(options, plan, facts.tpv, facts.colour_term, facts.light_curve)
-    write_shards(root / 'refcat', scene.gaia)
+    if options.gaia_columns == 'errors':
+        write_shards(root / 'refcat', scene.gaia)
+    else:
+        write_archive_shards(root / 'refcat', scene.gaia, options.gaia_columns)
     write_exposure_list(root / 'exposures.list', [each for each in plan if each.role in ('search', 'template')])
     write_exposure_list(root / 'calibrations.list', [each for each in plan if each.role not in ('search', 'template')])
     say(f'sky: {scene.stars.size} stars, {scene.gaia.size} of them in refcat; {scene.galaxies.size} galaxies; '

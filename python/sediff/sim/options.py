@@ -55,6 +55,9 @@ BANDS = {
 #: focal plane (gradients and a pupil ghost that change from exposure to exposure), and fringes in z and Y.
 EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes')
 
+#: Columns of Gaia's photometry that the reference stars come with (`sediff.sim.gaia_columns`).
+GAIA_COLUMNS = ('errors', 'over', 'flux', 'fluxonly', 'none', 'mixed')
+
 
 @dataclass(frozen=True)
 class NightOptions:
@@ -100,6 +103,8 @@ class NightOptions:
         Further exposures of the field in the night of the search exposure, dithered, for sky components and star flats.
     effects : tuple of str
         Of `EFFECTS`.
+    gaia_columns : str
+        Of `GAIA_COLUMNS`.
     """
 
     seed: int = 1
@@ -127,6 +132,7 @@ class NightOptions:
     ramp: int = 0
     skies: int = 0
     effects: tuple[str, ...] = ()
+    gaia_columns: str = 'errors'
     facts: BandFacts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -149,6 +155,8 @@ def _check(options: NightOptions) -> None:
     unknown = set(options.effects) - set(EFFECTS)
     if unknown:
         raise BadUsage(f'--effects {", ".join(sorted(unknown))}: the simulator knows {", ".join(EFFECTS)} (or all)')
+    if options.gaia_columns not in GAIA_COLUMNS:
+        raise BadUsage(f'--gaia-columns {options.gaia_columns}: the simulator knows {", ".join(GAIA_COLUMNS)}')
     counts = ('seed', 'ramp', 'skies', 'templates', 'zeros', 'flats', 'stars', 'galaxies', 'transients', 'cosmics', 'dither',
               'pointing_error', 'rotation_error', 'kilonova_distance')
     for name in counts:
