@@ -8,6 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 from sediff.candidates.texttable import table_text
+from sediff.candidates.vetostars import StarVerdict, Surroundings, judge_near_stars
 from sediff.detect.table import Flag
 from sediff.errors import BadUsage
 
@@ -31,7 +32,12 @@ DEFAULT_CUTS: dict[str, float] = {
     'reject_dipoles': 1,
     'reject_edges': 1,
     'positive_only': 1,
+    'veto_variables': 0,
 }
+
+
+#: Class of a detection that is the variation of a listed star.
+VARIABLE_STAR = 'variable_star'
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ class CutContext:
     detections: np.ndarray
     below: np.ndarray               # (n, 3) pixels below -2, -4, -6 sigma in the box
     fwhm: float
-    vetoed: np.ndarray              # (n,) bool
+    stars: StarVerdict
     cuts: Mapping[str, float]
 
 
@@ -75,7 +81,8 @@ CUTS: dict[str, Callable[[CutContext], np.ndarray]] = {
     'elongated': lambda c: (_elongation(c) > c.cuts['max_elongation']) & (c.detections['SNR'] > 10.0),
     'spread_model': _spread_excess,
     'dipole': lambda c: (c.detections['FLAGS'] & Flag.DIPOLE > 0) & bool(c.cuts['reject_dipoles']),
-    'veto_star': lambda c: c.vetoed,
+    'veto_star': lambda c: c.stars.vetoed,
+    'variable_star': lambda c: c.stars.variable & bool(c.cuts['veto_variables']),
 }
 
 
@@ -92,16 +99,20 @@ class CutResult:
         Pixels below -2, -4 and -6 sigma in the box.
     counts : dict
         Cut name -> number of detections that fail it.
+    classes : ndarray, (n,) str
+        VARIABLE_STAR, or '' for what has no class.
     """
 
     kept: np.ndarray
     reject: np.ndarray
     below: np.ndarray
     counts: dict[str, int]
+    classes: np.ndarray
 
 
 def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray, bad: np.ndarray, fwhm: float,
-               veto: np.ndarray | None = None, cuts: Mapping[str, float] | None = None) -> CutResult:
+               veto: np.ndarray | None = None, cuts: Mapping[str, float] | None = None,
+               planes: Surroundings | None = None) -> CutResult:
     """Which detections stay, and why the others go.
 
     Parameters
@@ -115,8 +126,9 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
     fwhm : float
         FWHM of the noise-equivalent Gaussian of the PSF, px (`ScoreImage.fwhm`, which NMASK_NEAR used).
     veto : structured ndarray, optional
-        Columns x, y (0-based px), mag, and optionally radius (px): stars around which nothing is believed.
-        Without a radius column it is 30 - 2 (mag - 15) px, as in the SNVETO lists.
+        Columns x, y (0-based px), mag, and optionally radius (px), which else is 30 - 2 (mag - 15) px: stars of the SNVETO
+        list. Their variations are known as such, and what is not above their residual is rejected
+        (`sediff.candidates.vetostars`); without `planes` nothing within the radius is believed.
     cuts : mapping, optional
         Overrides of DEFAULT_CUTS: min_snr; max_a, min_a (A_IMAGE over the PSF's; max_a loosened by 1 + 3/SNR);
         max_elongation (A/B, above S/N 10); spread_limit + spread_sigma * error (|SPREAD_MODEL|); box (px) and
@@ -124,7 +136,9 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
         this share of the source's peak: the matching rings a bright real source leaves do not reject it);
         max_masked_core (pixels within 2 px), max_masked_near (share
         within 2 FWHM); veto_magnitude (fainter stars do not veto), veto_scale (times the radius); switches
-        reject_dipoles, reject_edges, positive_only (0 or 1).
+        reject_dipoles, reject_edges, positive_only, veto_variables (0 or 1).
+    planes : Surroundings, optional
+        To measure the stars' residuals in.
 
     Raises
     ------
@@ -134,15 +148,22 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
     values = merged_cuts(cuts)
     below = count_below(detections, difference, sigma, bad, int(values['box']), values['ring_share'] * peak_of(
         detections, fwhm))
-    vetoed = near_veto_star(detections, veto, values['veto_magnitude'], values['veto_scale'])
-    context = CutContext(detections, below, fwhm, vetoed, values)
+    context = CutContext(detections, below, fwhm, _stars(detections, veto, values, planes), values)
     reject = np.zeros(len(detections), np.int32)
     counts = {}
     for bit, (name, fails) in enumerate(CUTS.items()):
         failed = np.asarray(fails(context), bool)
         reject[failed] |= 1 << bit
         counts[name] = int(failed.sum())
-    return CutResult(reject == 0, reject, below, counts)
+    return CutResult(reject == 0, reject, below, counts, np.where(context.stars.variable, VARIABLE_STAR, ''))
+
+
+def _stars(detections: np.ndarray, veto: np.ndarray | None, values: Mapping[str, float],
+           planes: Surroundings | None) -> StarVerdict:
+    if planes is not None and veto is not None:
+        return judge_near_stars(detections, veto, planes, values['veto_magnitude'], values['veto_scale'])
+    return StarVerdict(near_veto_star(detections, veto, values['veto_magnitude'], values['veto_scale']),
+                       np.zeros(len(detections), bool))
 
 
 def merged_cuts(cuts: Mapping[str, float] | None) -> dict[str, float]:
@@ -215,5 +236,6 @@ def filter_table_text(detections: np.ndarray, result: CutResult, comments: tuple
              'IMAFLAGS_ISO')
     columns = {'OBJID': detections['NUMBER'], **sky, **{name: detections[name] for name in names},
                'NPIX_M2': result.below[:, 0], 'NPIX_M4': result.below[:, 1], 'NPIX_M6': result.below[:, 2],
-               'REJECT': result.reject, 'REASON': [reject_names(int(code)) for code in result.reject]}
+               'CLASS': result.classes, 'REJECT': result.reject,
+               'REASON': [reject_names(int(code)) for code in result.reject]}
     return table_text(columns, _FORMATS, comments)

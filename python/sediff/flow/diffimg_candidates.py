@@ -5,7 +5,7 @@ import numpy as np
 
 from sediff.camera.wcs import pixel_scale, read_wcs, sky_to_pixel
 from sediff.candidates.associate import candidate_table_text
-from sediff.candidates.cuts import LOW_SCORE, apply_cuts, filter_table_text
+from sediff.candidates.cuts import LOW_SCORE, VARIABLE_STAR, apply_cuts, filter_table_text
 from sediff.candidates.fakematch import fakematch_table_text, match_fakes
 from sediff.candidates.features import feature_table, star_proximity
 from sediff.candidates.forced import forced_photometry
@@ -13,6 +13,7 @@ from sediff.candidates.rows import detection_rows, njy_per_electron
 from sediff.candidates.score import score_features, score_table_text
 from sediff.candidates.stamps import cut_stamp, cut_triplet
 from sediff.candidates.texttable import parse_table, table_text
+from sediff.candidates.vetostars import Surroundings
 from sediff.context import Context
 from sediff.flow.database import database_of, season_number
 from sediff.flow.stars import read_assoc
@@ -27,9 +28,13 @@ VETO_DTYPE = [('x', 'f8'), ('y', 'f8'), ('mag', 'f4'), ('radius', 'f4')]
 def filter_obj(context: Context) -> None:
     """Cut each detection, with the reason."""
     difference, detections = context.load('diff'), context.load('diff_cat')
-    cuts = {'max_a': context.parameter('MAXA'), 'veto_magnitude': context.parameter('VETOMAG')}
-    result = apply_cuts(detections, difference.image, _sigma(context), difference.weight <= 0,
-                        context.load('score_info')['fwhm_px'], veto_stars(context), cuts)
+    cuts = {'max_a': context.parameter('MAXA'), 'veto_magnitude': context.parameter('VETOMAG'),
+            'veto_variables': context.parameter('VETO_VARIABLES')}
+    planes = Surroundings(difference.image, _sigma(context), difference.weight <= 0, context.load('diff_psf').image,
+                          context.load('score_info')['fwhm_px'], context.load('search_zp')['zero_point'])
+    result = apply_cuts(detections, planes.difference, planes.sigma, planes.bad, planes.fwhm, veto_stars(context), cuts,
+                        planes)
+    context.log(f'{np.count_nonzero(result.classes == VARIABLE_STAR)} detections are variable stars')
     failed = ', '.join(f'{name} {count}' for name, count in result.counts.items() if count)
     context.log(f'{result.kept.sum()} of {len(detections)} detections pass; failed: {failed or "none"}')
     context.save('filterobj', filter_table_text(detections, result))
@@ -57,6 +62,11 @@ def veto_stars(context: Context) -> np.ndarray:
 
 def _codes(context: Context) -> np.ndarray:
     return parse_table(context.load('filterobj'))['REJECT'].astype(int)
+
+
+def _classes(context: Context) -> np.ndarray:
+    found = parse_table(context.load('filterobj'))['CLASS']
+    return np.where(found == '-', '', found)
 
 
 def _scores(context: Context) -> np.ndarray:
@@ -98,7 +108,7 @@ def make_cand(context: Context) -> None:
     low = scores < context.parameter('MIN_MLSCORE')
     codes = _codes(context) | np.where(low, LOW_SCORE, 0)
     rows = detection_rows(detections, codes, scores, image['zeroPoint'], scale, exposure.band, int(exposure.nite),
-                          image['midpointMjdTai'])
+                          image['midpointMjdTai'], classes=_classes(context))
     if context.parameter('WRITEDB') == 'off':
         context.log('WRITEDB is off: nothing goes to the database')
         context.save('makecand', candidate_table_text([]))

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from sediff.candidates.schema import CANDIDATES, DETECTIONS, FORCED, IMAGES, METADATA
+from sediff.candidates.schema import ADDED, CANDIDATES, DETECTIONS, FORCED, IMAGES, METADATA
 from sediff.errors import BadInput, BadUsage, Temporary
 from sediff.io.database_rows import add_forced, replace_detections, replace_image
 from sediff.io.makecand import associate
@@ -51,7 +51,17 @@ def open_database(url: str) -> Engine:
         _prepare_sqlite(engine, parsed.database)
     with transaction(engine) as connection:
         METADATA.create_all(connection)
+        _add_columns(connection)
     return engine
+
+
+def _add_columns(connection: Connection) -> None:
+    """Give the tables of an earlier version the columns that came since."""
+    known = inspect(connection)
+    for column in ADDED:
+        if column.name not in {each['name'] for each in known.get_columns(column.table.name)}:
+            kind = column.type.compile(connection.dialect)
+            connection.execute(text(f'ALTER TABLE {column.table.name} ADD COLUMN "{column.name}" {kind}'))
 
 
 def _prepare_sqlite(engine: Engine, path: str | None) -> None:

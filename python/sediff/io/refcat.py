@@ -137,7 +137,19 @@ def reference_stars(folder: str | os.PathLike, wcs: WCS, shape: tuple[int, int],
 def stars_around(folder: str | os.PathLike, name_of: Callable[[int], str], rows_as: Callable[[np.ndarray, str], np.ndarray],
                  wcs: WCS, shape: tuple[int, int], mjd: float, margin_deg: float) -> tuple[np.ndarray, list[int]]:
     """As `reference_stars`, of any catalogue: `name_of` a pixel is its file, `rows_as` gives rows their type."""
-    corners = corners_of(wcs, shape)
+    return stars_between(folder, name_of, rows_as, corners_of(wcs, shape), mjd, margin_deg)
+
+
+def footprint_stars(folder: str | os.PathLike, corners: np.ndarray, mjd: float,
+                    margin_deg: float = 0.0) -> tuple[np.ndarray, list[int]]:
+    """As `reference_stars`, of a CCD known by its corners: (4, 2) RA, Dec (deg), in order around it."""
+    return stars_between(folder, shard_name, as_stars, unit_vectors(*np.asarray(corners, float).T), mjd, margin_deg)
+
+
+def stars_between(folder: str | os.PathLike, name_of: Callable[[int], str],
+                  rows_as: Callable[[np.ndarray, str], np.ndarray], corners: np.ndarray, mjd: float,
+                  margin_deg: float) -> tuple[np.ndarray, list[int]]:
+    """As `stars_around`, within `corners`, (4, 3) unit vectors in order."""
     moves = FASTEST / 3600.0 * (abs(julian_year(mjd) - EPOCH) + EPOCH_RANGE)
     area, reach = widened(corners, margin_deg), widened(corners, margin_deg + moves)
     cells = cells_for_polygon(reach)

@@ -119,6 +119,8 @@ def write_truth(folder: Path, options: NightOptions, scene: Scene, plan: list[Si
     write_csv(folder / 'psf.csv', psf_table(truths))
     stars = pd.DataFrame(scene.stars).drop(columns=[name for name in scene.stars.dtype.names if name.endswith('_error')])
     stars['mag'] = scene.star_mag
+    if np.any(scene.star_change):
+        stars['change'] = scene.star_change     # mag, in the search exposure
     write_table(folder / 'stars.fits', stars)
     write_table(folder / 'galaxies.fits', pd.DataFrame(scene.galaxies))
     epochs_of_stars = pd.DataFrame(np.concatenate([each.stars for each in truths]))

@@ -52,8 +52,9 @@ BANDS = {
 
 #: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
 #: tape bumps, a dome lamp that is not as even as the sky, bleeds into the serial register, a sky that varies over the whole
-#: focal plane (gradients and a pupil ghost that change from exposure to exposure), and fringes in z and Y.
-EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes')
+#: focal plane (gradients and a pupil ghost that change from exposure to exposure), fringes in z and Y; and of the sky: stars
+#: that have changed in the search exposure, and stars of G 7 to 15 (`sediff.sim.variables`).
+EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'variables', 'brightstars')
 
 #: Columns of Gaia's photometry that the reference stars come with (`sediff.sim.gaia_columns`).
 GAIA_COLUMNS = ('errors', 'over', 'flux', 'fluxonly', 'none', 'mixed')
@@ -170,4 +171,4 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 
 
 #: First number of each random stream.
-PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT, EFFECTS_STREAM, FOCAL_SKY, FRINGES = range(9)
+PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT, EFFECTS_STREAM, FOCAL_SKY, FRINGES, VARIABLES = range(10)
