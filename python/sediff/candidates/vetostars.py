@@ -11,16 +11,20 @@ from sediff.candidates.forced import forced_photometry
 from sediff.detect.matched import FWHM_OF_SIGMA, PsfAt
 from sediff.detect.table import Flag
 
-#: A detection so near to a star (FWHM), or within so many errors of both positions, is the star.
-AT_STAR = 0.4
+#: A detection so near to a star is the star; one this near lies on its light (both FWHM).
+AT_STAR, ON_STAR = 0.4, 1.5
 #: A variation, or a source in a star's false light, is this many times the error that the star leaves there.
 SIGNIFICANT = 5.0
-#: Largest misfit of a PSF-shaped source: sqrt(chi2 - 1) / SNR; largest |aperture / PSF flux - 1| besides two errors.
-MISFIT, APERTURE_MISFIT = 0.15, 0.5
+#: Largest misfit of a PSF-shaped source: sqrt(chi2 - 1) / SNR; largest |aperture / PSF flux - 1| besides two errors; and
+#: largest opposite peak beside it, of its own.
+MISFIT, APERTURE_MISFIT, OPPOSITE = 0.15, 0.5, 0.4
 #: A ring in which the score scatters more holds false light; the farthest such ring that is looked for, px.
 DISTURBED, FARTHEST = 1.3, 400.0
 #: Relative error of stars' fluxes in the difference: at least this, and from at least so many stars of like magnitude.
-LEAST_ERROR, LIKE_STARS = 0.002, 12
+LEAST_ERROR, LIKE_STARS = 0.002, 25
+#: Variance of the flux that the filter, of uniform weight, finds for a star whose photons come in two images: 2 sum p^3 /
+#: (sum p^2)^2 of a Gaussian, times the flux.
+PHOTONS = 8.0 / 3.0
 #: Share of the PSF that must be usable where the difference is judged.
 _COVERAGE = 0.3
 
@@ -83,11 +87,11 @@ def judge_near_stars(detections: np.ndarray, stars: np.ndarray, planes: Surround
 
     Notes
     -----
-    At a star's position a PSF-shaped detection whose flux exceeds SIGNIFICANT times its error, that of the star's photons
-    and the relative error that stars of like magnitude show in this difference, is a variable star; another one is vetoed.
-    Elsewhere a detection is judged against the scatter of the score at its distance from the star, on the other sides of
-    it: out to the list's radius, beyond the masked core and as far as the rings scatter more than noise, it is vetoed when
-    it is less than SIGNIFICANT times that scatter or not PSF-shaped.
+    At a star's position a PSF-shaped detection whose flux exceeds SIGNIFICANT times its error (`variation_error`: the star's
+    photons, and the relative error that stars of like magnitude show in this difference) is a variable star; another one is
+    vetoed, and likewise on the rest of the star's body. Elsewhere a detection is judged against the scatter of the score at
+    its distance from the star, on the other sides of it: out to the list's radius, beyond the masked core and as far as the
+    rings scatter more than noise, it is vetoed when it is less than SIGNIFICANT times that scatter or not PSF-shaped.
     """
     count = len(detections)
     vetoed, variable = np.zeros(count, bool), np.zeros(count, bool)
@@ -96,35 +100,47 @@ def judge_near_stars(detections: np.ndarray, stars: np.ndarray, planes: Surround
     places = np.column_stack([detections['X_IMAGE'] - 1.0, detections['Y_IMAGE'] - 1.0])
     tree, shaped = cKDTree(places), psf_shaped(detections)
     owner, distance = _nearest(places, stars)
-    at_star = distance <= AT_STAR * planes.fwhm
-    chosen = np.flatnonzero(at_star)
+    at_star, chosen = distance <= AT_STAR * planes.fwhm, np.flatnonzero(distance <= ON_STAR * planes.fwhm)
+    shaped &= ~at_star | (_misfit(detections) < MISFIT)
     if chosen.size:
-        limit = SIGNIFICANT * variation_error(detections['FLUXERR_PSF'][chosen], stars, owner[chosen], planes)
-        variable[chosen] = shaped[chosen] & (np.abs(detections['FLUX_PSF'][chosen]) > limit)
-        vetoed[chosen] = ~variable[chosen] & (stars['mag'][owner[chosen]] < magnitude)
+        error = variation_error(detections['FLUXERR_PSF'][chosen], stars, owner[chosen], distance[chosen], planes)
+        clear = shaped[chosen] & (np.abs(detections['FLUX_PSF'][chosen]) > SIGNIFICANT * error)
+        variable[chosen] = clear & at_star[chosen]
+        vetoed[chosen] = ~clear & (stars['mag'][owner[chosen]] < magnitude)
+    noise = float(np.median(detections['FLUXERR_PSF']))
     for star in stars[stars['mag'] < magnitude]:
         radius = max(scale * float(star['radius']), planes.fwhm)
-        for member, scatter in _disturbed(places, tree, star, radius, planes):
+        for member, scatter in _disturbed(places, tree, star, radius, planes, noise):
             if not at_star[member]:
                 vetoed[member] |= bool(not shaped[member] or detections['SNR'][member] < SIGNIFICANT * scatter)
     return StarVerdict(vetoed, variable)
 
 
 def psf_shaped(detections: np.ndarray) -> np.ndarray:
-    """Detections that look like one point source: no dipole, no misfit, the aperture's flux that of the PSF: (n,) bool."""
-    snr = np.maximum(detections['SNR'], 1e-3)
-    misfit = np.sqrt(np.maximum(detections['CHI2_PSF'] - 1.0, 0.0)) / snr
+    """Detections that look like one point source: no dipole, and the aperture's flux that of the PSF: (n,) bool.
+
+    Chi square is not looked at, for the photons of a star beside the source are in it.
+    """
     flux = np.where(detections['FLUX_PSF'] == 0.0, 1e-6, detections['FLUX_PSF'])
     excess = np.abs(detections['FLUX_APER'] / flux - 1.0) - 2.0 * detections['FLUXERR_APER'] / np.abs(flux)
-    return (detections['FLAGS'] & Flag.DIPOLE == 0) & (misfit < MISFIT) & (excess < APERTURE_MISFIT)
+    dipole = (detections['FLAGS'] & Flag.DIPOLE > 0) & (detections['DIPOLE_RATIO'] > OPPOSITE)
+    return ~dipole & (excess < APERTURE_MISFIT)
 
 
-def variation_error(flux_error: np.ndarray, stars: np.ndarray, owner: np.ndarray, planes: Surroundings) -> np.ndarray:
-    """Error (electrons) of the variation of the star `owner` (n,) of each of n detections with these flux errors.
+def _misfit(detections: np.ndarray) -> np.ndarray:
+    return np.sqrt(np.maximum(detections['CHI2_PSF'] - 1.0, 0.0)) / np.maximum(detections['SNR'], 1e-3)
 
-    sqrt(sky^2 + 2 F + (e F)^2): sky and read noise, the photons of a star of flux F in both images, and the relative error
-    e of the LIKE_STARS stars of the list that are nearest in magnitude: the median of their |flux| in the difference over
-    their F, as that of a normal law, less the noise.
+
+def variation_error(flux_error: np.ndarray, stars: np.ndarray, owner: np.ndarray, distance: np.ndarray,
+                    planes: Surroundings) -> np.ndarray:
+    """Error (electrons) of a flux at some distance (px) from the star `owner` (n,), which has its own error besides.
+
+    Notes
+    -----
+    variance = sky^2 + 8/3 F exp(-d^2 / 3 s^2) + (e F)^2 exp(-d^2 / 2 s^2), for a Gaussian PSF of width s: sky and read
+    noise, the photons of a star of flux F in both images as the filter at d sees them, and the relative error e of the
+    LIKE_STARS stars of the list that are nearest in magnitude: the median of their |flux| in the difference over their F,
+    as that of a normal law, less the noise and a sigma of what so few stars tell of it.
     """
     flux = 10.0 ** (0.4 * (planes.zero_point - np.asarray(stars['mag'], float)))
     ny, nx = planes.difference.shape
@@ -138,9 +154,13 @@ def variation_error(flux_error: np.ndarray, stars: np.ndarray, owner: np.ndarray
         near = np.argsort(np.abs(stars['mag'][reference] - stars['mag'][star]))[:LIKE_STARS]
         own = flux[reference[near]]
         spread = 1.4826 * np.median(np.abs(found['FLUX'][near]) / own)
-        noise = np.median(np.sqrt(found['FLUXERR'][near] ** 2 + 2.0 * own) / own)
+        noise = np.median(np.sqrt(found['FLUXERR'][near] ** 2 + PHOTONS * own) / own)
+        # the spread of n values is off by 1.17 / sqrt(2 n) of itself
+        noise *= 1.0 + 1.17 / np.sqrt(2.0 * len(near))
         error[row] = np.sqrt(max(spread ** 2 - noise ** 2, LEAST_ERROR ** 2))
-    return np.sqrt(np.asarray(flux_error, float) ** 2 + 2.0 * flux[owner] + (error * flux[owner]) ** 2)
+    square = (np.asarray(distance, float) / (planes.fwhm / FWHM_OF_SIGMA)) ** 2
+    return np.sqrt(np.asarray(flux_error, float) ** 2 + PHOTONS * flux[owner] * np.exp(-square / 3.0)
+                   + (error * flux[owner]) ** 2 * np.exp(-square / 2.0))
 
 
 def _nearest(places: np.ndarray, stars: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -148,8 +168,11 @@ def _nearest(places: np.ndarray, stars: np.ndarray) -> tuple[np.ndarray, np.ndar
     return owner, distance
 
 
-def _disturbed(places: np.ndarray, tree: cKDTree, star: np.void, radius: float, planes: Surroundings):
-    """(detection, scatter of the score at its distance from the star) of the detections in the star's false light."""
+def _disturbed(places: np.ndarray, tree: cKDTree, star: np.void, radius: float, planes: Surroundings, noise: float):
+    """(detection, scatter of the score at its distance from the star) of the detections in the star's false light.
+
+    `noise` is the error (electrons) of a flux in the sky. The scatter is that beyond the noise of the star's photons.
+    """
     x, y, half = float(star['x']), float(star['y']), max(2.0 * radius, radius + 4.0 * planes.fwhm)
     if not tree.query_ball_point((x, y), half):
         return
@@ -159,18 +182,21 @@ def _disturbed(places: np.ndarray, tree: cKDTree, star: np.void, radius: float, 
         half = min(2.0 * half, FARTHEST)
         score, usable, origin = local_score(planes, x, y, half)
         reach = _reach(score, usable, x - origin[0], y - origin[1], radius, half, planes.fwhm)
-    rows, columns = np.indices(score.shape)
-    from_star = np.hypot(columns + origin[0] - x, rows + origin[1] - y)
+    rows, columns = np.indices(score.shape, np.float32)
+    from_star = np.hypot(columns + (origin[0] - x), rows + (origin[1] - y))
+    photons = PHOTONS * 10.0 ** (0.4 * (planes.zero_point - float(star['mag']))) / noise ** 2
+    width = planes.fwhm / FWHM_OF_SIGMA
     for member in tree.query_ball_point((x, y), reach):
         at_x, at_y = places[member]
         distance = float(np.hypot(at_x - x, at_y - y))
         band = usable & (np.abs(from_star - distance) <= max(0.5 * planes.fwhm, 0.1 * distance))
-        if distance < 2.0 * planes.fwhm:
+        if distance < ON_STAR * planes.fwhm:
             band |= usable & (from_star < distance)
-        band &= np.hypot(columns + origin[0] - at_x, rows + origin[1] - at_y) > 1.25 * planes.fwhm
-        values = score[band]
-        if values.size >= 20:
-            yield member, max(_scatter(values, distance < 2.5 * planes.fwhm), 1.0)
+        band &= np.hypot(columns + (origin[0] - at_x), rows + (origin[1] - at_y)) > 1.25 * planes.fwhm
+        if np.count_nonzero(band) >= 20:
+            values = score[band] / np.sqrt(1.0 + photons * np.exp(-from_star[band] ** 2 / (3.0 * width ** 2)))
+            own = np.sqrt(1.0 + photons * np.exp(-distance ** 2 / (3.0 * width ** 2)))
+            yield member, own * max(_scatter(values, distance < 2.5 * planes.fwhm), 1.0)
 
 
 def _scatter(values: np.ndarray, few: bool) -> float:
