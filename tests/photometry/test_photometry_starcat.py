@@ -81,12 +81,12 @@ def reference_of(ra, dec, mag):
 def test_stars_that_are_not_measured_come_from_the_reference():
     """A saturated star of 8, flagged and masked ones, and one measured: each once in SNVETO, SNSTAR as without them."""
     measured = table([0.01, 0.02, 0.03], [-30.0] * 3, mag=[17.0, 18.0, 19.0], FLAGS=[0, 3, 0], IMAFLAGS_ISO=[0, 0, 2048])
-    reference = reference_of([0.01, 0.02, 0.03, 0.04, 0.05], [-30.0] * 5, [17.05, 18.05, 19.05, 8.0, 21.7])
+    reference = reference_of([0.0101, 0.02, 0.03, 0.04, 0.05], [-30.0] * 5, [17.05, 18.05, 19.05, 8.0, 21.7])
     snstar, snveto = build_star_lists([measured], CORNERS, 'i', 4, 7, None, reference)
     assert snstar == build_star_lists([measured], CORNERS, 'i', 4, 7)[0]
     rows = [line.split('\t') for line in snveto.splitlines()[4:]]
     assert [row[0] for row in rows] == ['1', '2', '3', '4']
-    assert [(row[1], row[3]) for row in rows] == [('0.010000', '17.0000'), ('0.020000', '18.0500'), ('0.030000', '19.0500'),
+    assert [(row[1], row[3]) for row in rows] == [('0.010100', '17.0000'), ('0.020000', '18.0500'), ('0.030000', '19.0500'),
                                                   ('0.040000', '8.0000')]
     assert {row[6] for row in rows} == {'6'}
 

@@ -59,16 +59,21 @@ MARGIN = 0.03
 def _reference(search: Exposure, parameters: Parameters, rows: np.ndarray) -> ReferenceMagnitudes | None:
     """Gaia's stars on the CCDs of the search exposure; None, and a line on stderr, where there are no shards."""
     header = read_header(product_path(search.with_ccd(int(rows['ccdnum'][0])), 'immask'), 'SCI')
-    found = []
+    found, missing = [], set()
     try:
         (folder,) = reference_inputs(search.root, parameters)['refcat']
         if 'MJD-OBS' not in header:
             raise BadData('its images have no MJD-OBS')
         for corners in rows['corners']:
-            found.append(footprint_stars(folder, corners[[0, 1, 3, 2]], header['MJD-OBS'], MARGIN)[0])
+            stars, absent = footprint_stars(folder, corners[[0, 1, 3, 2]], header['MJD-OBS'], MARGIN)
+            found.append(stars)
+            missing.update(absent)
     except (BadInput, BadData) as error:
         print(f'{search.expnum}: saturated and flagged stars are missing from the SNVETO list: {error}', file=sys.stderr)
         return None
+    if missing:
+        print(f'{search.expnum}: {len(missing)} shards of reference stars are not there: saturated and flagged stars of '
+              'their sky are missing from the SNVETO list', file=sys.stderr)
     stars = np.concatenate(found)
     stars = stars[np.unique(stars['source_id'], return_index=True)[1]]
     return reference_magnitudes(stars, search.band, read_colour_terms(catalog_path('colour_terms.json')))

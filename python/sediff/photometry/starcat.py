@@ -126,17 +126,18 @@ def _rows(ra, dec, mag, error) -> list[str]:
 
 
 def _with_reference(measured: tuple, reference: ReferenceMagnitudes, options: StarListOptions) -> tuple:
-    """Columns of the measured stars and of the reference stars that are not among them, in ascending RA."""
-    near = reference.magnitude < options.magnitude_range[1]
-    listed = np.zeros(len(near), bool)
-    if near.any() and len(measured[0]):
-        tree = cKDTree(unit_vectors(measured[0], measured[1]))
+    """Columns of the measured stars, where the reference says that they are now, and of its others, in ascending RA."""
+    ra, dec, mag, error = (values.copy() for values in measured)
+    new = reference.magnitude < options.magnitude_range[1]
+    if new.any() and len(ra):
         reach = 2.0 * np.sin(np.radians(options.match_radius / 3600.0) / 2.0)
-        listed[near] = np.isfinite(tree.query(unit_vectors(reference.ra[near], reference.dec[near]),
-                                              distance_upper_bound=reach)[0])
-    new = near & ~listed
+        chord, owner = cKDTree(unit_vectors(ra, dec)).query(unit_vectors(reference.ra, reference.dec),
+                                                            distance_upper_bound=reach)
+        listed = np.flatnonzero(np.isfinite(chord))
+        ra[owner[listed]], dec[owner[listed]] = reference.ra[listed], reference.dec[listed]
+        new[listed] = False
     added = (reference.ra[new], reference.dec[new], reference.magnitude[new], reference.error[new])
-    merged = [np.concatenate(pair) for pair in zip(measured, added)]
+    merged = [np.concatenate(pair) for pair in zip((ra, dec, mag, error), added)]
     order = np.argsort(merged[0], kind='stable')
     return tuple(values[order] for values in merged)
 
