@@ -179,3 +179,25 @@ def test_faint_stars_do_not_veto_and_a_list_without_planes_works_as_before():
     field.stars['mag'], field.stars['radius'] = 17.0, 2000.0
     old = apply_cuts(found, field.image, np.sqrt(field.variance), field.bad, FWHM, field.stars)
     assert old.counts['veto_star'] == len(found) and not (old.classes != '').any()
+
+
+@pytest.mark.parametrize('count', [1, 12])
+def test_a_variable_among_few_stars_is_known_by_the_error_that_is_the_worst_of_a_usable_subtraction(count):
+    """Alone it cannot tell its own error: 0.15 mag are more than five times 2 %, 0.05 mag are not; among twelve they are."""
+    known, unknown = ('ok', VARIABLE_STAR), ('veto_star', '')
+    for change, expected in ((0.15, known), (0.05, known if count > 5 else unknown)):
+        field = Field(seed=7)
+        field.stars = field.stars[np.argsort(field.stars['mag'])[:count]]
+        star = field.stars[0]
+        field.add(change * flux_of(star['mag']), star['x'], star['y'])
+        assert field.outcome(star['x'], star['y']) == expected
+
+
+def test_wide_seeing_is_no_misshape():
+    """FWHM 9 px: the aperture of 5 px holds half of the flux."""
+    from sediff.candidates.vetostars import psf_shaped
+    psf = moffat_psf(9.0)
+    image = np.random.default_rng(8).normal(0.0, np.sqrt(SKY), (300, 300)).astype(np.float32)
+    add_stamp(image, 3e5 * psf(150.2, 150.4, 101), 150.2, 150.4)
+    found = detect(image, np.full(image.shape, SKY, np.float32), np.zeros(image.shape, bool), psf)
+    assert psf_shaped(found[:1], 9.0).all() and abs(found['FLUX_APER'][0] / found['FLUX_PSF'][0] - 1.0) > 0.4

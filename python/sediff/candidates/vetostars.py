@@ -9,6 +9,7 @@ from scipy.spatial import cKDTree
 
 from sediff.candidates.forced import forced_photometry
 from sediff.detect.matched import FWHM_OF_SIGMA, PsfAt
+from sediff.detect.measure import APERTURE
 from sediff.detect.table import Flag
 
 #: A detection so near to a star is the star; one this near lies on its light (both FWHM).
@@ -20,8 +21,9 @@ SIGNIFICANT = 5.0
 MISFIT, APERTURE_MISFIT, OPPOSITE = 0.15, 0.5, 0.4
 #: A ring in which the score scatters more holds false light; the farthest such ring that is looked for, px.
 DISTURBED, FARTHEST = 1.3, 400.0
-#: Relative error of stars' fluxes in the difference: at least this, and from at least so many stars of like magnitude.
-LEAST_ERROR, LIKE_STARS = 0.002, 25
+#: Relative error of stars' fluxes in the difference: at least the first, from so many other stars of like magnitude, and the
+#: second where they are fewer than FEW_STARS.
+LEAST_ERROR, WORST_ERROR, LIKE_STARS, FEW_STARS = 0.002, 0.02, 25, 5
 #: Variance of the flux that the filter, of uniform weight, finds for a star whose photons come in two images: 2 sum p^3 /
 #: (sum p^2)^2 of a Gaussian, times the flux.
 PHOTONS = 8.0 / 3.0
@@ -98,7 +100,7 @@ def judge_near_stars(detections: np.ndarray, stars: np.ndarray, planes: Surround
     if not count or not len(stars):
         return StarVerdict(vetoed, variable)
     places = np.column_stack([detections['X_IMAGE'] - 1.0, detections['Y_IMAGE'] - 1.0])
-    tree, shaped = cKDTree(places), psf_shaped(detections)
+    tree, shaped = cKDTree(places), psf_shaped(detections, planes.fwhm)
     owner, distance = _nearest(places, stars)
     at_star, chosen = distance <= AT_STAR * planes.fwhm, np.flatnonzero(distance <= ON_STAR * planes.fwhm)
     shaped &= ~at_star | (_misfit(detections) < MISFIT)
@@ -116,12 +118,13 @@ def judge_near_stars(detections: np.ndarray, stars: np.ndarray, planes: Surround
     return StarVerdict(vetoed, variable)
 
 
-def psf_shaped(detections: np.ndarray) -> np.ndarray:
+def psf_shaped(detections: np.ndarray, fwhm: float) -> np.ndarray:
     """Detections that look like one point source: no dipole, and the aperture's flux that of the PSF: (n,) bool.
 
     Chi square is not looked at, for the photons of a star beside the source are in it.
     """
-    flux = np.where(detections['FLUX_PSF'] == 0.0, 1e-6, detections['FLUX_PSF'])
+    share = 1.0 - np.exp(-4.0 * np.log(2.0) * (APERTURE / fwhm) ** 2)       # of a Gaussian
+    flux = share * np.where(detections['FLUX_PSF'] == 0.0, 1e-6, detections['FLUX_PSF'])
     excess = np.abs(detections['FLUX_APER'] / flux - 1.0) - 2.0 * detections['FLUXERR_APER'] / np.abs(flux)
     dipole = (detections['FLAGS'] & Flag.DIPOLE > 0) & (detections['DIPOLE_RATIO'] > OPPOSITE)
     return ~dipole & (excess < APERTURE_MISFIT)
@@ -139,7 +142,7 @@ def variation_error(flux_error: np.ndarray, stars: np.ndarray, owner: np.ndarray
     -----
     variance = sky^2 + 8/3 F exp(-d^2 / 3 s^2) + (e F)^2 exp(-d^2 / 2 s^2), for a Gaussian PSF of width s: sky and read
     noise, the photons of a star of flux F in both images as the filter at d sees them, and the relative error e of the
-    LIKE_STARS stars of the list that are nearest in magnitude: the median of their |flux| in the difference over their F,
+    LIKE_STARS other stars that are nearest in magnitude: the median of their |flux| in the difference over their F,
     as that of a normal law, less the noise and a sigma of what so few stars tell of it.
     """
     flux = 10.0 ** (0.4 * (planes.zero_point - np.asarray(stars['mag'], float)))
@@ -149,9 +152,12 @@ def variation_error(flux_error: np.ndarray, stars: np.ndarray, owner: np.ndarray
                               planes.psf_at, stars['x'][inside], stars['y'][inside])
     whole = found['GOOD_FRACTION'] > 0.9
     reference, found = inside[whole], found[whole]
-    error = np.full(len(owner), LEAST_ERROR)
-    for row, star in enumerate(owner if len(reference) else ()):
-        near = np.argsort(np.abs(stars['mag'][reference] - stars['mag'][star]))[:LIKE_STARS]
+    error = np.full(len(owner), WORST_ERROR)
+    for row, star in enumerate(owner):
+        near = np.argsort(np.abs(stars['mag'][reference] - stars['mag'][star]))
+        near = near[reference[near] != star][:LIKE_STARS]
+        if len(near) < FEW_STARS:
+            continue
         own = flux[reference[near]]
         spread = 1.4826 * np.median(np.abs(found['FLUX'][near]) / own)
         noise = np.median(np.sqrt(found['FLUXERR'][near] ** 2 + PHOTONS * own) / own)
