@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 from sqlalchemy import create_mock_engine
 
+from sediff.candidates.associate import candidate_table_text
 from sediff.candidates.rows import detection_rows, midpoint_mjd_tai
 from sediff.candidates.schema import METADATA, source_id, source_parts
+from sediff.candidates.texttable import parse_table
 from sediff.detect.table import DETECTION_DTYPE
 from sediff.errors import BadInput, BadUsage
 from sediff.io.database import (
@@ -191,3 +193,21 @@ def test_rows_carry_njy_and_half_exposure_in_tai():
     assert midpoint_mjd_tai(58849.0, 90.0) == pytest.approx(58849.0 + (37 + 45) / 86400, abs=1e-9)
     with pytest.raises(BadInput, match='zero point'):
         detection_rows(detections, np.zeros(2), np.zeros(2), np.nan, 0.263, 'i', 20200101, 58849.0)
+
+
+def test_classes_are_kept_and_older_databases_get_the_column(tmp_path):
+    url = f'sqlite:///{tmp_path}/candidates.sqlite'
+    engine = open_database(url)
+    store(engine, 1, 3, [row(1, 10.0)])
+    with transaction(engine) as connection:
+        for name in ('detections', 'candidates'):
+            connection.exec_driver_sql(f'ALTER TABLE {name} DROP COLUMN "sourceClass"')
+    engine.dispose()
+    engine = open_database(url)
+    made = store(engine, 2, 3, [row(1, 10.0, snr=20.0, sourceClass='variable_star'), row(2, 10.1, sourceClass=None)])
+    candidates, detections = table(engine)
+    engine.dispose()
+    assert [one['sourceClass'] for one in made] == ['variable_star', None]
+    assert [one['sourceClass'] for one in detections] == [None, 'variable_star', None]
+    assert sorted((c['nDiaSources'], c['sourceClass']) for c in candidates) == [(1, None), (2, 'variable_star')]
+    assert parse_table(candidate_table_text(made))['CLASS'].tolist() == ['variable_star', '-']

@@ -116,6 +116,22 @@ def test_catalogue_has_the_stars_that_are_there(night):
     assert clean.sum() > 30 and np.mean(separation < 1.0) >= 0.95
 
 
+def test_every_star_above_20_is_in_the_veto_list_and_bright_ones_reach_farther(night):
+    listed = np.loadtxt(night.folder / f'SNVETO_{EXPNUM}_r4p7.LIST')
+    truth = fitsio.read(str(night.root / 'truth' / 'star_epochs.fits'))
+    truth = truth[(truth['expnum'] == EXPNUM) & (truth['mag'] < 20.0)]
+    wcs = read_wcs(read_ccd(night.folder / f'{STEM}immask.fits.fz').header)
+    ra, dec = pixel_to_sky(wcs, truth['x'], truth['y'])
+    place = np.column_stack([ra * np.cos(np.radians(dec)), dec]) * 3600.0
+    entries = np.column_stack([listed[:, 1] * np.cos(np.radians(listed[:, 2])), listed[:, 2]]) * 3600.0
+    distance, entry = cKDTree(entries).query(place)
+    assert len(truth) > 80 and np.mean(distance < 1.5) >= 0.98
+    assert truth['saturated'].any() and (distance[truth['saturated'] > 0] < 1.5).all()
+    assert np.abs(listed[entry, 3] - truth['mag'])[distance < 1.5].max() < 0.5
+    order = np.argsort(listed[:, 3])
+    assert (np.diff(listed[order, 5]) <= 1e-6).all() and listed[order[0], 5] > 1.5 * listed[order[-1], 5]
+
+
 def test_every_step_left_a_log_and_a_stamp_with_time_and_memory(night):
     for step in (*steps.SE, *steps.CALIBRATION, *steps.DIFFIMG):
         folder = night.folder / ('dp33/r_33' if step.id.startswith('RUN') else 'se_33')

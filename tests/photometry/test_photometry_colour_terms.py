@@ -4,7 +4,7 @@ from made_up_stars import gaia_stars
 
 from sediff.errors import BadData
 from sediff.io.refcat import read_colour_terms
-from sediff.photometry.colour_terms import bp_rp, decam_errors, decam_magnitudes, relation_facts
+from sediff.photometry.colour_terms import bp_rp, decam_errors, decam_magnitudes, errors_assumed, relation_facts
 
 
 @pytest.fixture
@@ -66,10 +66,16 @@ def test_errors_are_those_that_noise_makes(terms, band):
     assert stated == pytest.approx(np.nanstd(decam_magnitudes(stars, band, terms)), rel=0.1)
 
 
-def test_a_missing_error_counts_as_none(terms):
-    stars = gaia_stars(2)
-    stars['phot_g_mean_mag_error'] = np.nan, 0.003
-    assert decam_errors(stars, 'r', terms) == pytest.approx([0.0, 0.003])
+def test_a_missing_error_is_the_published_one(terms):
+    """G = 17, BP = 17.5, RP = 16.5: 1.0, 12.9 and 6.4 mmag (Gaia Collaboration 2021), whether missing, zero or no number."""
+    stars = np.repeat(gaia_stars(1), 4)
+    stars['phot_g_mean_mag'], stars['phot_bp_mean_mag'], stars['phot_rp_mean_mag'] = 17.0, 17.5, 16.5
+    for name, error in (('g', 0.001), ('bp', 0.0129), ('rp', 0.00644)):
+        stars[f'phot_{name}_mean_mag_error'] = error, np.nan, 0.0, -1.0
+    errors = decam_errors(stars, 'i', terms)
+    assert errors == pytest.approx(np.full(4, errors[0]), rel=0.01)
+    assert errors[0] > 0.005
+    assert errors_assumed(stars).tolist() == [False, True, True, True]
 
 
 def test_what_the_relations_are_worth_is_told(terms):

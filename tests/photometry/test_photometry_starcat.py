@@ -3,7 +3,13 @@ import pandas as pd
 import pytest
 
 from sediff.errors import BadData
-from sediff.photometry.starcat import StarListOptions, build_star_lists, merge_stars
+from sediff.photometry.starcat import (
+    ReferenceMagnitudes,
+    StarListOptions,
+    build_star_lists,
+    merge_stars,
+    reference_magnitudes,
+)
 
 HEADER = '# ASSOC format for Sextractor input.\n# Star Source: SNSTAR table, CATALOG= r4p7\n'
 CORNERS = np.array([[[359.9, -30.1], [359.9, -29.9], [0.1, -30.1], [0.1, -29.9]]])
@@ -66,3 +72,55 @@ def test_many_stars_merge_rightly():
     assert (np.diff(out[0]) >= 0).all()
     assert out[3] == pytest.approx(np.full(len(ra), 0.006 / np.sqrt(3)))
     assert np.sort(out[2]) == pytest.approx(np.sort(np.median(mags, axis=0)))
+
+
+def reference_of(ra, dec, mag):
+    return ReferenceMagnitudes(*(np.asarray(values, float) for values in (ra, dec, mag, np.full(len(ra), 0.02))))
+
+
+def test_stars_that_are_not_measured_come_from_the_reference():
+    """A saturated star of 8, flagged and masked ones, and one measured: each once in SNVETO, SNSTAR as without them."""
+    measured = table([0.01, 0.02, 0.03], [-30.0] * 3, mag=[17.0, 18.0, 19.0], FLAGS=[0, 3, 0], IMAFLAGS_ISO=[0, 0, 2048])
+    reference = reference_of([0.0101, 0.02, 0.03, 0.04, 0.05], [-30.0] * 5, [17.05, 18.05, 19.05, 8.0, 21.7])
+    snstar, snveto = build_star_lists([measured], CORNERS, 'i', 4, 7, None, reference)
+    assert snstar == build_star_lists([measured], CORNERS, 'i', 4, 7)[0]
+    rows = [line.split('\t') for line in snveto.splitlines()[4:]]
+    assert [row[0] for row in rows] == ['1', '2', '3', '4']
+    assert [(row[1], row[3]) for row in rows] == [('0.010100', '17.0000'), ('0.020000', '18.0500'), ('0.030000', '19.0500'),
+                                                  ('0.040000', '8.0000')]
+    assert {row[6] for row in rows} == {'6'}
+
+
+def test_recall_by_magnitude_where_the_catalogue_flags_what_it_flags():
+    """Nothing above 15 measured, a third to all of the fainter ones flagged: every star of 7 to 20 is listed, once."""
+    rng = np.random.default_rng(4)
+    count, step = 1500, 0.003
+    mag, ra = rng.uniform(7.0, 20.0, count), np.mod(step * (np.arange(count) % 50 - 25), 360.0)
+    dec = -30.0 + step * (np.arange(count) // 50 - 15)
+    clean = rng.uniform(size=count) < np.interp(mag, [15.0, 15.5, 16.0, 20.0], [0.0, 0.3, 0.7, 0.9])
+    place = rng.normal(0.0, 0.05 / 3600.0, (2, count))
+    tables = [table(ra[clean] + place[0, clean], dec[clean] + place[1, clean], mag=mag[clean])]
+    snveto = build_star_lists(tables, CORNERS, 'r', 4, 7, None, reference_of(ra, dec, mag))[1]
+    listed = np.array([line.split('\t') for line in snveto.splitlines()[4:]], float)
+    assert len(listed) == count
+    assert np.sort(listed[:, 3]) == pytest.approx(np.sort(mag), abs=1e-4)
+
+
+def test_reference_magnitudes_are_those_of_the_band_or_at_worst_g(repository):
+    from made_up_stars import gaia_stars
+
+    from sediff.io.refcat import read_colour_terms
+    from sediff.photometry.colour_terms import decam_magnitudes
+    terms, stars = read_colour_terms(repository / 'catalogs/colour_terms.json'), gaia_stars(5)
+    stars['phot_bp_mean_mag'][0], stars['phot_g_mean_mag'][1] = np.nan, np.nan
+    found = reference_magnitudes(stars, 'i', terms)
+    assert found.magnitude[0] == stars['phot_g_mean_mag'][0] and len(found.magnitude) == 4
+    assert found.magnitude[1:] == pytest.approx(decam_magnitudes(stars[2:], 'i', terms))
+    assert found.error[0] > 0.3 > found.error[1:].max()
+    assert reference_magnitudes(stars, 'VR', terms).magnitude[1:] == pytest.approx(stars['phot_g_mean_mag'][2:])
+
+
+def test_radii_can_come_from_a_profile():
+    options = StarListOptions(radius_of=lambda magnitude: 100.0 - magnitude)
+    veto = build_star_lists([table([0.05], [-30.0])], CORNERS, 'i', 4, 7, options)[1]
+    assert veto.splitlines()[-1].split('\t')[5] == '83.000000'

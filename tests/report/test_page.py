@@ -49,6 +49,16 @@ def entries(scores):
     return out
 
 
+def test_variable_stars_are_shown_as_such_and_can_be_hidden():
+    detection = np.zeros(1, DETECTION_DTYPE.descr + [('ALPHAWIN_J2000', 'f8'), ('DELTAWIN_J2000', 'f8')])[0]
+    plain, star = (candidate_entry(detection, 3, 0.9, 30.0, kind=kind) for kind in ('', 'variable_star'))
+    page = candidate_page(EXPOSURE, [plain, star])
+    rows = [a for tag, a in Tags(page).seen if tag == 'tr' and 'data-score' in a]
+    assert sorted('data-star' in a for a in rows) == [False, True]
+    assert page.count('<span class="tag star">variable star</span>') == 1
+    assert any(tag == 'input' and a.get('id') == 'stars' for tag, a in Tags(page).seen)
+
+
 def test_page_is_ordered_self_contained_and_well_formed():
     page = candidate_page(EXPOSURE, entries([0.2, 0.95, 0.71]), snr=np.array([5.0, -7, 30]),
                           kept=np.array([True, False, True]))

@@ -73,8 +73,10 @@ def associate_positions(ra: np.ndarray, dec: np.ndarray, snr: np.ndarray, known_
 
 def candidate_table_text(rows: list[dict], comments: tuple[str, ...] = ()) -> str:
     """The text of `..._makeCand.out` from what `sediff.io.database.associate` returns; zero rows are fine."""
-    names = ('number', 'diaSourceId', 'diaObjectId', 'isNew', 'ra', 'dec', 'separation', 'nDiaSources')
+    names = ('number', 'diaSourceId', 'diaObjectId', 'isNew', 'ra', 'dec', 'separation', 'nDiaSources', 'sourceClass')
     columns = {name: [row[name] for row in rows] for name in names}
     columns['isNew'] = [int(value) for value in columns['isNew']]
-    return table_text({'OBJID' if name == 'number' else name: values for name, values in columns.items()},
+    columns['sourceClass'] = [value or '' for value in columns['sourceClass']]
+    written = {'number': 'OBJID', 'sourceClass': 'CLASS'}
+    return table_text({written.get(name, name): values for name, values in columns.items()},
                       {'ra': '.7f', 'dec': '.7f', 'separation': '.3f'}, comments)

@@ -9,6 +9,7 @@ from scipy.ndimage import label
 from scipy.spatial import cKDTree
 
 from sediff.candidates.texttable import table_text
+from sediff.candidates.vetostars import StarVerdict, Surroundings, judge_near_stars
 from sediff.detect.table import Flag
 from sediff.errors import BadUsage
 
@@ -34,11 +35,14 @@ DEFAULT_CUTS: dict[str, float] = {
     'reject_dipoles': 1,
     'reject_edges': 1,
     'positive_only': 1,
+    'veto_variables': 0,
 }
 
 
 #: Depths at which negative pixels are counted, sigma.
 LIMITS = (2.0, 4.0, 6.0)
+#: Class of a detection that is the variation of a listed star.
+VARIABLE_STAR = 'variable_star'
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class CutContext:
     detections: np.ndarray
     below: np.ndarray               # (n, 3) pixels below -2, -4, -6 sigma that count for the detection
     fwhm: float
-    vetoed: np.ndarray              # (n,) bool
+    stars: StarVerdict
     cuts: Mapping[str, float]
     moving: np.ndarray              # (n,) bool
 
@@ -83,8 +87,9 @@ CUTS: dict[str, Callable[[CutContext], np.ndarray]] = {
     'elongated': lambda c: (_elongation(c) > c.cuts['max_elongation']) & (c.detections['SNR'] > 10.0),
     'spread_model': _spread_excess,
     'dipole': lambda c: (c.detections['FLAGS'] & Flag.DIPOLE > 0) & bool(c.cuts['reject_dipoles']),
-    'veto_star': lambda c: c.vetoed,
+    'veto_star': lambda c: c.stars.vetoed,
     'moving_star': lambda c: c.moving,
+    'variable_star': lambda c: c.stars.variable & bool(c.cuts['veto_variables']),
 }
 
 
@@ -101,17 +106,20 @@ class CutResult:
         Pixels below -2, -4 and -6 sigma that count for the detection (`count_below`).
     counts : dict
         Cut name -> number of detections that fail it.
+    classes : ndarray, (n,) str
+        VARIABLE_STAR, or '' for what has no class.
     """
 
     kept: np.ndarray
     reject: np.ndarray
     below: np.ndarray
     counts: dict[str, int]
+    classes: np.ndarray
 
 
 def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray, bad: np.ndarray, fwhm: float,
                veto: np.ndarray | None = None, cuts: Mapping[str, float] | None = None,
-               moving: np.ndarray | None = None) -> CutResult:
+               moving: np.ndarray | None = None, planes: Surroundings | None = None) -> CutResult:
     """Which detections stay, and why the others go.
 
     Parameters
@@ -125,8 +133,9 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
     fwhm : float
         FWHM of the noise-equivalent Gaussian of the PSF, px (`ScoreImage.fwhm`, which NMASK_NEAR used).
     veto : structured ndarray, optional
-        Columns x, y (0-based px), mag, and optionally radius (px): stars around which nothing is believed.
-        Without a radius column it is 30 - 2 (mag - 15) px, as in the SNVETO lists.
+        Columns x, y (0-based px), mag, and optionally radius (px), which else is 30 - 2 (mag - 15) px: stars of the SNVETO
+        list. Their variations are known as such, and what is not above their residual is rejected
+        (`sediff.candidates.vetostars`); without `planes` nothing within the radius is believed.
     cuts : mapping, optional
         Overrides of DEFAULT_CUTS: min_snr; max_a, min_a (A_IMAGE over the PSF's; max_a loosened by 1 + 3/SNR);
         max_elongation (A/B, above S/N 10); spread_limit + spread_sigma * error (|SPREAD_MODEL|); box (px) and
@@ -135,9 +144,11 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
         negative_reach (FWHM: how near a negative object must come to be the detection's, and how far it counts);
         max_masked_core (pixels within 2 px), max_masked_near (share
         within 2 FWHM); veto_magnitude (fainter stars do not veto), veto_scale (times the radius); switches
-        reject_dipoles, reject_edges, positive_only (0 or 1).
+        reject_dipoles, reject_edges, positive_only, veto_variables (0 or 1).
     moving : ndarray, (n,) bool, optional
         Which are stars that moved (`sediff.candidates.moving.moving_stars`).
+    planes : Surroundings, optional
+        To measure the stars' residuals in.
 
     Raises
     ------
@@ -147,8 +158,7 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
     values = merged_cuts(cuts)
     below = count_below(detections, difference, sigma, bad, int(values['box']), values['ring_share'] * peak_of(
         detections, fwhm), values['negative_touch'] * fwhm, values['negative_reach'] * fwhm)
-    vetoed = near_veto_star(detections, veto, values['veto_magnitude'], values['veto_scale'])
-    context = CutContext(detections, below, fwhm, vetoed, values,
+    context = CutContext(detections, below, fwhm, _stars(detections, veto, values, planes), values,
                          np.zeros(len(detections), bool) if moving is None else moving)
     reject = np.zeros(len(detections), np.int32)
     counts = {}
@@ -156,7 +166,15 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
         failed = np.asarray(fails(context), bool)
         reject[failed] |= 1 << bit
         counts[name] = int(failed.sum())
-    return CutResult(reject == 0, reject, below, counts)
+    return CutResult(reject == 0, reject, below, counts, np.where(context.stars.variable, VARIABLE_STAR, ''))
+
+
+def _stars(detections: np.ndarray, veto: np.ndarray | None, values: Mapping[str, float],
+           planes: Surroundings | None) -> StarVerdict:
+    if planes is not None and veto is not None:
+        return judge_near_stars(detections, veto, planes, values['veto_magnitude'], values['veto_scale'])
+    return StarVerdict(near_veto_star(detections, veto, values['veto_magnitude'], values['veto_scale']),
+                       np.zeros(len(detections), bool))
 
 
 def merged_cuts(cuts: Mapping[str, float] | None) -> dict[str, float]:
@@ -249,5 +267,6 @@ def filter_table_text(detections: np.ndarray, result: CutResult, comments: tuple
              'IMAFLAGS_ISO')
     columns = {'OBJID': detections['NUMBER'], **sky, **{name: detections[name] for name in names},
                'NPIX_M2': result.below[:, 0], 'NPIX_M4': result.below[:, 1], 'NPIX_M6': result.below[:, 2],
-               'REJECT': result.reject, 'REASON': [reject_names(int(code)) for code in result.reject]}
+               'CLASS': result.classes, 'REJECT': result.reject,
+               'REASON': [reject_names(int(code)) for code in result.reject]}
     return table_text(columns, _FORMATS, comments)

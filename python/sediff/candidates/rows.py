@@ -22,8 +22,8 @@ def midpoint_mjd_tai(mjd_utc: float, exposure_time: float) -> float:
 
 
 def detection_rows(detections: np.ndarray, reject: np.ndarray, score: np.ndarray, zero_point: float,
-                   pixel_scale: float, band: str, nite: int, mjd: float, fake_id: np.ndarray | None = None
-                   ) -> list[dict]:
+                   pixel_scale: float, band: str, nite: int, mjd: float, fake_id: np.ndarray | None = None,
+                   classes: np.ndarray | None = None) -> list[dict]:
     """Rows for `sediff.io.database.replace_detections`.
 
     Parameters
@@ -45,6 +45,8 @@ def detection_rows(detections: np.ndarray, reject: np.ndarray, score: np.ndarray
         Mid-exposure, TAI.
     fake_id : ndarray, (n,) int, optional
         Id of the injected source each one is, 0 for none.
+    classes : ndarray, (n,) str, optional
+        Class of each one (`sediff.candidates.cuts.VARIABLE_STAR`), '' for none.
 
     Raises
     ------
@@ -55,8 +57,9 @@ def detection_rows(detections: np.ndarray, reject: np.ndarray, score: np.ndarray
         raise BadInput(f'detections need sky positions and a finite zero point (it is {zero_point}); calibrate first')
     njy, degree = njy_per_electron(zero_point), pixel_scale / 3600.0
     fakes = np.zeros(len(detections), int) if fake_id is None else fake_id
+    kinds = np.full(len(detections), '') if classes is None else classes
     rows = []
-    for d, code, value, fake in zip(detections, reject, score, fakes):
+    for d, code, value, fake, kind in zip(detections, reject, score, fakes, kinds):
         rows.append({
             'number': int(d['NUMBER']), 'band': band, 'nite': int(nite), 'midpointMjdTai': float(mjd),
             'ra': float(d['ALPHAWIN_J2000']), 'dec': float(d['DELTAWIN_J2000']),
@@ -68,5 +71,5 @@ def detection_rows(detections: np.ndarray, reject: np.ndarray, score: np.ndarray
             'isNegative': bool(d['SIGN'] < 0), 'isDipole': bool(d['FLAGS'] & Flag.DIPOLE),
             'reliability': float(value) if np.isfinite(value) else None, 'pixelFlags': int(d['IMAFLAGS_ISO']),
             'pixelFlags_bad': bool(d['NMASK_CORE'] > 0), 'pixelFlags_edge': bool(d['FLAGS'] & Flag.EDGE),
-            'reject': int(code), 'fakeId': int(fake)})
+            'reject': int(code), 'fakeId': int(fake), 'sourceClass': str(kind) or None})
     return rows

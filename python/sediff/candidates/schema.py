@@ -52,6 +52,7 @@ DETECTIONS = Table(
     Column('isNegative', Boolean), Column('isDipole', Boolean), Column('reliability', Float),
     Column('pixelFlags', Integer), Column('pixelFlags_bad', Boolean), Column('pixelFlags_edge', Boolean),
     Column('reject', Integer, nullable=False), Column('fakeId', BigInteger, nullable=False, default=0),
+    Column('sourceClass', String(20)),                                      # variable_star, or NULL
     UniqueConstraint('season', 'visit', 'detector', 'number'))
 
 #: One row a candidate (diaObject).
@@ -63,6 +64,7 @@ CANDIDATES = Table(
     Column('nDiaSources', Integer), Column('nNites', Integer),
     Column('firstMjd', Float(53)), Column('lastMjd', Float(53)),
     Column('maxReliability', Float), Column('maxSnr', Float), Column('fakeId', BigInteger),
+    Column('sourceClass', String(20)),                                      # of its most significant detection
     Index('candidates_by_place', 'season', 'healpix'))
 
 #: One row a forced measurement (diaForcedSource).
@@ -76,6 +78,9 @@ FORCED = Table(
     Column('ra', Float(53)), Column('dec', Float(53)),
     Column('psfFlux', Float(53)), Column('psfFluxErr', Float(53)), Column('psfChi2', Float),
     Column('goodFraction', Float))
+
+#: Columns that databases of earlier versions lack; they are added when one is opened.
+ADDED = (DETECTIONS.c.sourceClass, CANDIDATES.c.sourceClass)
 
 _LIMITS = (('season', 13), ('exposure', 27), ('ccd', 6), ('number', 17))
 

@@ -41,7 +41,7 @@ def calibrate(context: Context) -> None:
                     blend_radius=context.parameter('ZP_BLEND_RADIUS'))
     clip = ClipOptions(min_stars=context.parameter('ZP_MIN_STARS'),
                        spatial=SpatialOptions(context.parameter('ZP_SPATIAL_DEGREE')))
-    stars, terms, own_colours = _standards(context, image)
+    stars, terms, own_colours, unmeasured = _standards(context, image)
     if own_colours:
         cuts = replace(cuts, colour_range=(-np.inf, np.inf))
     result = calibrate_ccd(context.load('fullcat'), image.header, stars, exposure.band, terms,
@@ -50,12 +50,13 @@ def calibrate(context: Context) -> None:
     context.log(_outcome(result))
     for name, table in result.tables.items():
         context.save(name, table)
-    context.save('quality', _quality(context, image, psf, result))
+    context.save('quality', _quality(context, image, psf, result) | {'reference_errors_assumed': unmeasured})
 
 
-def _standards(context: Context, image: CcdImage) -> tuple[np.ndarray, Mapping, bool]:
-    """Standard stars around the CCD, of the first catalogue of REFCAT_CASCADE that serves, their colour terms, and whether
-    that catalogue has colours and ranges of its own, to which the range of BP-RP does not apply."""
+def _standards(context: Context, image: CcdImage) -> tuple[np.ndarray, Mapping, bool, float]:
+    """Standard stars around the CCD, of the first catalogue of REFCAT_CASCADE that serves, their colour terms, whether
+    that catalogue has colours and ranges of its own, to which the range of BP-RP does not apply, and the share of its stars
+    that came without errors of their magnitudes."""
     limits = context.parameter('ZP_MAG_MIN'), context.parameter('ZP_MAG_MAX')
     try:
         found = standard_stars(context.file('refcat'), context.parameter('REFCAT_CASCADE'), context.exposure.band,
@@ -63,10 +64,13 @@ def _standards(context: Context, image: CcdImage) -> tuple[np.ndarray, Mapping, 
                                context.parameter('ZP_MIN_STARS'))
     except BadData as error:
         context.log(str(error))
-        return empty_stars(0), read_colour_terms(catalog_path('colour_terms.json')), False
+        return empty_stars(0), read_colour_terms(catalog_path('colour_terms.json')), False, 0.0
     context.log(f'standards of {found.catalogue}; passed by: {found.passed_by or "none"}; '
                 f'shards that are not there: {list(found.missing) or "none"}')
-    return found.stars, found.terms, found.catalogue != 'gaia'
+    if found.unmeasured > 0.0:
+        context.log(f'WARNING: {found.unmeasured:.0%} of the stars of {found.catalogue} have no errors of their magnitudes; '
+                    'those that the survey has published for such magnitudes are taken (sediff.refcat.noise)')
+    return found.stars, found.terms, found.catalogue != 'gaia', found.unmeasured
 
 
 def _largest_flux(context: Context, image: CcdImage, psf: PsfModel) -> float:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from sediff.candidates.cuts import VARIABLE_STAR
 from sediff.flow import arguments
 from sediff.flow.database import database_url, season_number
 from sediff.io.database import candidates_of, open_database, transaction
@@ -21,12 +22,14 @@ def found_table(exposure: Exposure, parameters: Parameters, truth: pd.DataFrame)
     """The injected transients with what was found of them: found, separation (arcsec), score, must."""
     with transaction(open_database(database_url(exposure, parameters))) as connection:
         rows = candidates_of(connection, season_number(exposure), exposure.expnum)
-    candidates = pd.DataFrame(rows, columns=['ra', 'dec', 'maxReliability', 'maxSnr'])
+    candidates = pd.DataFrame(rows, columns=['ra', 'dec', 'maxReliability', 'maxSnr', 'sourceClass'])
     table = match_truth(truth, candidates, 1.0)
     for name, column in (('score', 'maxReliability'), ('snr', 'maxSnr')):
         table[name] = [candidates[column].iloc[row] if row >= 0 else float('nan') for row in table['candidate']]
     table['must'] = (table['kind'] == 'kilonova') | (table['good'] & (table['snr_ideal'] > MUST_FIND_SNR))
     table.attrs['unmatched'] = len(candidates) - int(table['found'].sum())
+    others = candidates.drop(index=table.loc[table['found'], 'candidate'])
+    table.attrs['variable_stars'] = int((others['sourceClass'] == VARIABLE_STAR).sum())
     return table
 
 
@@ -40,7 +43,8 @@ def table_text(table: pd.DataFrame) -> str:
                      f'{"yes" if row.good else "no":<5} {mark:<7} {result}'.rstrip())
     must = table[table['must']]
     lines.append(f'injected / found: {len(table)} / {table["found"].sum()}; of the {len(must)} that must be found '
-                 f'{must["found"].sum()}; candidates that are no injected source: {table.attrs["unmatched"]}')
+                 f'{must["found"].sum()}; candidates that are no injected source: {table.attrs["unmatched"]}'
+                 + (f' ({table.attrs["variable_stars"]} variable stars)' if table.attrs['variable_stars'] else ''))
     return '\n'.join(lines)
 
 

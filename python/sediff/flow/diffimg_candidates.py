@@ -5,7 +5,7 @@ import numpy as np
 
 from sediff.camera.wcs import pixel_scale, read_wcs, sky_to_pixel
 from sediff.candidates.associate import candidate_table_text
-from sediff.candidates.cuts import LOW_SCORE, apply_cuts, filter_table_text
+from sediff.candidates.cuts import LOW_SCORE, VARIABLE_STAR, apply_cuts, filter_table_text
 from sediff.candidates.fakematch import fakematch_table_text, match_fakes
 from sediff.candidates.features import feature_table, star_proximity
 from sediff.candidates.forced import forced_photometry
@@ -14,6 +14,7 @@ from sediff.candidates.rows import detection_rows, njy_per_electron
 from sediff.candidates.score import score_features, score_table_text
 from sediff.candidates.stamps import cut_stamp, cut_triplet
 from sediff.candidates.texttable import parse_table, table_text
+from sediff.candidates.vetostars import Surroundings
 from sediff.context import Context
 from sediff.flow.database import database_of, season_number
 from sediff.flow.stars import read_assoc
@@ -28,11 +29,15 @@ VETO_DTYPE = [('x', 'f8'), ('y', 'f8'), ('mag', 'f4'), ('radius', 'f4')]
 def filter_obj(context: Context) -> None:
     """Cut each detection, with the reason."""
     difference, detections = context.load('diff'), context.load('diff_cat')
-    cuts = {'max_a': context.parameter('MAXA'), 'veto_magnitude': context.parameter('VETOMAG')}
+    cuts = {'max_a': context.parameter('MAXA'), 'veto_magnitude': context.parameter('VETOMAG'),
+            'veto_variables': context.parameter('VETO_VARIABLES')}
     fwhm = context.load('score_info')['fwhm_px']
+    planes = Surroundings(difference.image, _sigma(context), difference.weight <= 0, context.load('diff_psf').image, fwhm,
+                          context.load('search_zp')['zero_point'])
     moving = moving_stars(detections, context.load('template').image, context.load('combined').image, fwhm)
-    result = apply_cuts(detections, difference.image, _sigma(context), difference.weight <= 0, fwhm, veto_stars(context),
-                        cuts, moving)
+    result = apply_cuts(detections, planes.difference, planes.sigma, planes.bad, fwhm, veto_stars(context), cuts, moving,
+                        planes)
+    context.log(f'{np.count_nonzero(result.classes == VARIABLE_STAR)} detections are variable stars')
     failed = ', '.join(f'{name} {count}' for name, count in result.counts.items() if count)
     context.log(f'{result.kept.sum()} of {len(detections)} detections pass; failed: {failed or "none"}')
     context.save('filterobj', filter_table_text(detections, result))
@@ -61,6 +66,11 @@ def veto_stars(context: Context) -> np.ndarray:
 
 def _codes(context: Context) -> np.ndarray:
     return parse_table(context.load('filterobj'))['REJECT'].astype(int)
+
+
+def _classes(context: Context) -> np.ndarray:
+    found = parse_table(context.load('filterobj'))['CLASS']
+    return np.where(found == '-', '', found)
 
 
 def _scores(context: Context) -> np.ndarray:
@@ -102,7 +112,7 @@ def make_cand(context: Context) -> None:
     low = scores < context.parameter('MIN_MLSCORE')
     codes, noise = _codes(context) | np.where(low, LOW_SCORE, 0), context.load('score_info')['noise_scale']
     rows = detection_rows(detections, codes, scores, image['zeroPoint'], scale, exposure.band, int(exposure.nite),
-                          image['midpointMjdTai'])
+                          image['midpointMjdTai'], classes=_classes(context))
     if context.parameter('WRITEDB') == 'off':
         context.log('WRITEDB is off: nothing goes to the database')
         context.save('makecand', candidate_table_text([]))

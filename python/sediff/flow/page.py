@@ -85,15 +85,16 @@ def _entries(exposure: Exposure, catalogue: np.ndarray, reject: np.ndarray, know
     numbers = _column(exposure, 'makecand', 'OBJID', int)
     objects = _column(exposure, 'makecand', 'diaObjectId', np.int64)
     scores = dict(zip(_column(exposure, 'autoscan', 'OBJID', int), _column(exposure, 'autoscan', 'ML_SCORE', float)))
+    kinds = parse_table(read_product(product_path(exposure, 'makecand'), 'text')).get('CLASS', np.full(len(numbers), '-'))
     stamps = read_stamp_archive(product_path(exposure, 'stamps'), numbers)
     zero_point = read_product(product_path(exposure, 'search_zp'), 'json')['zero_point']
     rows = {int(row['NUMBER']): (row, int(code)) for row, code in zip(catalogue, reject)}
     entries = []
-    for number, identifier in zip(numbers, objects):
+    for number, identifier, kind in zip(numbers, objects, np.where(kinds == '-', '', kinds)):
         row, code = rows[int(number)]
         candidate = known.get(int(identifier), {})
         entries.append(candidate_entry(row, exposure.ccd, scores[number], zero_point, stamps[number], code, int(identifier),
-                                       candidate.get('nDiaSources', 1), candidate.get('nNites', 1)))
+                                       candidate.get('nDiaSources', 1), candidate.get('nNites', 1), kind=str(kind)))
     return entries
 
 

@@ -3,22 +3,33 @@ from __future__ import annotations
 
 import argparse
 import sys
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from sediff.errors import BadInput
+from sediff.camera.catalogs import catalog_path
+from sediff.errors import BadData, BadInput
 from sediff.flow.arguments import Parser, exposure_of, integer, parameter_arguments, read_parameters
+from sediff.flow.inputs import reference_inputs
 from sediff.flow.stars import read_assoc
 from sediff.flow.verify import check_name, planned_templates
 from sediff.io.atomic import write_text
 from sediff.io.corners import read_out
+from sediff.io.fits import read_header
+from sediff.io.products import read_product
 from sediff.io.provenance import digest
+from sediff.io.refcat import footprint_stars, read_colour_terms
 from sediff.io.tables import read_csv
 from sediff.names import Exposure, exposure_table, product_path, star_list_path
 from sediff.parameters import Parameters
-from sediff.photometry.starcat import StarListOptions, build_star_lists
+from sediff.photometry.starcat import ReferenceMagnitudes, StarListOptions, build_star_lists, reference_magnitudes
+from sediff.photometry.vetoradius import StarLight, star_light, veto_radius
 from sediff.refcat.regions import enclosing_box, inside_box
+
+#: Sky around each CCD whose stars are listed too: the light of one beyond the edge reaches over it, deg.
+MARGIN = 0.03
 
 
 def write_star_lists(search: Exposure, parameters: Parameters, templates: list[Exposure], snstar: str | None,
@@ -27,13 +38,17 @@ def write_star_lists(search: Exposure, parameters: Parameters, templates: list[E
     names = [(check_name('-T', snstar) if snstar else None), (check_name('-V', snveto) if snveto else None)]
     if not any(names):
         return []
-    tables = _tables(templates)
-    corners = widened(read_out(exposure_table(search, 'out'))['corners'])
+    tables, rows = _tables(templates), read_out(exposure_table(search, 'out'))
     options = StarListOptions(magnitude_range=(parameters['STAR_MAG_MIN'], parameters['STAR_MAG_MAX']),
-                              max_error=parameters['STAR_MAX_MAGERR'], radius_zero=parameters['VETO_RADIUS'],
+                              max_error=parameters['STAR_MAX_MAGERR'],
+                              radius_zero=parameters['VETO_RADIUS'] or StarListOptions.radius_zero,
                               radius_slope=parameters['VETO_RADIUS_SLOPE'],
                               radius_magnitude=parameters['VETO_RADIUS_MAG'])
-    texts = build_star_lists(tables, corners, search.band, search.rnum, search.pnum, options)
+    reference = _reference(search, parameters, rows) if snveto else None
+    light = _light(search, rows['ccdnum'].tolist()) if snveto and parameters['VETO_RADIUS'] == 0.0 else None
+    if light:
+        options = replace(options, radius_of=partial(veto_radius, light=light))
+    texts = build_star_lists(tables, widened(rows['corners']), search.band, search.rnum, search.pnum, options, reference)
     paths = []
     for name, text in zip(names, texts):
         if name:
@@ -84,6 +99,54 @@ def list_digest(path: Path, search: Exposure) -> str:
     box = enclosing_box(*widened(corners).reshape(-1, 2).T)
     near = inside_box(stars['RA'].to_numpy(), stars['DEC'].to_numpy(), box)
     return digest(stars[near].drop(columns='OBJID', errors='ignore').to_numpy(float).tolist())
+
+
+def _reference(search: Exposure, parameters: Parameters, rows: np.ndarray) -> ReferenceMagnitudes | None:
+    """Gaia's stars on the CCDs of the search exposure; None, and a line on stderr, where there are no shards."""
+    header = read_header(product_path(search.with_ccd(int(rows['ccdnum'][0])), 'immask'), 'SCI')
+    found, missing = [], set()
+    try:
+        (folder,) = reference_inputs(search.root, parameters)['refcat']
+        if 'MJD-OBS' not in header:
+            raise BadData('its images have no MJD-OBS')
+        for corners in rows['corners']:
+            stars, absent = footprint_stars(folder, corners[[0, 1, 3, 2]], header['MJD-OBS'], MARGIN)
+            found.append(stars)
+            missing.update(absent)
+    except (BadInput, BadData) as error:
+        print(f'{search.expnum}: saturated and flagged stars are missing from the SNVETO list: {error}', file=sys.stderr)
+        return None
+    if missing:
+        print(f'{search.expnum}: {len(missing)} shards of reference stars are not there: saturated and flagged stars of '
+              'their sky are missing from the SNVETO list', file=sys.stderr)
+    stars = np.concatenate(found)
+    stars = stars[np.unique(stars['source_id'], return_index=True)[1]]
+    return reference_magnitudes(stars, search.band, read_colour_terms(catalog_path('colour_terms.json')))
+
+
+def _light(search: Exposure, ccds: list[int]) -> StarLight | None:
+    """Light of a star in the search exposure: PSF of the CCD of median seeing, medians of noise and zero point; None, and a
+    line on stderr, where it is not calibrated."""
+    each = [search.with_ccd(ccd) for ccd in ccds]
+    quality = [(row['fwhm_arcsec'], one, row) for one in each if (row := _quality(one)).get('zero_point') is not None]
+    if not quality:
+        print(f'{search.expnum}: not calibrated: the radii of the SNVETO list are by magnitude alone', file=sys.stderr)
+        return None
+    middle = sorted(quality, key=lambda row: row[0])[len(quality) // 2][1]
+    psf, header = read_product(product_path(middle, 'psf'), 'psf'), read_header(product_path(middle, 'immask'), 'SCI')
+    noise, zero_point = (float(np.median([row[name] for _, _, row in quality])) for name in ('sky_sigma', 'zero_point'))
+    saturation = header.get('SATURATE', np.inf) - header.get('SKYBRITE', 0.0)
+    return star_light(psf.image(1023.0, 2047.0), psf.fwhm, noise, zero_point, saturation)
+
+
+def _quality(exposure: Exposure) -> dict:
+    """Quality figures of a CCD, empty where they are missing or cannot be read."""
+    path = product_path(exposure, 'quality')
+    try:
+        return read_product(path, 'json') if path.is_file() else {}
+    except BadInput as error:
+        print(f'left out: {error}', file=sys.stderr)
+        return {}
 
 
 def main(stage: str, argv: list[str]) -> int:

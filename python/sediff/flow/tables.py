@@ -114,6 +114,7 @@ def _calibrated_tables(exposure: Exposure, each: Sequence[Exposure], parameters:
     if not tables:
         raise BadInput(f'{exposure.expnum}: no calibrated catalogue of any CCD could be made in {exposure.folder}')
     write_csv(exposure_table(exposure, 'ZP'), pd.concat(tables, ignore_index=True))
+    _warn_of_assumed_errors(exposure, each)
     report = write_quality(exposure, parameters, merged)
     if not report['missing'] and report['verdict'] in ('yellow', 'red'):
         print(verdict_text(exposure.expnum, list(report['figures'].values())))
@@ -129,6 +130,16 @@ def _readable(read, things: Sequence) -> list:
         except BadInput as error:
             print(f'left out: {error}', file=sys.stderr)
     return found
+
+
+def _warn_of_assumed_errors(exposure: Exposure, each: Sequence[Exposure]) -> None:
+    """A line on stderr where reference stars came without errors of their magnitudes."""
+    shares = [read_product(path, 'json').get('reference_errors_assumed', 0.0) for one in each
+              if (path := product_path(one, 'quality')).is_file()]
+    if any(shares):
+        print(f'{exposure.expnum}: the reference catalogue gives no errors of magnitudes for {max(shares):.0%} of its stars '
+              f'({sum(share > 0.0 for share in shares)} of {len(each)} CCDs): those that the survey has published are taken',
+              file=sys.stderr)
 
 
 def _join_zero_points(exposure: Exposure, each: Sequence[Exposure], parameters: Mapping) -> pd.DataFrame:

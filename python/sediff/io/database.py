@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, create_engine, event, make_url, select, text
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from sediff.candidates.schema import CANDIDATES, DETECTIONS, FORCED, IMAGES, METADATA
+from sediff.candidates.schema import ADDED, CANDIDATES, DETECTIONS, FORCED, IMAGES, METADATA
 from sediff.errors import BadInput, BadUsage, SediffError, Temporary
 from sediff.io.atomic import explained
 from sediff.io.database_rows import add_forced, replace_detections, replace_image
@@ -54,7 +54,17 @@ def open_database(url: str) -> Engine:
         _prepare_sqlite(engine, parsed.database)
     with transaction(engine) as connection:
         METADATA.create_all(connection)
+        _add_columns(connection)
     return engine
+
+
+def _add_columns(connection: Connection) -> None:
+    """Give the tables of an earlier version the columns that came since."""
+    known = inspect(connection)
+    for column in ADDED:
+        if column.name not in {each['name'] for each in known.get_columns(column.table.name)}:
+            kind = column.type.compile(connection.dialect)
+            connection.execute(text(f'ALTER TABLE {column.table.name} ADD COLUMN "{column.name}" {kind}'))
 
 
 def _prepare_sqlite(engine: Engine, path: str | None) -> None:
@@ -111,8 +121,8 @@ def _explained(engine: Engine, message: str) -> SediffError:
     """The error of a database as one that says what to do."""
     name, file = engine.url.render_as_string(hide_password=True), Path(engine.url.database or '.')
     if any(words in message for words in _BAD):
-        return BadInput(f'{name} is not a database of this version, or a damaged one ({message}); move it away and run again '
-                        'with -O')
+        return BadInput(f'{name} is not a database of this version, or a damaged one ({message}); move it away and run '
+                        'again with -O')
     if any(words in message.lower() for words in _CLOSED):
         return BadInput(f'database {name}: {message}; check the owner and mode of {file} and its folder')
     if 'full' in message:

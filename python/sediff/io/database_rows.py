@@ -103,4 +103,5 @@ def _candidate_row(identifier: int, rows: list[Mapping]) -> dict:
             'firstMjd': min(times, default=None), 'lastMjd': max(times, default=None),
             'maxReliability': max((r['reliability'] for r in rows if r['reliability'] is not None), default=None),
             'maxSnr': max((r['snr'] for r in rows if r['snr'] is not None), default=None),
-            'fakeId': max(row['fakeId'] for row in rows)}
+            'fakeId': max(row['fakeId'] for row in rows),
+            'sourceClass': max(rows, key=lambda row: row['snr'] or 0.0)['sourceClass']}

@@ -21,7 +21,7 @@ def associate(connection: Connection, expnum: int, ccd: int, season: int, radius
     Returns
     -------
     list of dict
-        number, diaSourceId, diaObjectId, isNew, ra, dec, separation (arcsec), nDiaSources; by number.
+        number, diaSourceId, diaObjectId, isNew, ra, dec, separation (arcsec), nDiaSources, sourceClass; by number.
 
     Raises
     ------
@@ -66,8 +66,8 @@ def _associate_group(connection: Connection, group: list[Mapping], season: int, 
             if founder not in ids:
                 ids[founder] = _free_id(connection, group[founder]['diaSourceId'], old | set(ids.values()))
             target = ids[founder]
-        out.append({**{name: row[name] for name in ('number', 'diaSourceId', 'ra', 'dec')}, 'diaObjectId': target,
-                    'isNew': is_new, 'separation': float(result.separation[k])})
+        out.append({**{name: row[name] for name in ('number', 'diaSourceId', 'ra', 'dec', 'sourceClass')},
+                    'diaObjectId': target, 'isNew': is_new, 'separation': float(result.separation[k])})
         connection.execute(update(DETECTIONS).where(DETECTIONS.c.diaSourceId == row['diaSourceId']).values(
             diaObjectId=target))
     return out

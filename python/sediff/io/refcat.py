@@ -15,7 +15,9 @@ from sediff.camera.wcs import pixel_to_sky
 from sediff.errors import BadData, BadInput
 from sediff.io.atomic import atomic_path
 from sediff.io.fits import open_fits
+from sediff.io.refcat_index import read_catalogue
 from sediff.io.refcat_shard import DamagedShard, damaged, is_shard, open_shard, read_shard
+from sediff.refcat.catalogue import column_of
 from sediff.refcat.motion import at_epoch, julian_year
 from sediff.refcat.regions import (
     cells_for_polygon,
@@ -135,7 +137,19 @@ def reference_stars(folder: str | os.PathLike, wcs: WCS, shape: tuple[int, int],
 def stars_around(folder: str | os.PathLike, name_of: Callable[[int], str], rows_as: Callable[[np.ndarray, str], np.ndarray],
                  wcs: WCS, shape: tuple[int, int], mjd: float, margin_deg: float) -> tuple[np.ndarray, list[int]]:
     """As `reference_stars`, of any catalogue: `name_of` a pixel is its file, `rows_as` gives rows their type."""
-    corners = corners_of(wcs, shape)
+    return stars_between(folder, name_of, rows_as, corners_of(wcs, shape), mjd, margin_deg)
+
+
+def footprint_stars(folder: str | os.PathLike, corners: np.ndarray, mjd: float,
+                    margin_deg: float = 0.0) -> tuple[np.ndarray, list[int]]:
+    """As `reference_stars`, of a CCD known by its corners: (4, 2) RA, Dec (deg), in order around it."""
+    return stars_between(folder, shard_name, as_stars, unit_vectors(*np.asarray(corners, float).T), mjd, margin_deg)
+
+
+def stars_between(folder: str | os.PathLike, name_of: Callable[[int], str],
+                  rows_as: Callable[[np.ndarray, str], np.ndarray], corners: np.ndarray, mjd: float,
+                  margin_deg: float) -> tuple[np.ndarray, list[int]]:
+    """As `stars_around`, within `corners`, (4, 3) unit vectors in order."""
     moves = FASTEST / 3600.0 * (abs(julian_year(mjd) - EPOCH) + EPOCH_RANGE)
     area, reach = widened(corners, margin_deg), widened(corners, margin_deg + moves)
     cells = cells_for_polygon(reach)
@@ -160,16 +174,25 @@ def corners_of(wcs: WCS, shape: tuple[int, int]) -> np.ndarray:
 
 
 def as_stars(table: np.ndarray, where: str) -> np.ndarray:
-    """A structured array as STAR_DTYPE; BadData where a required column is missing."""
+    """A structured array as STAR_DTYPE; BadData where a required column is missing.
+
+    A column may have the name of STAR_DTYPE or, as in a table of the archive, be had from others (fluxes and their errors)
+    as `catalogs/refcat_columns.json` says.
+    """
     if table.dtype == STAR_DTYPE:
         return table
-    names = {name.lower(): name for name in table.dtype.names or ()}
-    absent = [name for name in REQUIRED if name not in names]
+    columns = {name.lower(): table[name] for name in table.dtype.names or ()}
+    catalogue, stars = read_catalogue('gaia'), np.empty(table.size, STAR_DTYPE)
+    known = {name: columns.keys() & {name, *(option for way in catalogue.origins.get(name, ()) for option in way.names)}
+             for name in STAR_DTYPE.names}
+    absent = [name for name in REQUIRED if not known[name]]
     if absent:
         raise BadData(f'{where} is no table of reference stars: it lacks {", ".join(absent)}')
-    stars = np.empty(table.size, STAR_DTYPE)
     for name in STAR_DTYPE.names:
-        stars[name] = table[names[name]] if name in names else _NOTHING[name]
+        stars[name] = columns[name] if name in columns else _NOTHING[name]
+        if known[name] and name.startswith('phot_'):
+            own = np.isfinite(stars[name]) & (stars[name] > 0.0)
+            stars[name] = np.where(own, stars[name], column_of(catalogue, columns, name))
     return stars
 
 

@@ -22,7 +22,7 @@ from sediff.io.refcat import read_rows
 from sediff.io.refcat_dumps import read_chunks
 from sediff.io.refcat_index import Index, index_for_build, write_index
 from sediff.io.refcat_shard import is_shard, open_shard, write_shard
-from sediff.refcat.catalogue import Catalogue, convert
+from sediff.refcat.catalogue import Catalogue, convert, lacking_errors
 from sediff.refcat.regions import pixels_of
 
 #: Rows of a run; three times 84 bytes of each are in memory at once.
@@ -115,20 +115,22 @@ def _scatter(stage: Path, path: Path, catalogue: Catalogue, selection: Selection
     if (stage / 'done.json').is_file():
         return
     markers = sorted(stage.glob('run_*.json'))
-    start, number = 0, len(markers)
+    start, number, no_error = 0, len(markers), 0
     if markers:
         start = json.loads(markers[-1].read_text(encoding='utf-8'))['stop']
-    buffer, buffered, dropped, chunk = [], 0, 0, None
+    buffer, buffered, dropped = [], 0, 0
     for chunk in read_chunks(path, catalogue, stage, start):
         rows, left_out = convert(catalogue, chunk.columns, str(path))
         kept = selection.keep(catalogue, rows)
         buffer.append(kept)
         buffered, dropped = buffered + kept[0].size, dropped + left_out
+        no_error += lacking_errors(catalogue, kept[0])
+        marker = {'stop': chunk.stop, 'plain_bytes': chunk.plain_bytes, 'dropped': dropped, 'no_error': no_error}
         if buffered >= RUN_ROWS:
-            _write_run(stage, number, buffer, {'stop': chunk.stop, 'plain_bytes': chunk.plain_bytes, 'dropped': dropped})
-            buffer, buffered, dropped, number = [], 0, 0, number + 1
-    if chunk is not None and buffer:
-        _write_run(stage, number, buffer, {'stop': chunk.stop, 'plain_bytes': chunk.plain_bytes, 'dropped': dropped})
+            _write_run(stage, number, buffer, marker)
+            buffer, buffered, dropped, no_error, number = [], 0, 0, 0, number + 1
+    if buffer:
+        _write_run(stage, number, buffer, marker)
     write_text(stage / 'done.json', '{}\n')
 
 
@@ -186,7 +188,7 @@ def _source(stage: Path, key: str, path: Path) -> dict:
     runs = [json.loads(marker.read_text(encoding='utf-8')) for marker in sorted(stage.glob('run_*.json'))]
     plain_bytes = max((run['plain_bytes'] for run in runs), default=0)
     return {'file': path.name, 'key': key, 'bytes': path.stat().st_size, 'plain_bytes': plain_bytes,
-            'rows': sum(run['rows'] for run in runs), 'dropped': sum(run['dropped'] for run in runs)}
+            **{name: sum(run.get(name, 0) for run in runs) for name in ('rows', 'dropped', 'no_error')}}
 
 
 def _hash(text: str) -> str:

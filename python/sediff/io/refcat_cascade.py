@@ -15,7 +15,8 @@ from sediff.io.refcat_index import read_catalogue
 from sediff.io.refcat_shard import DamagedShard
 from sediff.photometry.colour_terms import decam_magnitudes
 from sediff.refcat.catalogue import Catalogue
-from sediff.refcat.standards import as_gaia
+from sediff.refcat.noise import unmeasured_share
+from sediff.refcat.standards import as_gaia, magnitudes_used
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Standards:
         Shards that this catalogue lacks around the CCD.
     passed_by : list of str
         Why earlier catalogues of the cascade were not taken.
+    unmeasured : float
+        Share of the stars one of whose magnitudes came without an error: theirs is the survey's published one.
     """
 
     stars: np.ndarray
@@ -41,6 +44,7 @@ class Standards:
     catalogue: str
     missing: list[int]
     passed_by: list[str]
+    unmeasured: float = 0.0
 
 
 def cascade_names(text: str) -> list[str]:
@@ -104,7 +108,7 @@ def standard_stars(folder: str | os.PathLike, cascade: str, band: str, wcs: WCS,
     passed_by, partial, only_absent = [], None, True
     for name in cascade_names(cascade):
         try:
-            stars, terms, missing = _standards(catalogue_folder(folder, name), name, band, wcs, shape, mjd)
+            stars, terms, missing, unmeasured = _standards(catalogue_folder(folder, name), name, band, wcs, shape, mjd)
         except DamagedShard:
             raise
         except (BadData, BadInput) as error:
@@ -117,10 +121,10 @@ def standard_stars(folder: str | os.PathLike, cascade: str, band: str, wcs: WCS,
         if count < min_stars:
             passed_by.append(f'{name}: {count} usable stars, {min_stars} are needed')
         elif not missing:
-            return Standards(stars, terms, name, missing, passed_by)
+            return Standards(stars, terms, name, missing, passed_by, unmeasured)
         else:
             passed_by.append(f'{name}: {len(missing)} shards are missing')
-            partial = partial or Standards(stars, terms, name, missing, list(passed_by[:-1]))
+            partial = partial or Standards(stars, terms, name, missing, list(passed_by[:-1]), unmeasured)
     if partial:
         return partial
     kind = BadInput if only_absent else BadData
@@ -129,12 +133,12 @@ def standard_stars(folder: str | os.PathLike, cascade: str, band: str, wcs: WCS,
 
 
 def _standards(folder: Path, name: str, band: str, wcs: WCS, shape: tuple[int, int],
-               mjd: float) -> tuple[np.ndarray, dict, list[int]]:
+               mjd: float) -> tuple[np.ndarray, dict, list[int], float]:
+    catalogue = read_catalogue(name)
     if name == 'gaia':
         stars, missing = reference_stars(folder, wcs, shape, mjd)
         terms = read_colour_terms(catalog_path('colour_terms.json'))
         decam_magnitudes(stars[:0], band, terms)      # refuses a band without a relation
-        return stars, terms, missing
-    catalogue = read_catalogue(name)
+        return stars, terms, missing, unmeasured_share(stars, catalogue.magnitudes)
     stars, missing = catalogue_stars(folder, catalogue, wcs, shape, mjd)
-    return *as_gaia(stars, band, catalogue), missing
+    return *as_gaia(stars, band, catalogue), missing, unmeasured_share(stars, magnitudes_used(band, catalogue))

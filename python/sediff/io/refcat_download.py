@@ -16,7 +16,7 @@ from sediff.io.refcat_index import Index, index_for_build, write_index
 from sediff.io.refcat_shard import open_shard, write_shard
 from sediff.io.refcat_tap import TapService
 from sediff.refcat.areas import pixel_outline
-from sediff.refcat.catalogue import Catalogue, convert
+from sediff.refcat.catalogue import Catalogue, convert, lacking_errors
 from sediff.refcat.regions import pixels_of
 from sediff.refcat.stars import SHARD_NSIDE
 
@@ -67,18 +67,20 @@ def build_from_tap(folder: Path, catalogue: Catalogue, pixels: np.ndarray, servi
             raise BadUsage(f'{folder} was made from {other[0]["key"]}, not from {key}: '
                            'take the same selection, or another folder')
         todo = [int(pixel) for pixel in pixels if not (folder / catalogue.shard_name(pixel)).is_file()]
+        no_error = 0
         for number, pixel in enumerate(todo, 1):
             answer = folder / WORK_FOLDER / 'answer.vot'
             rows, received = _fetch_pixel(catalogue, healpy.ring2nest(SHARD_NSIDE, pixel), SHARD_NSIDE, service, answer,
                                           (table, _conditions(catalogue, where, faintest)))
             rows = unique_stars(rows[pixels_of(rows['ra'], rows['dec']) == pixel])
+            no_error += lacking_errors(catalogue, rows)
             size = write_shard(folder / catalogue.shard_name(pixel), rows, pixel,
                                {'CATALOG': catalogue.name, 'RECEIVED': received})
             say(f'{catalogue.shard_name(pixel)} ({number} of {len(todo)}): {rows.size} stars, {received} bytes in, '
                 f'{size} out')
         received = sum(int(open_shard(folder / catalogue.shard_name(pixel)).cards.get('RECEIVED', 0)) for pixel in pixels)
         source = {'area': area, 'table': table, 'key': key, 'bytes': received, 'plain_bytes': received, 'dropped': 0,
-                  'shards': len(pixels)}
+                  'no_error': no_error, 'shards': len(pixels)}
         index.sources = [entry for entry in index.sources if entry.get('area') != area] + [source]
         write_index(folder, index, catalogue)
     return index, source

@@ -9,7 +9,7 @@ import pandas as pd
 from astropy.io.fits import Header
 
 from sediff.errors import BadData
-from sediff.photometry.colour_terms import bp_rp, decam_errors, decam_magnitudes, relation_facts
+from sediff.photometry.colour_terms import bp_rp, decam_errors, decam_magnitudes, errors_assumed, relation_facts
 from sediff.photometry.match import match_sky
 from sediff.photometry.spatial import SpatialOptions
 from sediff.photometry.tables import CATALOGUE_ZERO_POINT, match_table, object_table, standard_table, zero_table
@@ -106,7 +106,7 @@ def calibrate_ccd(fullcat: np.ndarray, header: Header, reference_stars: np.ndarr
         zero_point = fit_zero_point(objects['MAG'].to_numpy()[first] - CATALOGUE_ZERO_POINT,
                                     objects['MAGERR'].to_numpy()[first], magnitude[second],
                                     decam_errors(reference_stars, band, terms)[second], clip,
-                                    _places(chosen[first], shape))
+                                    _places(chosen[first], shape), errors_assumed(reference_stars)[second])
     except BadData as error:
         reason = (f'exposure {expnum} CCD {ccdnum}: {error} ({len(fullcat)} objects, {len(chosen)} of them star-like and '
                   f'bright; {len(reference_stars)} reference stars, {usable.sum()} of usable magnitude and colour)')

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from sediff.errors import BadData
+from sediff.refcat.noise import known_errors, measured
 
 _BASES = {'G': 'phot_g_mean_mag', 'BP': 'phot_bp_mean_mag', 'RP': 'phot_rp_mean_mag'}
 
@@ -62,7 +63,8 @@ def bp_rp(stars: np.ndarray) -> np.ndarray:
 def decam_errors(stars: np.ndarray, band: str, terms: Mapping) -> np.ndarray:
     """Errors of the magnitudes of `decam_magnitudes` from those of G, BP and RP: (n,) float64, mag.
 
-    A missing error counts as none: the scatter of the stars, which the fit of the zero point tells, has it then.
+    A missing error (NaN, or not above zero) is the one that Gaia has published for the star's magnitude: counted as none it
+    would give the faint stars, whose BP-RP is off by tenths of a magnitude, the weight of the bright.
 
     Notes
     -----
@@ -71,12 +73,17 @@ def decam_errors(stars: np.ndarray, band: str, terms: Mapping) -> np.ndarray:
     middle = decam_magnitudes(stars, band, terms)
     variance = np.zeros(len(stars))
     for name in _BASES.values():
-        error = np.nan_to_num(np.asarray(stars[f'{name}_error'], float))
+        error = np.nan_to_num(known_errors(stars, 'gaia', name))
         moved = stars.copy()
         moved[name] += error
         # Y holds within a range only: a star that leaves it when moved adds nothing here
         variance += np.nan_to_num(decam_magnitudes(moved, band, terms) - middle) ** 2
     return np.sqrt(variance)
+
+
+def errors_assumed(stars: np.ndarray) -> np.ndarray:
+    """Stars whose error of BP or RP, the large ones, is not their own but the published one: (n,) bool."""
+    return ~(measured(stars['phot_bp_mean_mag_error']) & measured(stars['phot_rp_mean_mag_error']))
 
 
 def relation_facts(band: str, terms: Mapping) -> tuple[tuple[float, float], float, float]:

@@ -1,13 +1,15 @@
-"""SNSTAR and SNVETO lists: stars of the template exposures on the footprint of the search image."""
+"""SNSTAR and SNVETO lists: stars of the template exposures and of the reference catalogue on the search footprint."""
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.spatial import cKDTree
 
 from sediff.errors import BadData
+from sediff.photometry.colour_terms import decam_errors, decam_magnitudes
 from sediff.photometry.match import group_sky
 from sediff.refcat.regions import enclosing_box, from_vectors, inside_box, unit_vectors
 
@@ -31,6 +33,8 @@ class StarListOptions:
     radius_zero, radius_slope, radius_magnitude : float
         Veto radius = radius_zero - radius_slope * (mag - radius_magnitude), pixels; not below 0. DES-GW's rule, whose
         unit it does not state and which is taken as pixels.
+    radius_of : callable, optional
+        Veto radii (px) of magnitudes, in place of that rule.
     """
 
     max_spread_model: float = 0.003
@@ -40,10 +44,27 @@ class StarListOptions:
     radius_zero: float = 30.0
     radius_slope: float = 2.0
     radius_magnitude: float = 15.0
+    radius_of: Callable[[np.ndarray], np.ndarray] | None = None
+
+
+#: Error (mag) of a magnitude in another band than asked for.
+ROUGH = 0.5
+
+
+@dataclass(frozen=True)
+class ReferenceMagnitudes:
+    """Stars of the reference catalogue: places (deg, at the search exposure's epoch), magnitudes in its band and their
+    errors (mag), (n,) float64 each."""
+
+    ra: np.ndarray
+    dec: np.ndarray
+    magnitude: np.ndarray
+    error: np.ndarray
 
 
 def build_star_lists(template_zp_tables: Sequence[pd.DataFrame], search_corners: np.ndarray, band: str, rnum: str | int,
-                     pnum: str | int, options: StarListOptions | None = None) -> tuple[str, str]:
+                     pnum: str | int, options: StarListOptions | None = None,
+                     reference: ReferenceMagnitudes | None = None) -> tuple[str, str]:
     """Texts of the SNSTAR and SNVETO lists.
 
     Parameters
@@ -57,6 +78,9 @@ def build_star_lists(template_zp_tables: Sequence[pd.DataFrame], search_corners:
     rnum, pnum : str or int
         Processing version, for the header.
     options : StarListOptions, optional
+    reference : ReferenceMagnitudes, optional
+        Stars of the reference catalogue on the footprint and around it: those that are not measured, for they are saturated,
+        blended or flagged, come into the SNVETO list too, whatever their brightness.
 
     Returns
     -------
@@ -72,14 +96,50 @@ def build_star_lists(template_zp_tables: Sequence[pd.DataFrame], search_corners:
     box = enclosing_box(*np.moveaxis(np.asarray(search_corners, float).reshape(-1, 2), -1, 0))
     stars = _gathered(template_zp_tables, box, options)
     ra, dec, mag, error = merge_stars(*(stars[name].to_numpy(float) for name in COLUMNS[:4]), options.match_radius)
-    radius = np.maximum(options.radius_zero - options.radius_slope * (mag - options.radius_magnitude), 0.0)
-    rows = [f'{number}\t{a:.6f}\t{d:.6f}\t{m:.4f}\t{e:.4f}'
-            for number, (a, d, m, e) in enumerate(zip(ra, dec, mag, error), start=1)]
     names = f'OBJID\tRA\tDEC\tmag_{band}\tmagerr_{band}'
-    snstar = _header(rnum, pnum, 5, names) + ''.join(row + '\n' for row in rows)
+    snstar = _header(rnum, pnum, 5, names) + ''.join(row + '\n' for row in _rows(ra, dec, mag, error))
+    if reference is not None:
+        ra, dec, mag, error = _with_reference((ra, dec, mag, error), reference, options)
+    rule = options.radius_of or (lambda m: np.maximum(
+        options.radius_zero - options.radius_slope * (m - options.radius_magnitude), 0.0))
     snveto = _header(rnum, pnum, 7, names + '\tradius\tvtype') + ''.join(
-        f'{row}\t{size:.6f}\t6\n' for row, size in zip(rows, radius))
+        f'{row}\t{size:.6f}\t6\n' for row, size in zip(_rows(ra, dec, mag, error), rule(mag)))
     return snstar, snveto
+
+
+def reference_magnitudes(stars: np.ndarray, band: str, terms: Mapping) -> ReferenceMagnitudes:
+    """Gaia's stars in a band; one that the colour relation does not reach has its G, which is near enough for a radius."""
+    general = np.asarray(stars['phot_g_mean_mag'], float)
+    magnitude, error = general, np.full(len(stars), ROUGH)
+    if isinstance(terms.get(band), Mapping):
+        found = decam_magnitudes(stars, band, terms)
+        known = np.isfinite(found)
+        magnitude, error = np.where(known, found, general), np.where(known, decam_errors(stars, band, terms), ROUGH)
+    whole = np.isfinite(magnitude) & np.isfinite(stars['ra']) & np.isfinite(stars['dec'])
+    columns = stars['ra'], stars['dec'], magnitude, error
+    return ReferenceMagnitudes(*(np.asarray(values, float)[whole] for values in columns))
+
+
+def _rows(ra, dec, mag, error) -> list[str]:
+    return [f'{number}\t{a:.6f}\t{d:.6f}\t{m:.4f}\t{e:.4f}'
+            for number, (a, d, m, e) in enumerate(zip(ra, dec, mag, error), start=1)]
+
+
+def _with_reference(measured: tuple, reference: ReferenceMagnitudes, options: StarListOptions) -> tuple:
+    """Columns of the measured stars, where the reference says that they are now, and of its others, in ascending RA."""
+    ra, dec, mag, error = (values.copy() for values in measured)
+    new = reference.magnitude < options.magnitude_range[1]
+    if new.any() and len(ra):
+        reach = 2.0 * np.sin(np.radians(options.match_radius / 3600.0) / 2.0)
+        chord, owner = cKDTree(unit_vectors(ra, dec)).query(unit_vectors(reference.ra, reference.dec),
+                                                            distance_upper_bound=reach)
+        listed = np.flatnonzero(np.isfinite(chord))
+        ra[owner[listed]], dec[owner[listed]] = reference.ra[listed], reference.dec[listed]
+        new[listed] = False
+    added = (reference.ra[new], reference.dec[new], reference.magnitude[new], reference.error[new])
+    merged = [np.concatenate(pair) for pair in zip((ra, dec, mag, error), added)]
+    order = np.argsort(merged[0], kind='stable')
+    return tuple(values[order] for values in merged)
 
 
 def merge_stars(ra: np.ndarray, dec: np.ndarray, mag: np.ndarray, error: np.ndarray,

@@ -121,7 +121,8 @@ class ZeroPoint:
 
 def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_reference: np.ndarray,
                    reference_error: np.ndarray, options: ClipOptions | None = None,
-                   place: tuple[np.ndarray, np.ndarray, tuple[int, int]] | None = None) -> ZeroPoint:
+                   place: tuple[np.ndarray, np.ndarray, tuple[int, int]] | None = None,
+                   assumed: np.ndarray | None = None) -> ZeroPoint:
     """Weighted, sigma-clipped mean of reference minus instrumental magnitudes.
 
     Parameters
@@ -132,6 +133,8 @@ def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_refe
     options : ClipOptions, optional
     place : tuple, optional
         x, y (0-based pixels, (n,)) and the CCD's (ny, nx), for a spatial term.
+    assumed : ndarray, (n,) bool, optional
+        Reference errors that the catalogue did not give: right but for a factor, which the stars' scatter tells.
 
     Returns
     -------
@@ -148,16 +151,20 @@ def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_refe
     mean with the rms about it. Weights are 1/(errors^2 + s^2). s^2, the variance that the errors do not explain, is the
     mean of the expected one (`intrinsic_scatter`, worth `prior_stars`) and the one that makes chi square equal its degrees
     of freedom; so three stars that happen to agree do not claim a perfect zero point, and 200 stars speak for themselves.
+    Assumed reference errors are multiplied by the factor of the highest likelihood, of which exp(+-0.3) is expected: noisier
+    faint stars must not pass as scatter that all stars have, which would give them the weight of the bright.
     The standard error is that of the weighted mean, widened as Student's t is for n + prior_stars - 1 degrees of freedom.
     """
     options = options or ClipOptions()
     difference = np.asarray(mag_reference, float) - np.asarray(mag_instrumental, float)
-    measured = np.asarray(mag_error, float) ** 2 + np.asarray(reference_error, float) ** 2
+    given = np.asarray(reference_error, float) ** 2
+    free = np.zeros(difference.shape, bool) if assumed is None else np.asarray(assumed, bool)
+    measured = np.asarray(mag_error, float) ** 2 + given
     good = np.isfinite(difference) & np.isfinite(measured) & (measured + options.intrinsic_scatter ** 2 > 0.0)
     n_all = int(good.sum())
     if n_all < options.min_stars:
         raise BadData(f'{n_all} stars matched, a zero point needs {options.min_stars}')
-    difference, measured = difference[good], measured[good]
+    difference, measured, given = difference[good], measured[good], np.where(free, given, 0.0)[good]
     x, y, shape = (place[0][good], place[1][good], place[2]) if place else (np.zeros(n_all), np.zeros(n_all), (1, 1))
     spatial, change = None, np.zeros(n_all)
     for _ in range(2 if place and options.spatial else 1):
@@ -166,6 +173,8 @@ def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_refe
         n = int(keep.sum())
         if n < options.min_stars:
             raise BadData(f'{n} of {n_all} matched stars are left after clipping, a zero point needs {options.min_stars}')
+        factor = _error_factor(flat[keep], measured[keep], given[keep], options)
+        measured, given = measured + (factor ** 2 - 1.0) * given, factor ** 2 * given
         scatter = _excess_scatter(flat[keep], measured[keep], options)
         variance = measured + scatter ** 2
         mean = float(np.average(flat[keep], weights=1.0 / variance[keep]))
@@ -179,6 +188,24 @@ def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_refe
     rms = float(np.sqrt(np.sum((flat[keep] - mean) ** 2) / max(n - 1, 1)))
     error = float(np.sqrt(widening / np.sum(1.0 / variance[keep])))
     return ZeroPoint(mean, rms, error, n_all, n, scatter, spatial)
+
+
+#: Factors tried for errors that the reference catalogue did not give; expected spread of their logarithm.
+_FACTORS, _FACTOR_SPREAD = np.exp(np.linspace(-1.0, 1.2, 23)), 0.3
+
+
+def _error_factor(difference: np.ndarray, measured: np.ndarray, given: np.ndarray, options: ClipOptions) -> float:
+    """Factor of assumed errors (variances `given`, part of `measured`) of the highest likelihood; 1 where there are none."""
+    if not given.any():
+        return 1.0
+    costs = []
+    for factor in _FACTORS:
+        variance = measured + (factor ** 2 - 1.0) * given
+        variance = variance + _excess_scatter(difference, variance, options) ** 2
+        mean = np.average(difference, weights=1.0 / variance)
+        costs.append(np.sum((difference - mean) ** 2 / variance + np.log(variance))
+                     + (np.log(factor) / _FACTOR_SPREAD) ** 2)
+    return float(_FACTORS[int(np.argmin(costs))])
 
 
 def _excess_scatter(difference: np.ndarray, measured: np.ndarray, options: ClipOptions) -> float:

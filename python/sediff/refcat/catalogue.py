@@ -8,6 +8,7 @@ import numpy as np
 
 from sediff.errors import BadData, BadInput, BadUsage
 from sediff.refcat.motion import julian_year
+from sediff.refcat.noise import measured
 from sediff.refcat.regions import pixels_of
 from sediff.refcat.rounding import round_relative, round_to_step
 
@@ -18,24 +19,45 @@ POSITION_STEP, MOTION_STEP, MAGNITUDE_STEP, ERROR_BITS = 2.0 ** -31, 2.0 ** -10,
 #: HEALPix order of the numbers given to stars of a catalogue without identifiers (0.4 mas a pixel).
 IDENTIFIER_NSIDE = 2 ** 29
 
-_FORMS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
-    'value': lambda values: values,
-    'inverse': lambda values: 1.0 / np.where(values > 0.0, values, np.nan),
-    'mjd': julian_year}
 _CUTS = {'>': np.greater, '>=': np.greater_equal, '<': np.less, '<=': np.less_equal, '==': np.equal}
 
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a column comes from: the first present of `names` (lower case), by `form`, times `factor`."""
+    """Where a column comes from: the first present of `names` (lower case), by `form`, times `factor`.
+
+    `over` are the names of a second column that the forms ratio and flux need: the flux that an error is of, or its
+    magnitude, whose flux is 1 at `zero_point`.
+    """
 
     names: tuple[str, ...]
     form: str = 'value'
     factor: float = 1.0
+    over: tuple[str, ...] = ()
+    zero_point: float = 0.0
 
-    def values(self, found: np.ndarray) -> np.ndarray:
-        """The column as float64."""
-        return _FORMS[self.form](np.asarray(found, float)) * self.factor
+    def __post_init__(self) -> None:
+        if self.form not in _FORMS:
+            raise TypeError(f'the form {self.form!r}; there are {", ".join(_FORMS)}')
+
+    def values(self, found: np.ndarray, over: np.ndarray | None = None) -> np.ndarray:
+        """The column as float64, NaN where it has no value."""
+        with np.errstate(divide='ignore', invalid='ignore'):
+            values = _FORMS[self.form](self, np.asarray(found, float), over)
+        return np.where(np.isfinite(values), values * self.factor, np.nan)
+
+
+def _positive(values: np.ndarray) -> np.ndarray:
+    return np.where(values > 0.0, values, np.nan)
+
+
+_FORMS: dict[str, Callable[[Origin, np.ndarray, np.ndarray], np.ndarray]] = {
+    'value': lambda origin, values, over: values,
+    'inverse': lambda origin, values, over: 1.0 / _positive(values),
+    'mjd': lambda origin, values, over: julian_year(values),
+    'ratio': lambda origin, values, over: values / _positive(over),
+    'flux': lambda origin, values, over: values * 10.0 ** (0.4 * (over - origin.zero_point)),
+    'magnitude': lambda origin, values, over: origin.zero_point - 2.5 * np.log10(_positive(values))}
 
 
 @dataclass(frozen=True)
@@ -87,7 +109,7 @@ class Catalogue:
 
     def wanted(self) -> set[str]:
         """Lower-case names of every input column of use."""
-        names = {name for origins in self.origins.values() for origin in origins for name in origin.names}
+        names = {name for origins in self.origins.values() for origin in origins for name in (*origin.names, *origin.over)}
         return names | {column.lower() for column, _, _ in self.cuts}
 
     def folded(self, names: Sequence[str]) -> list[str]:
@@ -151,14 +173,14 @@ def convert(catalogue: Catalogue, columns: Mapping[str, np.ndarray], where: str)
         A required column is missing, or positions are no degrees.
     """
     check_columns(catalogue, columns, where)
-    ra, dec = (_column(catalogue, columns, name) for name in ('ra', 'dec'))
+    ra, dec = (column_of(catalogue, columns, name) for name in ('ra', 'dec'))
     keep = np.isfinite(ra) & np.isfinite(dec) & _pass_cuts(catalogue, columns)
     if np.any(np.abs(dec[keep]) > 90.0) or np.any(np.abs(ra[keep]) > 360.0):
         raise BadData(f'{where}: positions are not in degrees (RA up to {np.abs(ra[keep]).max():g}, '
                       f'Dec up to {np.abs(dec[keep]).max():g})')
     rows = np.zeros(ra.size, catalogue.dtype)
     for name in catalogue.dtype.names[1:]:
-        rows[name] = _rounded(catalogue, name, _column(catalogue, columns, name))
+        rows[name] = _rounded(catalogue, name, column_of(catalogue, columns, name))
     rows['ra'] = np.mod(rows['ra'], 360.0)
     rows = rows[keep]
     identifier = next((columns[name] for origin in catalogue.origins.get('source_id', ()) for name in origin.names
@@ -172,10 +194,16 @@ def check_columns(catalogue: Catalogue, columns, where: str) -> None:
     absent = [name for name in catalogue.required if name not in catalogue.fixed
               and not any(option in columns for origin in catalogue.origins.get(name, ()) for option in origin.names)]
     if absent:
-        named = ', '.join(f'{name} ({" or ".join(o for origin in catalogue.origins[name] for o in origin.names)})'
+        named = ', '.join(f'{name} ({" or ".join(catalogue.origins[name][0].names)})'
                           for name in absent)
         have = ', '.join(list(columns)[:12])
         raise BadData(f'{where} is no table of {catalogue.title}: it lacks {named}; it has {have} ...')
+
+
+def lacking_errors(catalogue: Catalogue, rows: np.ndarray) -> int:
+    """Rows with a magnitude whose error is missing: it will be taken from `sediff.refcat.noise`."""
+    return int(sum((np.isfinite(rows[name]) & ~measured(rows[f'{name}_error']) for name in catalogue.magnitudes),
+                   np.zeros(rows.size, bool)).astype(bool).sum())
 
 
 def identifiers(rows: np.ndarray) -> np.ndarray:
@@ -183,18 +211,31 @@ def identifiers(rows: np.ndarray) -> np.ndarray:
     return pixels_of(rows['ra'], rows['dec'], IDENTIFIER_NSIDE, nest=True).astype('i8')
 
 
-def _column(catalogue: Catalogue, columns: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+def column_of(catalogue: Catalogue, columns: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """A shard's column from those of an input (lower-case names), (n,) float64.
+
+    Row by row the first way of `catalogue.origins` that has a value: a magnitude and a magnitude's error are values where
+    they are above zero. Else the catalogue's fixed value, or NaN.
+    """
+    out = np.full(next(iter(columns.values())).size, np.nan)
+    positive = name.removesuffix('_error') in catalogue.magnitudes
     for origin in catalogue.origins.get(name, ()):
+        over = _first(catalogue, columns, origin.over)
         for option in origin.names:
-            if option in columns:
-                values = np.asarray(columns[option], float)
-                if catalogue.null and name not in ('ra', 'dec'):
-                    values = np.where(np.isin(values, catalogue.null), np.nan, values)
-                values = origin.values(values)
-                fixed = catalogue.fixed.get(name)
-                return values if fixed is None else np.where(np.isfinite(values), values, fixed)
-    size = next(iter(columns.values())).size
-    return np.full(size, catalogue.fixed.get(name, np.nan))
+            if option in columns and (over is not None or not origin.over):
+                values = origin.values(_found(catalogue, columns, option, name in ('ra', 'dec')), over)
+                out = np.where(np.isfinite(out), out, _positive(values) if positive else values)
+    fixed = catalogue.fixed.get(name)
+    return out if fixed is None else np.where(np.isfinite(out), out, fixed)
+
+
+def _found(catalogue: Catalogue, columns: Mapping[str, np.ndarray], name: str, place: bool = False) -> np.ndarray:
+    values = np.asarray(columns[name], float)
+    return np.where(np.isin(values, catalogue.null), np.nan, values) if catalogue.null and not place else values
+
+
+def _first(catalogue: Catalogue, columns: Mapping[str, np.ndarray], names: Sequence[str]) -> np.ndarray | None:
+    return next((_found(catalogue, columns, name) for name in names if name in columns), None)
 
 
 def _pass_cuts(catalogue: Catalogue, columns: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -220,7 +261,7 @@ def _spelled(given) -> Iterator[str]:
     if isinstance(given, str):
         yield given
     elif isinstance(given, Mapping):
-        for part in [given['from']] if 'from' in given else given.values():
+        for part in [given['from'], given.get('over', ())] if 'from' in given else given.values():
             yield from _spelled(part)
     else:
         for part in given:
@@ -233,5 +274,9 @@ def _origins(given) -> tuple[Origin, ...]:
         given = [given]
     if isinstance(given, str) or all(isinstance(item, str) for item in given):
         given = [{'from': given}]
-    return tuple(Origin(tuple(name.lower() for name in ([item['from']] if isinstance(item['from'], str) else item['from'])),
-                        item.get('form', 'value'), float(item.get('factor', 1.0))) for item in given)
+    return tuple(Origin(_lower(item['from']), item.get('form', 'value'), float(item.get('factor', 1.0)),
+                        _lower(item.get('over', ())), float(item.get('zero_point', 0.0))) for item in given)
+
+
+def _lower(names: str | Sequence[str]) -> tuple[str, ...]:
+    return tuple(name.lower() for name in ([names] if isinstance(names, str) else names))

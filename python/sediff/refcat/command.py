@@ -61,6 +61,9 @@ def _build(args: argparse.Namespace) -> int:
     dropped = sum(source['dropped'] for source in sources)
     print(f'{args.output}: {index.rows} stars of {catalogue.title} in {len(index.shards)} shards'
           + (f'; {dropped} rows without a position or failing a cut left out' if dropped else ''))
+    if lacking := sum(source.get('no_error', 0) for source in sources):
+        _say(f'warning: {lacking} stars have a magnitude without an error in what was read; zero points will take those '
+             'that the survey has published for such magnitudes. A table with fluxes and their errors is better')
     print(f'bytes in {received} ({plain} unpacked), bytes out {index.bytes_out}, '
           f'ratio {plain / max(index.bytes_out, 1):.1f} '
           f'(to the files as they are {received / max(index.bytes_out, 1):.1f}), '

@@ -7,6 +7,7 @@ import numpy as np
 
 from sediff.errors import BadData
 from sediff.refcat.catalogue import MOTIONS, POSITION_ERRORS, Catalogue
+from sediff.refcat.noise import known_errors, measured
 from sediff.refcat.stars import empty_stars
 
 #: BP-RP given to stars whose G column holds a DECam magnitude: in the middle of every range, so no cut of colour bites.
@@ -27,7 +28,8 @@ def catalogue_magnitudes(stars: np.ndarray, band: str, catalogue: Catalogue) -> 
     Returns
     -------
     magnitude, error : ndarray, (n,) float64, mag
-        NaN for a star without a magnitude the relation needs, or outside its colour ranges; a missing error counts as 0.
+        NaN for a star without a magnitude the relation needs, or outside its colour ranges; a missing error is the one that
+        the survey has published for the magnitude.
 
     Raises
     ------
@@ -45,7 +47,7 @@ def catalogue_magnitudes(stars: np.ndarray, band: str, catalogue: Catalogue) -> 
         raise BadData(f'{catalogue.title} cannot calibrate {band}: no colour term for it (it has {known or "none"})')
     base = _magnitude(stars, term['base'])
     if 'colour' not in term:
-        return base + float(term['c'][0]), _error(stars, term['base'])
+        return base + float(term['c'][0]), known_errors(stars, catalogue.name, term['base'])
     first, second = term['colour']
     colour, coefficients = _magnitude(stars, first) - _magnitude(stars, second), np.asarray(term['c'], float)
     magnitude = base + np.polynomial.polynomial.polyval(colour, coefficients)
@@ -56,7 +58,8 @@ def catalogue_magnitudes(stars: np.ndarray, band: str, catalogue: Catalogue) -> 
     weights = dict.fromkeys((term['base'], first, second), 0.0)
     for name, weight in ((term['base'], 1.0), (first, slope), (second, -slope)):
         weights[name] = weights[name] + weight
-    return magnitude, np.sqrt(sum((weight * _error(stars, name)) ** 2 for name, weight in weights.items()))
+    return magnitude, np.sqrt(sum((weight * known_errors(stars, catalogue.name, name)) ** 2
+                                 for name, weight in weights.items()))
 
 
 def as_gaia(stars: np.ndarray, band: str, catalogue: Catalogue) -> tuple[np.ndarray, dict]:
@@ -65,7 +68,8 @@ def as_gaia(stars: np.ndarray, band: str, catalogue: Catalogue) -> tuple[np.ndar
     Returns
     -------
     stars : ndarray, (n,) of STAR_DTYPE
-        Positions and motions as they are; G the magnitude in `band`, BP - RP neutral. A star that the relation does not
+        Positions and motions as they are; G the magnitude in `band`, BP - RP neutral; their errors missing where the
+        catalogue's are, so that G's is known to be an assumed one. A star that the relation does not
         reach has its brightest magnitude as G and no colour: no standard, but a neighbour whose light counts.
     terms : dict
         For `photometry.calibrate.calibrate_ccd`.
@@ -84,15 +88,20 @@ def as_gaia(stars: np.ndarray, band: str, catalogue: Catalogue) -> tuple[np.ndar
     table['phot_g_mean_mag'], table['phot_g_mean_mag_error'] = np.where(known, magnitude, brightest), error
     table['phot_bp_mean_mag'] = magnitude + NEUTRAL_COLOUR / 2.0
     table['phot_rp_mean_mag'] = magnitude - NEUTRAL_COLOUR / 2.0
+    own = np.array([measured(stars[f'{name}_error']) for name in magnitudes_used(band, catalogue)]).all(axis=0)
+    table['phot_bp_mean_mag_error'] = table['phot_rp_mean_mag_error'] = np.where(own, error, np.nan)
     given = catalogue.colour_terms[band]
     term = {'base': 'G', 'c': [0.0]} | {name: given[name] for name in ('scatter', 'accuracy') if name in given}
     return table, {'source': catalogue.title, band: term}
 
 
+def magnitudes_used(band: str, catalogue: Catalogue) -> list[str]:
+    """Columns that a band's relation takes; none where there is no relation."""
+    terms = catalogue.colour_terms if isinstance(catalogue.colour_terms, Mapping) else {}
+    term = terms.get(band)
+    return sorted({term['base'], *term.get('colour', ())}) if isinstance(term, Mapping) else []
+
+
 def _magnitude(stars: np.ndarray, name: str) -> np.ndarray:
     values = np.asarray(stars[name], float)
     return np.where(np.isfinite(values) & (values > 0.0), values, np.nan)
-
-
-def _error(stars: np.ndarray, name: str) -> np.ndarray:
-    return np.nan_to_num(np.asarray(stars[name + '_error'], float))

@@ -89,6 +89,8 @@ class CandidateEntry:
         Of the candidate so far.
     fake : bool
         It is an injected source.
+    kind : str
+        Its class in words, such as 'variable star'; '' for none.
     images : mapping
         'temp', 'srch', 'diff' -> data URI of a PNG.
     """
@@ -108,6 +110,7 @@ class CandidateEntry:
     n_detections: int = 1
     n_nites: int = 1
     fake: bool = False
+    kind: str = ''
     images: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -120,7 +123,7 @@ class CandidateEntry:
 
 def candidate_entry(detection: np.void, ccd: int, score: float, zero_point: float | None,
                     stamps: Mapping[str, np.ndarray] | None = None, reject: int = 0, identifier: int | None = None,
-                    n_detections: int = 1, n_nites: int = 1, fake: bool = False) -> CandidateEntry:
+                    n_detections: int = 1, n_nites: int = 1, fake: bool = False, kind: str = '') -> CandidateEntry:
     """The entry of one detection.
 
     Parameters
@@ -131,6 +134,8 @@ def candidate_entry(detection: np.void, ccd: int, score: float, zero_point: floa
         AB mag of one electron.
     stamps : mapping, optional
         'temp', 'srch', 'diff' -> (n, n) float32.
+    kind : str
+        Its class (`sediff.candidates.cuts.VARIABLE_STAR`), '' for none.
     """
     flux, error = float(detection['FLUX_PSF']), float(detection['FLUXERR_PSF'])
     magnitude = magnitude_error = None
@@ -142,7 +147,7 @@ def candidate_entry(detection: np.void, ccd: int, score: float, zero_point: floa
         dec=float(detection['DELTAWIN_J2000']), x=float(detection['X_IMAGE']), y=float(detection['Y_IMAGE']),
         snr=float(detection['SNR']), score=float(score), magnitude=magnitude, magnitude_error=magnitude_error,
         flags=flag_words(int(detection['FLAGS']), reject), n_detections=n_detections, n_nites=n_nites, fake=fake,
-        images=png_triplet(stamps) if stamps else {})
+        kind=kind.replace('_', ' '), images=png_triplet(stamps) if stamps else {})
 
 
 def flag_words(flags: int, reject: int = 0) -> tuple[str, ...]:

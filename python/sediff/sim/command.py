@@ -8,7 +8,7 @@ from pathlib import Path
 from sediff.camera.ccds import parse_ccd_list
 from sediff.errors import BadUsage
 from sediff.sim.night import simulate_night
-from sediff.sim.options import BANDS, EFFECTS, NightOptions
+from sediff.sim.options import BANDS, EFFECTS, GAIA_COLUMNS, NightOptions
 
 
 def _day_range(text: str) -> tuple[int, ...]:
@@ -46,6 +46,7 @@ OPTIONS = (
     ('hour_angle', float, 'hour angle of the search exposure, deg, west positive'),
     ('template_hour_angle', float, 'hour angle of the templates, deg, west positive'),
     ('template_days', _day_range, 'nights from the templates to the search exposure, MIN,MAX'),
+    ('gaia_columns', str, "columns of the reference stars' photometry: " + ', '.join(GAIA_COLUMNS)),
 )
 #: What --small changes.
 SMALL = {'stars': 400, 'galaxies': 150, 'transients': 8}

@@ -26,6 +26,7 @@ from sediff.sim.files import (
     write_exposure_list,
     write_pixels,
 )
+from sediff.sim.gaia_columns import write_archive_shards
 from sediff.sim.options import NightOptions
 from sediff.sim.plan import SimExposure, make_plan
 from sediff.sim.scene import Scene, make_scene, true_wcs, view_of
@@ -48,7 +49,10 @@ def simulate_night(root: Path, options: NightOptions, workers: int = 1,
     """
     facts, plan = read_facts(options.band), make_plan(options)
     scene = make_scene(options, plan, facts.tpv, facts.colour_term, facts.light_curve)
-    write_shards(root / 'refcat', scene.gaia)
+    if options.gaia_columns == 'errors':
+        write_shards(root / 'refcat', scene.gaia)
+    else:
+        write_archive_shards(root / 'refcat', scene.gaia, options.gaia_columns)
     write_exposure_list(root / 'exposures.list', [each for each in plan if each.role in ('search', 'template')])
     write_exposure_list(root / 'calibrations.list', [each for each in plan if each.role not in ('search', 'template')])
     say(f'sky: {scene.stars.size} stars, {scene.gaia.size} of them in refcat; {scene.galaxies.size} galaxies; '
@@ -115,6 +119,8 @@ def write_truth(folder: Path, options: NightOptions, scene: Scene, plan: list[Si
     write_csv(folder / 'psf.csv', psf_table(truths))
     stars = pd.DataFrame(scene.stars).drop(columns=[name for name in scene.stars.dtype.names if name.endswith('_error')])
     stars['mag'] = scene.star_mag
+    if np.any(scene.star_change):
+        stars['change'] = scene.star_change     # mag, in the search exposure
     write_table(folder / 'stars.fits', stars)
     write_table(folder / 'galaxies.fits', pd.DataFrame(scene.galaxies))
     epochs_of_stars = pd.DataFrame(np.concatenate([each.stars for each in truths]))

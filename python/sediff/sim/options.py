@@ -53,9 +53,14 @@ BANDS = {
 #: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
 #: tape bumps, a dome lamp that is not as even as the sky, bleeds into the serial register, a sky that varies over the whole
 #: focal plane (gradients and a pupil ghost that change from exposure to exposure), and fringes in z and Y.
-#: And of the sky: stars that move by a fraction of their PSF from template to template, half of them in no catalogue; and
-#: differential chromatic refraction.
-EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'movers', 'dcr')
+#: And of the sky: stars that move by a fraction of their PSF from template to template, half of them in no catalogue;
+#: differential chromatic refraction; stars that have changed in the search exposure; and stars of G 7 to 15
+#: (`sediff.sim.variables`).
+EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'movers', 'dcr',
+           'variables', 'brightstars')
+
+#: Columns of Gaia's photometry that the reference stars come with (`sediff.sim.gaia_columns`).
+GAIA_COLUMNS = ('errors', 'over', 'flux', 'fluxonly', 'none', 'mixed')
 
 
 @dataclass(frozen=True)
@@ -106,6 +111,8 @@ class NightOptions:
         How many nights before the search exposure the templates were taken, least and most.
     hour_angle, template_hour_angle : float or None
         deg, of the search exposure and of the templates; None: within 20 deg of the meridian.
+    gaia_columns : str
+        Of `GAIA_COLUMNS`.
     """
 
     seed: int = 1
@@ -136,6 +143,7 @@ class NightOptions:
     template_days: tuple[int, int] = (20, 60)
     hour_angle: float | None = None
     template_hour_angle: float | None = None
+    gaia_columns: str = 'errors'
     facts: BandFacts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -162,6 +170,8 @@ def _check(options: NightOptions) -> None:
     if not 1 <= first <= last or last - first + 1 < options.templates:
         raise BadUsage(f'--template-days {first},{last}: two numbers of nights, MIN,MAX, with room for '
                        f'{options.templates} templates')
+    if options.gaia_columns not in GAIA_COLUMNS:
+        raise BadUsage(f'--gaia-columns {options.gaia_columns}: the simulator knows {", ".join(GAIA_COLUMNS)}')
     counts = ('seed', 'ramp', 'skies', 'templates', 'zeros', 'flats', 'stars', 'galaxies', 'transients', 'cosmics', 'dither',
               'pointing_error', 'rotation_error', 'kilonova_distance')
     for name in counts:
@@ -175,4 +185,4 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 
 
 #: First number of each random stream.
-PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT, EFFECTS_STREAM, FOCAL_SKY, FRINGES = range(9)
+PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT, EFFECTS_STREAM, FOCAL_SKY, FRINGES, VARIABLES = range(10)

@@ -18,6 +18,7 @@ from sediff.sim.options import CCD_SHAPE, SKY, NightOptions, generator
 from sediff.sim.plan import Pointing, SimExposure
 from sediff.sim.sky import Region, draw_galaxies, draw_stars, from_plane, gaia_catalogue, star_magnitudes, to_plane
 from sediff.sim.transients import TRANSIENT_DTYPE, place_kilonova, place_transients
+from sediff.sim.variables import changes, with_bright_stars
 
 #: deg around the simulated CCDs: reference stars reach farther than the pointing errors; galaxies need only fill the images.
 STAR_MARGIN, GALAXY_MARGIN = 0.25, 0.04
@@ -30,8 +31,9 @@ SOURCE_DTYPE = np.dtype([('id', 'i8'), ('ra', 'f8'), ('dec', 'f8'), ('mag', 'f8'
 class Scene:
     """Stars (true, with their magnitudes in the night's band), Gaia's list of them, galaxies and transients.
 
-    `streak` is a line on the tangent plane of `streak_origin`: xi, eta (deg) of a point of it and its angle (radian).
-    `colours` of stars, galaxies and transients where refraction displaces them by colour.
+    `star_change` is added to the magnitudes in the search exposure. `streak` is a line on the tangent plane of
+    `streak_origin`: xi, eta (deg) of a point of it and its angle (radian). `colours` of stars, galaxies and transients where
+    refraction displaces them by colour.
     """
 
     stars: np.ndarray
@@ -41,6 +43,7 @@ class Scene:
     transients: np.ndarray
     streak_origin: tuple[float, float]
     streak: tuple[float, float, float] | None
+    star_change: np.ndarray
     colours: Mapping[str, np.ndarray] | None = None
 
 
@@ -68,6 +71,7 @@ def make_scene(options: NightOptions, plan: Sequence[SimExposure], tpv: Mapping[
     ra, dec = (np.concatenate(parts) for parts in zip(*corners))
     rng = generator(options.seed, SKY)
     stars = draw_stars(rng, options, Region.around(ra, dec, STAR_MARGIN))
+    stars = with_bright_stars(stars, options.seed, wcs, options.effects)
     gaia = gaia_catalogue(rng, stars)
     if 'movers' in options.effects:
         stars, gaia = with_movers(stars, gaia, generator(options.seed, *MOVERS), julian_year(search.mjd))
@@ -85,12 +89,14 @@ def make_scene(options: NightOptions, plan: Sequence[SimExposure], tpv: Mapping[
                                           on_ccd, len(galaxies) + 1)
         galaxies = np.concatenate([galaxies, host])
     transients = _add_transients(rng, options, search, wcs, galaxies, transients)
+    magnitude = star_magnitudes(stars, colour_term)
+    change = changes(options.seed, magnitude, options.effects)
     colours = None
     if 'dcr' in options.effects:
         colours = {name: colours_of(options, name, table['id'])
                    for name, table in (('galaxies', galaxies), ('transients', transients))}
         colours['stars'] = stars['phot_bp_mean_mag'] - stars['phot_rp_mean_mag']
-    return Scene(stars, star_magnitudes(stars, colour_term), gaia, galaxies, transients, origin, line, colours)
+    return Scene(stars, magnitude, gaia, galaxies, transients, origin, line, change, colours)
 
 
 def _add_transients(rng, options: NightOptions, search: SimExposure, wcs: dict[int, WCS], galaxies, kilonova) -> np.ndarray:
@@ -136,7 +142,8 @@ def view_of(scene: Scene, exposure: SimExposure, wcs: WCS) -> View:
 
     chosen = near(scene.stars)
     moved = at_epoch(scene.stars[chosen], exposure.mjd)
-    stars = _sources(moved['source_id'], moved, scene.star_mag[chosen])
+    changed = scene.star_change[chosen] if exposure.role == 'search' else 0.0
+    stars = _sources(moved['source_id'], moved, scene.star_mag[chosen] + changed)
     galaxies = scene.galaxies[near(scene.galaxies)]
     new = scene.transients[near(scene.transients)] if exposure.role == 'search' else scene.transients[:0]
     streak = _streak_ends(scene, ra, dec) if exposure.role == 'search' else None
