@@ -3,12 +3,11 @@ from __future__ import annotations
 
 import os
 
-import fitsio
 import numpy as np
 
 from sediff.errors import BadData, BadInput
-from sediff.io.atomic import atomic_path
-from sediff.io.fits import open_fits
+from sediff.io.checksum import check_sum
+from sediff.io.opening import open_fits, write_fits
 from sediff.psf.model import PsfModel
 
 
@@ -26,6 +25,7 @@ def read_psf(path: str | os.PathLike) -> PsfModel:
             raise BadInput(f'{path} is no PSFEx file: it has no table with the column PSF_MASK')
         header = tables[0].read_header()
         try:
+            check_sum(path, tables[0])
             planes = np.asarray(tables[0]['PSF_MASK'].read()[0], np.float32)
             _check_axes(header, path)
             return _model_of(header, planes)
@@ -38,7 +38,7 @@ def write_psf(path: str | os.PathLike, model: PsfModel) -> None:
     count, n = model.mask.shape[0], model.mask.shape[1]
     table = np.zeros(1, dtype=[('PSF_MASK', '>f4', (count, n, n))])
     table['PSF_MASK'][0] = model.mask
-    with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
+    with write_fits(path) as handle:
         handle.write(None)
         handle.write_table(table, extname='PSF_DATA', header=_cards(model))
 
