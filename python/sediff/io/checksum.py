@@ -1,6 +1,7 @@
 """The checksums of FITS: written into every HDU, and compared when it is read."""
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -10,21 +11,14 @@ from sediff.io.cards import CARD, read_cards
 
 #: Comments without a date, so that the same product has the same bytes.
 PLACEHOLDERS = (('CHECKSUM', '0' * 16, 'HDU checksum'), ('DATASUM', '0', 'data unit checksum'))
+#: Bytes summed at a time.
+CHUNK = 1 << 21
 _EXCLUDED = (*range(0x3a, 0x41), *range(0x5b, 0x61))
 
 
-def word_sum(raw: np.ndarray) -> int:
-    """32-bit ones' complement sum of big-endian words.
-
-    Parameters
-    ----------
-    raw : ndarray, (n,) '>u4'
-
-    Notes
-    -----
-    FITS Standard 4.0, appendix J.
-    """
-    total = sum(int(raw[k:k + (1 << 20)].sum(dtype=np.uint64)) for k in range(0, len(raw), 1 << 20))
+def word_sum(*parts: np.ndarray) -> int:
+    """32-bit ones' complement sum of arrays of big-endian words (FITS Standard 4.0, appendix J)."""
+    total = sum(int(part.sum(dtype=np.uint64)) for part in parts)
     while total >> 32:
         total = (total & 0xFFFFFFFF) + (total >> 32)
     return total
@@ -58,7 +52,7 @@ def fill_in(path: Path, offsets: list[dict]) -> None:
     """Write the sums into the cards that `reserve` made."""
     for place in offsets:
         start, middle, end = (place[key] for key in ('header_start', 'data_start', 'data_end'))
-        data = word_sum(_words(path, middle, end))
+        data = word_sum(*_words(path, middle, end))
         with open(path, 'r+b') as handle:
             handle.seek(start)
             header = bytearray(handle.read(middle - start))
@@ -96,15 +90,19 @@ def altered(hdu) -> str | None:
     recorded = read_cards(file, place['header_start']).number('DATASUM')
     if recorded is None or recorded < 0:
         return None
-    found = word_sum(_words(file, place['data_start'], place['data_end']))
+    found = word_sum(*_words(file, place['data_start'], place['data_end']))
     # ones' complement has two zeros
     if (found in (0, 0xFFFFFFFF) and recorded in (0, 0xFFFFFFFF)) or found == recorded:
         return None
     return f'was altered since it was written: its data sum to {found}, its DATASUM says {recorded:.0f}'
 
 
-def _words(path, start: int, end: int) -> np.ndarray:
-    return np.fromfile(path, '>u4', (end - start) // 4, offset=start)
+def _words(path, start: int, end: int) -> Iterator[np.ndarray]:
+    """The words of a part of a file, some MB at a time."""
+    with open(path, 'rb') as handle:
+        handle.seek(start)
+        for first in range(start, end, CHUNK):
+            yield np.fromfile(handle, '>u4', (min(first + CHUNK, end) - first) // 4)
 
 
 def _put(header: bytearray, keyword: str, value: str) -> None:
