@@ -167,7 +167,7 @@ DIFFIMG = [
     P('DECORRELATE', 1, '', '1: white noise in the difference (its PSF gets sharper, fluxes stay)', 'diffimg', 0, 1),
     P('KERNEL_ORDER', -1, '', 'spatial order of the kernel; -1: by the number of stars', 'diffimg', -1, 3),
     P('DIFF_THRESHOLD', 5.0, 'sigma', 'detection threshold on the difference', 'diffimg', 2, 100),
-    P('MAX_DETECTIONS', 20000, '', 'peaks of a difference that are measured, the most significant first; with more QC is red',
+    P('MAX_DETECTIONS', 20000, '', 'peaks of a difference that are measured, the highest first; with more QC is red',
       'diffimg', 1, 10_000_000),
     P('VETOMAG', 20.0, 'mag', 'veto stars brighter than this count', 'diffimg', 0, 30),
     P('VETO_SCALE', 0.5, '', 'radii (px) of the SNVETO list are multiplied by this', 'diffimg', 0, 10),

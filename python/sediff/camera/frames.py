@@ -14,7 +14,7 @@ FK4_BEFORE = 1984.0
 
 
 def frame_of(header: Header) -> str | None:
-    """The frame of a header's coordinates as `name equinox`; None where they are ICRS, or FK5 of 2000, which is taken for it.
+    """The frame of a header's coordinates as `name equinox`; None for ICRS and for FK5 of 2000, which is taken for it.
 
     Raises
     ------
@@ -31,7 +31,7 @@ def frame_of(header: Header) -> str | None:
     equinox = _equinox(header)
     if system in ('', 'J2000', 'B1950'):
         system = 'FK4' if system == 'B1950' or (equinox or 2000.0) < FK4_BEFORE else 'FK5'
-    if system.startswith(('ICRS', 'ICRF', 'GAIA')) or system.startswith('FK5') and (equinox or 2000.0) == 2000.0:
+    if system.startswith(('ICRS', 'ICRF', 'GAIA')) or (system.startswith('FK5') and (equinox or 2000.0) == 2000.0):
         return None
     if system.startswith('FK5'):
         return f'fk5 J{equinox}'

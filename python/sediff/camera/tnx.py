@@ -37,8 +37,8 @@ def plain_cards(header: Header, kind: str) -> Header:
     """
     words = {**attributes(header, 1), **attributes(header, 2)}
     if not words:
-        raise BadData(f'CTYPE1, CTYPE2 are {header.get("CTYPE1")}, {header.get("CTYPE2")}, and the WAT1_001, WAT2_001 cards that '
-                      'hold the distortion are missing')
+        raise BadData(f'CTYPE1, CTYPE2 are {header.get("CTYPE1")}, {header.get("CTYPE2")}, and the cards WAT1_001, WAT2_001 '
+                      'with the distortion are missing')
     out = Header([card for card in header.cards if not re.match(r'WAT\d|PV\d|(A|B|AP|BP)_', card.keyword)])
     below = {'TNX': 'TAN', 'ZPX': 'ZPN'}[kind]
     for axis in (1, 2):
@@ -60,8 +60,8 @@ def add_distortion(wcs: WCS, header: Header) -> None:
 
     Notes
     -----
-    IRAF evaluates xi' = xi + lngcor(xi, eta), eta' = eta + latcor(xi, eta) on (xi, eta) = CD p (deg), p = pixel - CRPIX, before
-    the projection. The same is p' = p + CD^-1 (lngcor, latcor)(CD p), a polynomial in pixels.
+    IRAF evaluates xi' = xi + lngcor(xi, eta), eta' = eta + latcor(xi, eta) on (xi, eta) = CD p (deg), p = pixel - CRPIX,
+    before the projection. The same is p' = p + CD^-1 (lngcor, latcor)(CD p), a polynomial in pixels.
     """
     words = {**attributes(header, 1), **attributes(header, 2)}
     surfaces = [surface(words[name], name) if name in words else np.zeros((1, 1)) for name in ('lngcor', 'latcor')]
@@ -89,16 +89,16 @@ def surface(text: str, name: str) -> np.ndarray:
         2 half), ranges of x and y, coefficients, those along x first.
     """
     numbers = np.array([_number(word, name) for word in text.split()])
-    if len(numbers) < 8:
-        raise BadData(f'{name} of the WAT cards has {len(numbers)} numbers, 8 and the coefficients are needed')
+    if len(numbers) < 8 or not np.isfinite(numbers).all():
+        raise BadData(f'{name} of the WAT cards has {len(numbers)} numbers, 8 and the coefficients are needed, all finite')
     kind, nx, ny, cross = (int(value) for value in numbers[:4])
     pairs = list(_terms(nx, ny, cross))
     given = numbers[8:]
     degree = max((i + j for i, j in pairs), default=0)
     if kind not in (CHEBYSHEV, LEGENDRE, POLYNOMIAL) or cross not in (NO_CROSS, FULL_CROSS, HALF_CROSS) or not pairs \
-            or len(given) != len(pairs) or degree > LARGEST_DEGREE or not np.isfinite(numbers).all():
-        raise BadData(f'{name} of the WAT cards is no surface that can be read: type {kind}, {nx} x {ny} terms, cross terms {cross}, '
-                      f'{len(given)} coefficients where {len(pairs)} belong')
+            or len(given) != len(pairs) or degree > LARGEST_DEGREE:
+        raise BadData(f'{name} of the WAT cards is no surface that can be read: type {kind}, {nx} x {ny} terms, cross terms '
+                      f'{cross}, {len(given)} coefficients where {len(pairs)} belong')
     bases = [_basis(kind, count, *limits) for count, limits in ((nx, numbers[4:6]), (ny, numbers[6:8]))]
     out = np.zeros((degree + 1, degree + 1))
     for (i, j), value in zip(pairs, given):

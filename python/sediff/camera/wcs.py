@@ -14,18 +14,19 @@ from sediff.errors import BadData
 from sediff.io.cards import number_of
 
 #: Projections that are understood: those of wcslib, and TPV, TNX, ZPX.
-PROJECTIONS = tuple('AZP SZP TAN STG SIN NCP ARC ZPN ZEA AIR CYP CEA CAR MER SFL GLS PAR AIT MOL COP COE COD COO BON PCO TSC CSC QSC '
-                    'HPX XPH TPV TNX ZPX'.split())
+PROJECTIONS = tuple('AZP SZP TAN STG SIN NCP ARC ZPN ZEA AIR CYP CEA CAR MER SFL GLS PAR AIT MOL COP COE COD COO BON PCO '
+                    'TSC CSC QSC HPX XPH TPV TNX ZPX'.split())
 WCS_PREFIXES = ('CTYPE', 'CUNIT', 'CRVAL', 'CRPIX', 'CD1_', 'CD2_', 'PC1_', 'PC2_', 'PC00', 'CDELT', 'CROTA', 'PV1_', 'PV2_',
-                'A_', 'B_', 'AP_', 'BP_', 'LONPOLE', 'LATPOLE', 'RADESYS', 'RADECSYS', 'EQUINOX', 'WCSAXES', 'WCSDIM', 'WAT0_', 'WAT1_', 'WAT2_')
+                'A_', 'B_', 'AP_', 'BP_', 'LONPOLE', 'LATPOLE', 'RADESYS', 'RADECSYS',
+                'EQUINOX', 'WCSAXES', 'WCSDIM', 'WAT0_', 'WAT1_', 'WAT2_')
 
 
 def read_wcs(header: Header) -> WCS:
     """Celestial WCS of a header, as ICRS: any projection of wcslib, TAN with SIP, TPV, IRAF's TNX and ZPX.
 
-    Where a header has CD it counts, and PC, CDELT and CROTA do not; SIP cards count with TAN, not with TPV; PV cards not with
-    TAN-SIP; of TNX and ZPX only the WAT cards, which count with nothing else. Numbers may be written as text. Galactic
-    coordinates, FK4 and FK5 of another equinox are converted by `all_pix2world` and `all_world2pix` of the result.
+    Where a header has CD it counts, and PC, CDELT and CROTA do not; SIP cards count with TAN, not with TPV; PV cards
+    not with TAN-SIP; of TNX and ZPX only the WAT cards, which count with nothing else. Numbers may be written as text.
+    Galactic coordinates, FK4 and FK5 of another equinox are converted by `all_pix2world`, `all_world2pix` of the result.
 
     Raises
     ------
@@ -37,16 +38,22 @@ def read_wcs(header: Header) -> WCS:
     frame = frame_of(header)
     kept = plain_cards(_numbers(header), kind) if kind in ('TNX', 'ZPX') else _numbers(header)
     kept = Header([card for card in kept.cards if not re.match(_ignored(kept, kind), card.keyword)])
+    if kind == 'TPV':
+        for name in ('PV1_1', 'PV2_1'):        # 1 where they are left out, says the convention; wcslib takes 0
+            kept.setdefault(name, 1.0)
     latitude_first = kinds[0].startswith(('DEC', 'GLAT'))
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', FITSFixedWarning)
         try:
             wcs = (FramedWcs if frame or latitude_first else WCS)(kept, naxis=2)
+            wcs.wcs.set()
         except Exception as error:
             raise BadData(f'WCS of the header cannot be read: {error}') from error
     if not wcs.has_celestial:
-        raise BadData(f'the header has no celestial WCS: CTYPE1, CTYPE2 are {kinds[0] or "missing"}, {kinds[1] or "missing"}; '
-                      'solve the astrometry first')
+        raise BadData(f'the header has no celestial WCS: {_named(kinds)}; solve the astrometry first')
+    area = abs(np.linalg.det(wcs.pixel_scale_matrix))
+    if not (np.isfinite(area) and area > 0):
+        raise BadData('the WCS of the header gives pixels no size: its CD matrix (PC, CDELT) is singular or not finite')
     if kind in ('TNX', 'ZPX'):
         add_distortion(wcs, header)
     if frame or latitude_first:
@@ -58,9 +65,12 @@ def _projection(kinds: list[str]) -> str:
     """The projection code of both CTYPEs."""
     found = [re.fullmatch(r'[A-Z]+-+([A-Z]{3})(-SIP)?', kind) for kind in kinds]
     if not all(found) or found[0][1] != found[1][1] or found[0][1] not in PROJECTIONS:
-        raise BadData(f'no celestial WCS that is understood: CTYPE1, CTYPE2 are {kinds[0] or "missing"}, {kinds[1] or "missing"}; '
-                      'solve the astrometry first')
+        raise BadData(f'no celestial WCS that is understood: {_named(kinds)}; solve the astrometry first')
     return found[0][1]
+
+
+def _named(kinds: list[str]) -> str:
+    return f'CTYPE1, CTYPE2 are {kinds[0] or "missing"}, {kinds[1] or "missing"}'
 
 
 def _ignored(header: Header, kind: str) -> str:

@@ -136,8 +136,8 @@ def _table(detections: np.ndarray, difference: np.ndarray, template: np.ndarray,
 def _from_rows(rows: np.ndarray, fwhm: float) -> dict[str, np.ndarray]:
     """The features that the detection table alone gives, each (n,)."""
     column = {name: rows[name].astype(np.float64) for name in
-              ('SNR', 'CHI2_PSF', 'A_IMAGE', 'B_IMAGE', 'APSF_IMAGE', 'FLUX_APER', 'FLUX_PSF', 'FLUXERR_APER', 'SPREAD_MODEL',
-               'SPREADERR_MODEL', 'DIPOLE_RATIO', 'NMASK_NEAR', 'NMASK_CORE')}
+              ('SNR', 'CHI2_PSF', 'A_IMAGE', 'B_IMAGE', 'APSF_IMAGE', 'FLUX_APER', 'FLUX_PSF', 'FLUXERR_APER',
+               'SPREAD_MODEL', 'SPREADERR_MODEL', 'DIPOLE_RATIO', 'NMASK_NEAR', 'NMASK_CORE')}
     snr, chi2 = np.maximum(column['SNR'], 1.0), np.maximum(column['CHI2_PSF'], 0.0)
     size = np.maximum(np.sqrt(column['A_IMAGE'] * column['B_IMAGE']), 0.05)
     log_size, slack = np.log(size / np.maximum(column['APSF_IMAGE'], 0.05)), 1.5 / snr
@@ -204,7 +204,7 @@ def stamp_figures(difference, template, sigma, sign, flux, fwhm, out):
 
 @njit(cache=True)
 def worst_negative(chi, half):
-    """Most negative 3 x 3 sum within 9 px beyond what noise gives (3 sigma), over the brightest such sum; chi has a rim of 1."""
+    """Most negative 3 x 3 sum within 9 px beyond noise (3 sigma), over the brightest such sum; chi has a rim of 1."""
     brightest, worst = -np.inf, np.inf
     for j in range(half - 9, half + 10):
         for i in range(half - 9, half + 10):

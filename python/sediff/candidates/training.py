@@ -28,7 +28,8 @@ def scene_examples(scene: Scene, threshold: float = 5.0) -> tuple[np.ndarray, np
     detections = detections[detections['SIGN'] > 0]
     x, y = detections['X_IMAGE'] - 1.0, detections['Y_IMAGE'] - 1.0
     sigma = np.where(scene.bad, np.nan, np.sqrt(scene.variance)) * scored.noise_scale
-    features = features_at(detections, scene.template, scene.difference, sigma, scored.fwhm, star_proximity(x, y, scene.stars))
+    features = features_at(detections, scene.template, scene.difference, sigma, scored.fwhm,
+                           star_proximity(x, y, scene.stars))
     return features, label(scene.truth, x, y, scored.fwhm), detections['SNR'].astype(float)
 
 

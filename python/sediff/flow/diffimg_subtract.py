@@ -174,8 +174,9 @@ def sex_diffim(context: Context) -> None:
     most = context.parameter('MAX_DETECTIONS')
     left_out = max(len(peaks[0]) - most, 0)
     if left_out:
-        context.log(f'QC red: {len(peaks[0])} peaks above {context.parameter("DIFF_THRESHOLD"):g} sigma, more than MAX_DETECTIONS = '
-                    f'{most}: the subtraction failed or its variance is wrong; the {most} most significant are measured')
+        context.log(f'QC red: {len(peaks[0])} peaks above {context.parameter("DIFF_THRESHOLD"):g} sigma, more than '
+                    f'MAX_DETECTIONS = {most}: the subtraction failed or its variance is wrong; the {most} most significant '
+                    'are measured')
     detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask,
                                  peaks=tuple(axis[:most] for axis in peaks))
     context.log(f'{(detections["SIGN"] > 0).sum()} positive, {(detections["SIGN"] < 0).sum()} negative detections; noise '

@@ -85,7 +85,8 @@ def _overfull(finished: list[Exposure]) -> dict[int, int]:
     return {ccd: count for ccd, count in left.items() if count}
 
 
-def _head(exposure: Exposure, finished: list[Exposure], detections: int, kept: int, overfull: tuple[int, ...]) -> ExposureEntry:
+def _head(exposure: Exposure, finished: list[Exposure], detections: int, kept: int, overfull: tuple[int, ...]
+          ) -> ExposureEntry:
     header = read_header(product_path(finished[0], 'immask'), 'SCI')
     quality = exposure_quality(exposure)
     failed = [int(path.parent.name.split('_')[1]) for path in exposure.folder.glob(f'{exposure.season}/*/RUN*.FAIL')]

@@ -4,6 +4,7 @@ from __future__ import annotations
 import gzip
 import math
 import re
+import warnings
 from collections.abc import Iterable, Sequence
 
 BLOCK, CARD = 2880, 80
@@ -15,10 +16,11 @@ STRUCTURAL = re.compile(
 #: Keywords of one HDU that others do not inherit from it, besides.
 OWN = re.compile(r'EXTNAME|EXTVER|EXTLEVEL|HDUNAME|HDUVER|NEXTEND|COMMENT|HISTORY|CONTINUE|')
 #: Keywords of celestial coordinates: an HDU that has its own inherits none of them.
-COORDINATES = re.compile(r'(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d|(CD|PC|PV)\d+_\d+|PC\d{6}|(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)|'
-                         r'LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|WCSAXES|WCSDIM|WAT\d_\d+')
+COORDINATES = re.compile(r'(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d|(CD|PC|PV)\d+_\d+|PC\d{6}|'
+                         r'(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|WCSAXES|WCSDIM|WAT\d_\d+')
 _NUMBER = r'[+-]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][+-]?\d+)?'
-_VALUE = re.compile(rf"\s*('(?:[^']|'')*'|[TF](?=\s|/|$)|{_NUMBER}(?=\s|/|$)|\(\s*{_NUMBER}\s*,\s*{_NUMBER}\s*\)|(?=/|$))\s*(/.*)?$")
+_VALUE = re.compile(rf"\s*('(?:[^']|'')*'|[TF](?=\s|/|$)|{_NUMBER}(?=\s|/|$)|\(\s*{_NUMBER}\s*,\s*{_NUMBER}\s*\)|(?=/|$))"
+                    r'\s*(/.*)?$')
 
 
 class Cards:
@@ -166,10 +168,13 @@ def card_texts(keyword: str, value, comment: str = '') -> list[str]:
 def header_texts(header) -> list[str]:
     """Cards of an astropy Header, 80 characters each, those of the file's structure and EXTNAME left out."""
     out: list[str] = []
-    for card in () if header is None else header.cards:
-        if not STRUCTURAL.fullmatch(card.keyword) and card.keyword not in ('EXTNAME', ''):
-            text = str(card)
-            out += [legal(text[k:k + CARD].ljust(CARD)) for k in range(0, len(text), CARD)]
+    with warnings.catch_warnings():
+        # comments that are too long are cut, which is no news
+        warnings.simplefilter('ignore')
+        for card in () if header is None else header.cards:
+            if not STRUCTURAL.fullmatch(card.keyword) and card.keyword not in ('EXTNAME', ''):
+                text = str(card)
+                out += [legal(text[k:k + CARD].ljust(CARD)) for k in range(0, len(text), CARD)]
     return out
 
 

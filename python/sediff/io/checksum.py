@@ -82,17 +82,24 @@ def check_sum(path: str, hdu, name: str | None = None) -> None:
 
 
 def altered(hdu) -> str | None:
-    """What is wrong with the data of an HDU by its DATASUM card; None where they agree or nothing says so."""
+    """What is wrong with the data of an HDU by its DATASUM card; None where they agree or nothing trustworthy says so.
+
+    Programs copy headers to other pixels, DATASUM and all. Such a header does not fit its own CHECKSUM; then neither counts.
+    """
     place, file = hdu.get_offsets(), hdu.get_filename()
+    start, middle, end = (place[key] for key in ('header_start', 'data_start', 'data_end'))
     with open(file, 'rb') as handle:
         if handle.read(2) == b'\x1f\x8b':
             return None
-    recorded = read_cards(file, place['header_start']).number('DATASUM')
-    if recorded is None or recorded < 0:
+    cards = read_cards(file, start)
+    recorded = cards.number('DATASUM')
+    if recorded is None or not 0 <= recorded <= 0xFFFFFFFF:
         return None
-    found = word_sum(*_words(file, place['data_start'], place['data_end']))
+    found = word_sum(*_words(file, middle, end))
     # ones' complement has two zeros
-    if (found in (0, 0xFFFFFFFF) and recorded in (0, 0xFFFFFFFF)) or found == recorded:
+    if found % 0xFFFFFFFF == recorded % 0xFFFFFFFF:
+        return None
+    if 'CHECKSUM' in cards and (word_sum(*_words(file, start, middle)) + int(recorded)) % 0xFFFFFFFF:
         return None
     return f'was altered since it was written: its data sum to {found}, its DATASUM says {recorded:.0f}'
 

@@ -11,12 +11,15 @@ IMAGE, MASK, WEIGHT, VARIANCE, SIGMA, OTHER, UNKNOWN = 'image', 'mask', 'weight'
 NAMES = {
     IMAGE: ('SCI', 'SCIENCE', 'IMAGE', 'IMG', 'DATA', 'PRIMARY', 'FLUX', 'INTENSITY', 'DIFF', 'SUB'),
     MASK: ('MSK', 'MASK', 'DQ', 'BPM', 'FLAG', 'FLAGS', 'QUALITY', 'DATA_QUALITY', 'DQM', 'BADPIX', 'IMMASK'),
-    WEIGHT: ('WGT', 'WEIGHT', 'WHT', 'WT', 'WTMAP', 'WEIGHTMAP', 'WEIGHT_MAP', 'IVAR', 'INVVAR', 'INVVARIANCE', 'INVERSE_VARIANCE'),
+    WEIGHT: ('WGT', 'WEIGHT', 'WHT', 'WT', 'WTMAP', 'WEIGHTMAP', 'WEIGHT_MAP', 'IVAR', 'INVVAR', 'INVVARIANCE',
+             'INVERSE_VARIANCE'),
     VARIANCE: ('VAR', 'VARIANCE', 'VARMAP'),
-    SIGMA: ('ERR', 'ERROR', 'ERRORS', 'RMS', 'SIGMA', 'NOISE', 'UNC', 'UNCERT', 'UNCERTAINTY', 'STD', 'STDDEV', 'SIG', 'RMSMAP'),
-    OTHER: ('CTX', 'CON', 'CONTEXT', 'AREA', 'SAMP', 'TIME', 'EXP', 'EXPTIME', 'EXPMAP', 'VAR_POISSON', 'VAR_RNOISE', 'VAR_FLAT',
-            'PSF', 'PSFEX', 'KERNEL', 'SKY', 'BKG', 'BACKGROUND', 'BACK', 'CATALOG', 'CAT', 'OBJECTS', 'SEG', 'SEGMENTATION',
-            'THUMBNAIL', 'PREVIEW', 'WAVELENGTH', 'D2IMARR', 'WCSDVARR', 'WCSCORR', 'MDRIZSKY', 'HDRTAB', 'COVERAGE')}
+    SIGMA: ('ERR', 'ERROR', 'ERRORS', 'RMS', 'SIGMA', 'NOISE', 'UNC', 'UNCERT', 'UNCERTAINTY', 'STD', 'STDDEV', 'SIG',
+            'RMSMAP'),
+    OTHER: ('CTX', 'CON', 'CONTEXT', 'AREA', 'SAMP', 'TIME', 'EXP', 'EXPTIME', 'EXPMAP', 'VAR_POISSON', 'VAR_RNOISE',
+            'VAR_FLAT', 'PSF', 'PSFEX', 'KERNEL', 'SKY', 'BKG', 'BACKGROUND', 'BACK', 'CATALOG', 'CAT', 'OBJECTS', 'SEG',
+            'SEGMENTATION', 'THUMBNAIL', 'PREVIEW', 'WAVELENGTH', 'D2IMARR', 'WCSDVARR', 'WCSCORR', 'MDRIZSKY', 'HDRTAB',
+            'COVERAGE')}
 KIND_OF = {name: kind for kind, names in NAMES.items() for name in names}
 #: UTYPE of Astropy's CCDData -> what its plane UNCERT holds.
 UTYPES = {'STDDEVUNCERTAINTY': SIGMA, 'VARIANCEUNCERTAINTY': VARIANCE, 'INVERSEVARIANCE': WEIGHT}
@@ -104,9 +107,9 @@ def choose_planes(planes: list[Plane], path: str, ext: str | int | None = None, 
         raise BadInput(f'{found}. Which is the image cannot be told: choose one, {path}[{planes[0].index}] or --ext')
     strangers = [plane for plane in planes if plane.kind == UNKNOWN and plane.shape == image[0].shape and plane != image[0]]
     if strangers:
-        raise BadInput(f'{found}. What {", ".join(plane.name or str(plane.index) for plane in strangers)} holds is not known (masks are '
-                       f'called MSK, MASK or DQ; noise WGT, IVAR, VAR or ERR): name it so, or choose the image alone with '
-                       f'{path}[{image[0].index}] or --ext {image[0].index}')
+        unknown = ', '.join(plane.name or str(plane.index) for plane in strangers)
+        raise BadInput(f'{found}. What {unknown} holds is not known (masks are called MSK, MASK or DQ; noise WGT, IVAR, VAR, '
+                       f'ERR): name it so, or choose the image with {path}[{image[0].index}] or --ext {image[0].index}')
     return _with_companions(image[0], planes)
 
 

@@ -85,7 +85,7 @@ def write_fits(path: str | os.PathLike, checksums: bool = True) -> Iterator[Fits
 
 
 def split_extension(name: str | os.PathLike) -> tuple[str, str | None]:
-    """File and extension of a name such as `file.fits[2]`, `file.fits[SCI]`, `file.fits[SCI,2]`; a file of that name comes first."""
+    """File and extension of a name such as `file.fits[2]`, `file.fits[SCI,2]`; a file of just that name comes first."""
     name = str(name)
     found = re.fullmatch(r'(.+)\[([^\[\]]+)\]', name, re.DOTALL)
     return (name, None) if found is None or Path(name).exists() else (found[1], found[2].strip())

@@ -130,7 +130,7 @@ def write_plane(path: str | os.PathLike, name: str, pixels: np.ndarray, header: 
 
 
 def write_image(handle, pixels: np.ndarray | None, name: str | None, texts: list[str], **options) -> None:
-    """Add an image HDU with these cards to a file that is being written; room for them and the checksums is kept before the pixels."""
+    """Add an image HDU with these cards to a file that is being written, with room for its checksums."""
     pixels = None if pixels is None else np.ascontiguousarray(pixels)
     handle.create_image_hdu(pixels, extname=name, header=[*texts, *PLACEHOLDERS], **options)
     write_cards(handle[-1], texts)

@@ -42,7 +42,7 @@ class Request:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the subcommand."""
-    parser.add_argument('science', help='FITS image, perhaps with mask and noise in planes of such names; file.fits[SCI] chooses')
+    parser.add_argument('science', help='FITS image, perhaps with planes named mask and noise; file.fits[SCI] chooses')
     parser.add_argument('template', help='FITS image on the same pixel grid (see --align)')
     parser.add_argument('-o', '--output', required=True, help='difference image to write')
     parser.add_argument('--noise', help='also write the propagated sigma of each pixel')
@@ -180,9 +180,9 @@ def _say_noise(result: Difference) -> None:
     """Say on stderr when the sky of the difference has not the noise that was propagated."""
     chi = result.figures['noise_chi']
     if not FINE_NOISE[0] <= chi <= FINE_NOISE[1]:
-        print(f'NOISECHI is {chi:.3g}: the sky of the difference has {chi:.3g} times the noise that the weights, variances or gains '
-              'of the images say (0.8 to 1.25 is fine); all significances are wrong by that. --scale-weights measures the noise',
-              file=sys.stderr)
+        print(f'NOISECHI is {chi:.3g}: the sky of the difference has {chi:.3g} times the noise that the weights, variances '
+              'or gains of the images say (0.8 to 1.25 is fine); all significances are wrong by that. --scale-weights '
+              'measures the noise', file=sys.stderr)
 
 
 def _filled(plane: np.ndarray, mask: np.ndarray, fill: tuple[float, float] | None, which: int) -> np.ndarray:

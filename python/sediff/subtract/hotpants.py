@@ -71,7 +71,8 @@ def parse(argv: list[str]) -> Request:
         regions = values.get('-nrx', 1) * values.get('-nry', 1)
         options['star_count'] = max(LEAST_STAR_COUNT, values.get('-nsx', 10) * values.get('-nsy', 10) * regions)
     return Request(science, template, values['-outim'], values.get('-oni'), values.get('-omi'),
-                   normalize=values.get('-n', 'template'), fill=None if max(map(abs, fill)) < ZERO else fill, options=options)
+                   normalize=values.get('-n', 'template'), fill=None if max(map(abs, fill)) < ZERO else fill,
+                   options=options)
 
 
 def _pass_over(flag: str, words: Iterator[str]) -> None:

@@ -67,15 +67,15 @@ def believed_gain(path: str, gain: float, unit: float, measured: SkyNoise, corre
     held, photons = gain * unit, level / (gain * unit)
     share = photons / sigma ** 2
     read_noise = held * np.sqrt(max(sigma ** 2 - photons, 0.0))
-    if level <= 0 or not (share > LARGEST_PHOTON_SHARE
-                          or (level > SURE_LEVEL * sigma and read_noise > LARGEST_READ_NOISE and share < 1 / LARGEST_PHOTON_SHARE)):
+    too_quiet = share > LARGEST_PHOTON_SHARE
+    too_noisy = level > SURE_LEVEL * sigma and read_noise > LARGEST_READ_NOISE and share < 1.0 / LARGEST_PHOTON_SHARE
+    if level <= 0 or not (too_quiet or too_noisy):
         return held
-    factor = share
-    what = (f'{path}: the gain of {gain:g} e- a unit contradicts the noise of the image: its sky of {level * unit:.4g} would have a '
-            f'noise of {np.sqrt(photons) * unit:.3g} by its photons, {sigma * unit:.3g} is measured. A gain of about '
-            f'{gain * factor:.3g} ({factor:.3g} times this one) fits; was the image multiplied by a factor, or divided?')
+    what = (f'{path}: the gain of {gain:g} e- a unit contradicts the noise of the image: its sky of {level * unit:.4g} '
+            f'would have a noise of {np.sqrt(photons) * unit:.3g} by its photons, {sigma * unit:.3g} is measured. A gain of '
+            f'about {gain * share:.3g} ({share:.3g} times this one) fits; was the image multiplied by a factor, or divided?')
     if not correct:
         notes.append(f'{what} Give --gain, or let --scale-weights correct it')
         return held
     notes.append(f'{what} That gain is used')
-    return held * factor
+    return held * share

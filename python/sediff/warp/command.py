@@ -17,7 +17,7 @@ from sediff.warp.units import restored
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the subcommand."""
-    parser.add_argument('image', help='FITS image, perhaps with mask and noise in planes of such names; file.fits[SCI] chooses')
+    parser.add_argument('image', help='FITS image, perhaps with planes named mask and noise; file.fits[SCI] chooses')
     parser.add_argument('-o', '--output', required=True, help='file to write: image, mask and weight')
     parser.add_argument('--like', required=True, help='FITS image whose grid to use')
     parser.add_argument('--ext', help='number or name of the extension to read (default: by the names)')
@@ -56,7 +56,8 @@ def onto(ccd: CcdImage, header: Header, shape: tuple[int, int], path: str, like:
     if not (out.weight > 0).any():
         places = [pixel_to_sky(read_wcs(each), (size[1] - 1) / 2.0, (size[0] - 1) / 2.0)
                   for each, size in ((ccd.header, ccd.shape), (header, shape))]
-        where = ', '.join(f'{name} is centred on RA {float(ra):.5f}, Dec {float(dec):+.5f}' for name, (ra, dec) in zip((path, like), places))
+        where = ', '.join(f'{name} is centred on RA {float(ra):.5f}, Dec {float(dec):+.5f}'
+                          for name, (ra, dec) in zip((path, like), places))
         raise BadData(f'no good pixel of {path} falls on {like} ({where}, ICRS deg): check the world coordinates of both')
     return out
 

@@ -181,7 +181,7 @@ def _variance(source: ImageSource, image, bad, exponent: int, header: Cards, gai
     if noise is not None and source.scale_weights and noise.kind == WEIGHT:
         gain = source.gain if source.gain is not None else header_gain(header)
         if gain is not None and _one_value(out, bad):
-            notes.append(f'{source.path}: its weights are all the same: they say which pixels are good, the noise is measured')
+            notes.append(f'{source.path}: its weights are all the same: they name the good pixels; the noise is measured')
             return variance_from(image, bad, sky_noise(image, bad), gain * 2.0 ** exponent)
     if bad.all():
         raise BadData(f'{source.path}: no pixel has a noise; check its plane {noise.name if noise else ""} or its file')
@@ -237,7 +237,8 @@ def as_ccd(source: ImageSource, loaded: LoadedImage):
     from sediff.ccdimage import CcdImage
     mask = np.zeros(loaded.image.shape, np.uint16) if loaded.mask is None else loaded.mask
     full = limits(source, loaded.header, loaded.exponent)[1]
-    weigh(loaded.image, loaded.variance, loaded.bad, mask, full, np.uint16(Bit.SATURATE), np.uint16(UNUSABLE), np.uint16(Bit.BPM))
+    bits = (np.uint16(bit) for bit in (Bit.SATURATE, UNUSABLE, Bit.BPM))
+    weigh(loaded.image, loaded.variance, loaded.bad, mask, full, *bits)
     return CcdImage(loaded.image, mask, loaded.variance, loaded.header.header())
 
 

@@ -8,7 +8,8 @@ from sediff.io.cards import Cards, number_of
 from sediff.io.planes import Pixels
 
 #: Planes of the Rubin pipelines that make a pixel unusable; their bits are in cards MP_<name>.
-RUBIN_BAD = ('BAD', 'SAT', 'CR', 'EDGE', 'NO_DATA', 'SUSPECT', 'STREAK', 'UNMASKEDNAN', 'SENSOR_EDGE', 'VIGNETTED', 'CROSSTALK')
+RUBIN_BAD = ('BAD', 'SAT', 'CR', 'EDGE', 'NO_DATA', 'SUSPECT', 'STREAK', 'UNMASKEDNAN', 'SENSOR_EDGE',
+             'VIGNETTED', 'CROSSTALK')
 #: Telescopes whose masks have one bit that says "do not use".
 DO_NOT_USE = {'JWST': 1, 'ROMAN': 1}
 
