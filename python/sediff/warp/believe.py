@@ -13,7 +13,7 @@ LARGEST_PHOTON_SHARE = 1.5
 #: Read noise (e-) that no detector has, and what it takes to say so: a sky this many sigma above zero.
 LARGEST_READ_NOISE, SURE_LEVEL = 30.0, 10.0
 #: Measure only every so many cells for the comparison.
-EVERY = 3
+EVERY = 8
 
 
 def believed_variance(path: str, image: np.ndarray, bad: np.ndarray, variance: np.ndarray, correct: bool,
