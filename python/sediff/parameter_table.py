@@ -191,6 +191,8 @@ DIFFIMG = [
     P('STAR_SHIFTS', 1, '', '1: reference stars are moved by their motion since the template, and by refraction, before the '
       'subtraction', 'diffimg', 0, 1),
     P('DIFF_THRESHOLD', 5.0, 'sigma', 'detection threshold on the difference', 'diffimg', 2, 100),
+    P('MAX_DETECTIONS', 20000, '', 'peaks of a difference that are measured, the highest first; with more QC is red',
+      'diffimg', 1, 10_000_000),
     P('VETOMAG', 20.0, 'mag', 'veto stars brighter than this count', 'diffimg', 0, 30),
     P('VETO_SCALE', 1.0, '', 'radii (px) of the SNVETO list are multiplied by this', 'diffimg', 0, 10),
     P('VETO_VARIABLES', 0, '', 'variable stars: 0 kept as candidates of that class, 1 rejected', 'diffimg', 0, 1),

@@ -176,7 +176,7 @@ DIFFIMG = (
          'noise of the difference against its variance; one difference is its own coadd', (), ('isr',)),
     Step('RUN20', 'combined_sexDiffim', 'diffimg_subtract:sex_diffim',
          ('diff', 'diff_psf', 'photons', 'combined', 'diff_info', 'star_shifts'), ('diff_cat', 'score_info'),
-         'matched-filter detections, positive and negative', ('DIFF_THRESHOLD',),
+         'matched-filter detections, positive and negative', ('DIFF_THRESHOLD', 'MAX_DETECTIONS'),
          ('detect', 'subtract', 'flow/star_shifts')),
     Step('RUN21', 'combined_mergeDiffim', 'diffimg_subtract:merge_diffim', ('diff', 'template'),
          ('diff_mh', 'template_mh'), 'difference and template with mask and weight in one file each', (), ()),

@@ -1,5 +1,5 @@
-"""Lets the tests of the shards import the made-up tables of tests/refcat."""
+"""Lets the tests import the made-up tables of tests/refcat and the made-up files beside them."""
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parents[1] / 'refcat'))
+sys.path[:0] = [str(Path(__file__).parents[1] / 'refcat'), str(Path(__file__).parent)]

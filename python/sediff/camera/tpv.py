@@ -6,8 +6,8 @@ from copy import copy
 
 import numpy as np
 from astropy.io.fits import Header
-from scipy.signal import convolve2d
 
+from sediff.camera.polynomials import substitute
 from sediff.camera.wcs import WCS_PREFIXES, read_wcs
 from sediff.errors import BadData
 
@@ -21,7 +21,7 @@ CD = ('CD1_1', 'CD1_2', 'CD2_1', 'CD2_2')
 
 
 def tpv_cards(header: Header) -> Header:
-    """The WCS cards of a TPV, TAN, SIP or old SCAMP header (TAN with PV), as TPV with a full CD matrix.
+    """The WCS cards of a TPV, TAN, SIP, TNX or old SCAMP header (TAN with PV), as TPV with a full CD matrix.
 
     Parameters
     ----------
@@ -46,13 +46,13 @@ def tpv_cards(header: Header) -> Header:
     """
     wcs = read_wcs(header)
     kinds = [str(header.get(f'CTYPE{axis}', '')).strip() for axis in (1, 2)]
-    match = [re.fullmatch(name + r'-+(TAN|TPV|TAN-SIP)', kind) for name, kind in zip(('RA', 'DEC'), kinds)]
+    match = [re.fullmatch(name + r'-+(TAN|TPV|TAN-SIP|TNX)', kind) for name, kind in zip(('RA', 'DEC'), kinds)]
     if not all(match) or match[0][1] != match[1][1]:
-        raise BadData(f'CTYPE1, CTYPE2 are {kinds}; RA and DEC in this order, in TAN, TPV or TAN-SIP, are needed')
+        raise BadData(f'CTYPE1, CTYPE2 are {kinds}; RA and DEC in this order, in TAN, TPV, TAN-SIP or TNX, are needed')
     if float(header.get('LONPOLE', 180.0)) != 180.0:
         raise BadData(f'LONPOLE is {header["LONPOLE"]}; only 180 is understood')
     cards = Header([copy(card) for card in header.cards if card.keyword.startswith(WCS_PREFIXES)
-                    and not re.match(r'(A|B|AP|BP)_|CDELT|CROTA|PC\d', card.keyword)])
+                    and not re.match(r'(A|B|AP|BP)_|CDELT|CROTA|PC\d|WAT\d', card.keyword)])
     cd, has_pv = wcs.pixel_scale_matrix, any(re.match(r'PV[12]_', keyword) for keyword in cards)
     terms = read_terms(cards) if has_pv and wcs.sip is None else _identity()
     if wcs.sip is not None:
@@ -98,38 +98,6 @@ def add_polynomial(terms: np.ndarray, first: np.ndarray, second: np.ndarray) -> 
         if i + j < len(first):
             out[0, k] += first[i, j]
             out[1, k] += second[j, i]
-    return out
-
-
-def substitute(coefficients: np.ndarray, matrix: np.ndarray, offset: np.ndarray) -> np.ndarray:
-    """Coefficients in (x, y) of a polynomial in (s, t), where (s, t) = matrix (x, y) + offset.
-
-    Parameters
-    ----------
-    coefficients : ndarray, (n, n) float64
-        [i, j] multiplies s^i t^j; zero where i + j >= n.
-    matrix : ndarray, (2, 2); offset : ndarray, (2,)
-
-    Returns
-    -------
-    ndarray, (n, n) float64
-    """
-    size = len(coefficients)
-    powers = []
-    for axis in (0, 1):
-        line = np.zeros((size, size))
-        line[0, 0] = offset[axis]
-        if size > 1:
-            line[1, 0], line[0, 1] = matrix[axis]
-        one = np.zeros((size, size))
-        one[0, 0] = 1.0
-        rows = [one]
-        for _ in range(size - 1):
-            rows.append(convolve2d(rows[-1], line)[:size, :size])
-        powers.append(rows)
-    out = np.zeros((size, size))
-    for i, j in np.argwhere(coefficients != 0.0):
-        out += coefficients[i, j] * convolve2d(powers[0][i], powers[1][j])[:size, :size]
     return out
 
 

@@ -8,36 +8,103 @@ import numpy as np
 from astropy.io.fits import Header
 from astropy.wcs import WCS, FITSFixedWarning
 
+from sediff.camera.frames import FramedWcs, frame_of
+from sediff.camera.tnx import add_distortion, plain_cards
 from sediff.errors import BadData
+from sediff.io.cards import number_of
 
+#: Projections that are understood: those of wcslib, and TPV, TNX, ZPX.
+PROJECTIONS = tuple('AZP SZP TAN STG SIN NCP ARC ZPN ZEA AIR CYP CEA CAR MER SFL GLS PAR AIT MOL COP COE COD COO BON PCO '
+                    'TSC CSC QSC HPX XPH TPV TNX ZPX'.split())
 WCS_PREFIXES = ('CTYPE', 'CUNIT', 'CRVAL', 'CRPIX', 'CD1_', 'CD2_', 'PC1_', 'PC2_', 'PC00', 'CDELT', 'CROTA', 'PV1_', 'PV2_',
-                'A_', 'B_', 'AP_', 'BP_', 'LONPOLE', 'LATPOLE', 'RADESYS', 'EQUINOX', 'WCSAXES')
+                'A_', 'B_', 'AP_', 'BP_', 'LONPOLE', 'LATPOLE', 'RADESYS', 'RADECSYS',
+                'EQUINOX', 'WCSAXES', 'WCSDIM', 'WAT0_', 'WAT1_', 'WAT2_')
 
 
 def read_wcs(header: Header) -> WCS:
-    """Celestial WCS of a header: TPV, TAN, TAN-SIP; scale as CD, as PC with CDELT, or as CDELT with CROTA2.
+    """Celestial WCS of a header, as ICRS: any projection of wcslib, TAN with SIP, TPV, IRAF's TNX and ZPX.
 
-    Where a header has CD it counts, and PC, CDELT and CROTA do not; SIP cards count with TAN, not with TPV.
+    Where a header has CD it counts, and PC, CDELT and CROTA do not; SIP cards count with TAN, not with TPV; PV cards
+    not with TAN-SIP; of TNX and ZPX only the WAT cards, which count with nothing else. Numbers may be written as text.
+    Galactic coordinates, FK4 and FK5 of another equinox are converted by `all_pix2world`, `all_world2pix` of the result.
 
     Raises
     ------
     BadData
-        The header has no celestial WCS that wcslib understands.
+        The header has no celestial WCS that is understood, lacks a card of it, or one is no number; the message names it.
     """
-    ignored = r'CDELT|CROTA|PC' if 'CD1_1' in header else r'PC00' if 'PC1_1' in header else r'$'
-    if str(header.get('CTYPE1', '')).strip().endswith('-TPV'):
-        ignored += r'|A_|B_|AP_|BP_'
-    kept = Header([card for card in header.cards
-                   if card.keyword.startswith(WCS_PREFIXES) and not re.match(ignored, card.keyword)])
+    kinds = [str(header.get(f'CTYPE{axis}', '')).strip().upper() for axis in (1, 2)]
+    kind = _projection(kinds)
+    frame = frame_of(header)
+    kept = plain_cards(_numbers(header), kind) if kind in ('TNX', 'ZPX') else _numbers(header)
+    kept = Header([card for card in kept.cards if not re.match(_ignored(kept, kind), card.keyword)])
+    if kind == 'TPV':
+        for name in ('PV1_1', 'PV2_1'):        # 1 where they are left out, says the convention; wcslib takes 0
+            kept.setdefault(name, 1.0)
+    latitude_first = kinds[0].startswith(('DEC', 'GLAT'))
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', FITSFixedWarning)
         try:
-            wcs = WCS(kept, naxis=2)
+            wcs = (FramedWcs if frame or latitude_first else WCS)(kept, naxis=2)
+            wcs.wcs.set()
         except Exception as error:
             raise BadData(f'WCS of the header cannot be read: {error}') from error
     if not wcs.has_celestial:
-        raise BadData('the header has no celestial WCS (CTYPE1/CTYPE2); solve the astrometry first')
+        raise BadData(f'the header has no celestial WCS: {_named(kinds)}; solve the astrometry first')
+    area = abs(np.linalg.det(wcs.pixel_scale_matrix))
+    if not (np.isfinite(area) and area > 0):
+        raise BadData('the WCS of the header gives pixels no size: its CD matrix (PC, CDELT) is singular or not finite')
+    if kind in ('TNX', 'ZPX'):
+        add_distortion(wcs, header)
+    if frame or latitude_first:
+        wcs.frame, wcs.latitude_first = frame, latitude_first
     return wcs
+
+
+def _projection(kinds: list[str]) -> str:
+    """The projection code of both CTYPEs."""
+    found = [re.fullmatch(r'[A-Z]+-+([A-Z]{3})(-SIP)?', kind) for kind in kinds]
+    if not all(found) or found[0][1] != found[1][1] or found[0][1] not in PROJECTIONS:
+        raise BadData(f'no celestial WCS that is understood: {_named(kinds)}; solve the astrometry first')
+    return found[0][1]
+
+
+def _named(kinds: list[str]) -> str:
+    return f'CTYPE1, CTYPE2 are {kinds[0] or "missing"}, {kinds[1] or "missing"}'
+
+
+def _ignored(header: Header, kind: str) -> str:
+    """Keywords of other conventions that are left in a header."""
+    out = r'WAT\d|RADESYS|RADECSYS|EQUINOX|EPOCH'
+    if any(f'CD{i}_{j}' in header for i in (1, 2) for j in (1, 2)):
+        out += r'|CDELT|CROTA|PC\d'
+    elif 'PC1_1' in header:
+        out += r'|PC00|CROTA'
+    if kind == 'TPV':
+        out += r'|A_|B_|AP_|BP_'
+    elif str(header.get('CTYPE1', '')).strip().endswith('-SIP'):
+        out += r'|PV\d'
+    return out
+
+
+def _numbers(header: Header) -> Header:
+    """The WCS cards, their numbers as numbers; raises BadData where one of those needed is missing or none."""
+    out = Header()
+    for card in header.cards:
+        if card.keyword.startswith(WCS_PREFIXES):
+            value = card.value
+            if re.match(r'(CRVAL|CRPIX|CDELT|CROTA)\d|CD\d|PC\d|PV\d|(A|B|AP|BP)_|LONPOLE|LATPOLE', card.keyword):
+                value = number_of(card.value)
+                if value is None:
+                    raise BadData(f'WCS of the header cannot be read: {card.keyword} is {card.value!r}, which is no number')
+                value = int(value) if card.keyword.endswith('_ORDER') else value
+            out.append((card.keyword, value, ''), end=True)
+    missing = [name for name in ('CRVAL1', 'CRVAL2', 'CRPIX1', 'CRPIX2') if name not in out]
+    if not any(re.match(r'CD\d|CDELT|PC\d', name) for name in out):
+        missing.append('CD1_1 (or CDELT1)')
+    if missing:
+        raise BadData(f'WCS of the header is not whole: {", ".join(missing)} missing; solve the astrometry first')
+    return out
 
 
 def copy_wcs(source: Header, target: Header) -> None:

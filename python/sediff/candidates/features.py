@@ -5,7 +5,9 @@ All features are dimensionless and bounded, so that a linear score stays tame.
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
+from sediff.candidates.stamps import cut_stamps
 from sediff.errors import BadInput
 
 #: Name -> meaning.
@@ -31,11 +33,15 @@ FEATURES: dict[str, str] = {
 }
 
 NAMES = tuple(FEATURES)
+#: Those that the stamps give, in the order of `stamp_figures`.
+STAMP_FEATURES = ('negative_fraction', 'worst_negative', 'peak_share', 'edge', 'host_excess', 'neighbour_power')
+#: Detections whose stamps are held at a time: 15 MB.
+CHUNK = 500
 
 
 def feature_table(detections: np.ndarray, stamps: list[dict[str, np.ndarray]], sigma_stamps: list[np.ndarray],
                   fwhm: float, star_proximity: np.ndarray | None = None) -> np.ndarray:
-    """Features of each detection.
+    """Features of each detection, from stamps that were cut before.
 
     Parameters
     ----------
@@ -62,10 +68,34 @@ def feature_table(detections: np.ndarray, stamps: list[dict[str, np.ndarray]], s
     count = len(detections)
     if len(stamps) != count or len(sigma_stamps) != count:
         raise BadInput(f'{count} detections came with {len(stamps)} stamps and {len(sigma_stamps)} noise stamps')
-    near = np.zeros(count) if star_proximity is None else np.asarray(star_proximity, float)
-    rows = [_features(row, stamp, sigma, fwhm, proximity)
-            for row, stamp, sigma, proximity in zip(detections, stamps, sigma_stamps, near)]
-    return np.array(rows, float).reshape(count, len(FEATURES))
+    if not count:
+        return np.zeros((0, len(FEATURES)))
+    if {stamp.shape for stamp in sigma_stamps} != {stamp['diff'].shape for stamp in stamps}:
+        raise BadInput(f'stamps of the score and of its noise must have the same size; got {stamps[0]["diff"].shape} and '
+                       f'{sigma_stamps[0].shape}')
+    planes = [np.array(plane, np.float32) for plane in
+              ([stamp['diff'] for stamp in stamps], [stamp['temp'] for stamp in stamps], sigma_stamps)]
+    return _table(detections, *planes, fwhm, star_proximity)
+
+
+def features_at(detections: np.ndarray, template: np.ndarray, difference: np.ndarray, sigma: np.ndarray, fwhm: float,
+                star_proximity: np.ndarray | None = None, size: int = 51) -> np.ndarray:
+    """Features of each detection, as `feature_table`, from the images themselves: a few stamps are held at a time.
+
+    Parameters
+    ----------
+    template, difference, sigma : ndarray, (ny, nx) float32
+        Images, and the noise of the difference; not finite or not positive where a pixel is unusable.
+    size : int
+        Side of the stamps, px.
+    """
+    parts = [np.zeros((0, len(FEATURES)))]
+    for start in range(0, len(detections), CHUNK):
+        part = slice(start, start + CHUNK)
+        x, y = (np.floor(detections[part][name] - 0.5).astype(np.int64) for name in ('X_IMAGE', 'Y_IMAGE'))
+        planes = [cut_stamps(plane, x, y, size) for plane in (difference, template, sigma)]
+        parts.append(_table(detections[part], *planes, fwhm, None if star_proximity is None else star_proximity[part]))
+    return np.concatenate(parts)
 
 
 def star_proximity(x: np.ndarray, y: np.ndarray, veto: np.ndarray | None, magnitude: float = 20.0) -> np.ndarray:
@@ -88,70 +118,104 @@ def star_proximity(x: np.ndarray, y: np.ndarray, veto: np.ndarray | None, magnit
     return np.clip(out, 0.0, 1.0)
 
 
-def _features(row: np.void, stamps: dict[str, np.ndarray], sigma: np.ndarray, fwhm: float, proximity: float
-              ) -> list[float]:
-    values = {**_from_row(row, fwhm), **_from_stamps(row, stamps, sigma, fwhm), 'star_proximity': proximity}
-    return [float(values[name]) for name in NAMES]
+def _table(detections: np.ndarray, difference: np.ndarray, template: np.ndarray, sigma: np.ndarray, fwhm: float,
+           proximity: np.ndarray | None) -> np.ndarray:
+    """Features (n, len(FEATURES)) of detections with their stamps, each (n, s, s) float32."""
+    if difference.shape[1] < 21 or sigma.shape != difference.shape:
+        raise BadInput(f'stamps of the score must be at least 21 px wide with noise of the same size; got '
+                       f'{difference.shape[1:]} and {sigma.shape[1:]}')
+    count = len(detections)
+    figures = np.empty((count, len(STAMP_FEATURES)))
+    stamp_figures(difference, template, sigma, detections['SIGN'].astype(np.float64),
+                  np.maximum(np.abs(detections['FLUX_PSF'].astype(np.float64)), 1e-6), float(fwhm), figures)
+    values = {**_from_rows(detections, fwhm), **dict(zip(STAMP_FEATURES, figures.T)),
+              'star_proximity': np.zeros(count) if proximity is None else np.asarray(proximity, float)}
+    return np.column_stack([values[name] for name in NAMES]).astype(float)
 
 
-def _from_row(row: np.void, fwhm: float) -> dict[str, float]:
-    snr = max(float(row['SNR']), 1.0)
-    chi2 = max(float(row['CHI2_PSF']), 0.0)
-    size = max(float(np.sqrt(row['A_IMAGE'] * row['B_IMAGE'])), 0.05)
-    log_size = np.log(size / max(float(row['APSF_IMAGE']), 0.05))
-    slack = 1.5 / snr
-    ratio = abs(float(row['FLUX_APER'] / row['FLUX_PSF']) - 1.0) - 2.0 * float(row['FLUXERR_APER']) / abs(
-        float(row['FLUX_PSF'])) - 0.2
-    spread = (abs(float(row['SPREAD_MODEL'])) - 3.0 * float(row['SPREADERR_MODEL'])) / 0.02
+def _from_rows(rows: np.ndarray, fwhm: float) -> dict[str, np.ndarray]:
+    """The features that the detection table alone gives, each (n,)."""
+    column = {name: rows[name].astype(np.float64) for name in
+              ('SNR', 'CHI2_PSF', 'A_IMAGE', 'B_IMAGE', 'APSF_IMAGE', 'FLUX_APER', 'FLUX_PSF', 'FLUXERR_APER',
+               'SPREAD_MODEL', 'SPREADERR_MODEL', 'DIPOLE_RATIO', 'NMASK_NEAR', 'NMASK_CORE')}
+    snr, chi2 = np.maximum(column['SNR'], 1.0), np.maximum(column['CHI2_PSF'], 0.0)
+    size = np.maximum(np.sqrt(column['A_IMAGE'] * column['B_IMAGE']), 0.05)
+    log_size, slack = np.log(size / np.maximum(column['APSF_IMAGE'], 0.05)), 1.5 / snr
+    with np.errstate(divide='ignore', invalid='ignore'):
+        excess = np.abs(column['FLUX_APER'] / column['FLUX_PSF'] - 1.0) - 0.2 \
+            - 2.0 * column['FLUXERR_APER'] / np.abs(column['FLUX_PSF'])
+    spread = (np.abs(column['SPREAD_MODEL']) - 3.0 * column['SPREADERR_MODEL']) / 0.02
     return {
         'log_snr': np.log10(np.clip(snr, 3.0, 100.0)),
-        'log_chi2': np.clip(np.log(max(chi2, 1e-3)), 0.0, 4.0),
-        'misfit': np.clip(np.sqrt(max(chi2 - 1.0, 0.0)) / snr, 0.0, 1.0),
-        'dipole_ratio': np.clip(float(row['DIPOLE_RATIO']), 0.0, 1.5),
-        'ellipticity': (1.0 - float(row['B_IMAGE']) / max(float(row['A_IMAGE']), 1e-3)) * snr / (snr + 10.0),
+        'log_chi2': np.clip(np.log(np.maximum(chi2, 1e-3)), 0.0, 4.0),
+        'misfit': np.clip(np.sqrt(np.maximum(chi2 - 1.0, 0.0)) / snr, 0.0, 1.0),
+        'dipole_ratio': np.clip(column['DIPOLE_RATIO'], 0.0, 1.5),
+        'ellipticity': (1.0 - column['B_IMAGE'] / np.maximum(column['A_IMAGE'], 1e-3)) * snr / (snr + 10.0),
         'sharp': np.clip(-log_size - slack, 0.0, 2.0),
         'broad': np.clip(log_size - slack, 0.0, 2.0),
         'spread': np.clip(spread, 0.0, 3.0),
-        'aperture_excess': np.clip(ratio, 0.0, 2.0),
-        'masked_fraction': np.clip(float(row['NMASK_NEAR']) / (np.pi * (2.0 * fwhm) ** 2), 0.0, 1.0),
-        'masked_core': float(row['NMASK_CORE'] > 0),
+        'aperture_excess': np.clip(excess, 0.0, 2.0),
+        'masked_fraction': np.clip(column['NMASK_NEAR'] / (np.pi * (2.0 * fwhm) ** 2), 0.0, 1.0),
+        'masked_core': (column['NMASK_CORE'] > 0).astype(float),
     }
 
 
-def _from_stamps(row: np.void, stamps: dict[str, np.ndarray], sigma: np.ndarray, fwhm: float) -> dict[str, float]:
-    side = stamps['diff'].shape[0]
-    if side < 21 or sigma.shape != stamps['diff'].shape:
-        raise BadInput(f'stamps of the score must be at least 21 px wide with noise of the same size; got {side} '
-                       f'and {sigma.shape}')
-    difference = float(row['SIGN']) * stamps['diff'].astype(float)
-    usable = np.isfinite(difference) & np.isfinite(sigma) & (sigma > 0)
-    grid = np.arange(side) - side // 2
-    radius = np.hypot(grid[:, None], grid[None, :])
-    chi = np.where(usable, difference, 0.0) / np.where(usable, sigma, 1.0)
-    near, far = usable & (radius <= 7.0), usable & (radius > 2.5 * fwhm)
-    negative = np.mean(chi[near] < -2.0) - 0.0228 if near.any() else 0.0
-    rms = np.sqrt(np.mean(np.clip(chi[far], -20, 20) ** 2)) if far.any() else 1.0
-    peak = float(np.where(usable & (radius <= 2.5), difference, 0.0).max())
-    flux = max(abs(float(row['FLUX_PSF'])), 1e-6)
+@njit(cache=True)
+def stamp_figures(difference, template, sigma, sign, flux, fwhm, out):
+    """Fill out (n, 6), in the order of STAMP_FEATURES, from stamps (n, s, s)."""
+    count, side = difference.shape[0], difference.shape[1]
+    half = side // 2
+    chi, noise = np.zeros((side + 2, side + 2)), np.empty(side * side)
     gaussian_peak = 1.0 / (2.0 * np.pi * (fwhm / 2.3548) ** 2)
-    noise = float(np.median(sigma[usable])) if usable.any() else 0.0
-    template = stamps['temp'][(radius <= 5.0) & np.isfinite(stamps['temp'])]
-    host = max(float(template.sum(dtype=float)), 0.0) if template.size else 0.0
-    return {
-        'negative_fraction': np.clip(negative, 0.0, 0.5),
-        'worst_negative': _worst_negative(chi, usable, radius),
-        'peak_share': np.clip(np.log(max(peak - 2.0 * noise, 1e-6) / flux / gaussian_peak), 0.0, 2.0),
-        'edge': 1.0 - np.isfinite(stamps['diff']).mean(),
-        'host_excess': np.clip(np.log1p(0.01 * host / flux), 0.0, 4.0),
-        'neighbour_power': np.clip(rms - 1.0, 0.0, 2.0),
-    }
+    for n in range(count):
+        used, near, low, far, power, inside = 0, 0, 0, 0, 0.0, 0
+        peak, host = 0.0, 0.0
+        for j in range(side):
+            for i in range(side):
+                radius = np.sqrt(float((j - half) ** 2 + (i - half) ** 2))
+                value, error = sign[n] * difference[n, j, i], sigma[n, j, i]
+                inside += np.isfinite(value)
+                if radius <= 5.0 and np.isfinite(template[n, j, i]):
+                    host += template[n, j, i]
+                chi[j + 1, i + 1] = 0.0
+                if not (np.isfinite(value) and np.isfinite(error) and error > 0):
+                    continue
+                noise[used] = error
+                used += 1
+                ratio = value / error
+                chi[j + 1, i + 1] = ratio
+                if radius <= 2.5:
+                    peak = max(peak, value)
+                if radius <= 7.0:
+                    near += 1
+                    low += ratio < -2.0
+                if radius > 2.5 * fwhm:
+                    far += 1
+                    power += min(max(ratio, -20.0), 20.0) ** 2
+        typical = np.median(noise[:used]) if used else 0.0
+        sharpness = np.log(max(peak - 2.0 * typical, 1e-6) / flux[n] / gaussian_peak)
+        out[n, 0] = min(max(low / near - 0.0228, 0.0), 0.5) if near else 0.0
+        out[n, 1] = worst_negative(chi, half)
+        out[n, 2] = min(max(sharpness, 0.0), 2.0)
+        out[n, 3] = 1.0 - inside / (side * side)
+        out[n, 4] = min(np.log1p(0.01 * max(host, 0.0) / flux[n]), 4.0)
+        out[n, 5] = min(max(np.sqrt(power / far) - 1.0, 0.0), 2.0) if far else 0.0
 
 
-def _worst_negative(chi: np.ndarray, usable: np.ndarray, radius: np.ndarray) -> float:
-    """Most negative 3 x 3 sum within 9 px beyond what noise gives (3 sigma), over the brightest such sum."""
-    padded = np.pad(np.where(usable, chi, 0.0), 1)
-    side = chi.shape[0]
-    sums = sum(padded[j:j + side, i:i + side] for j in range(3) for i in range(3)) / 3.0
-    brightest = float(sums[radius <= 3.0].max())
-    worst = -float(sums[radius <= 9.0].min()) - 3.0
-    return float(np.clip(worst / max(brightest, 1.0), 0.0, 2.0))
+@njit(cache=True)
+def worst_negative(chi, half):
+    """Most negative 3 x 3 sum within 9 px beyond noise (3 sigma), over the brightest such sum; chi has a rim of 1."""
+    brightest, worst = -np.inf, np.inf
+    for j in range(half - 9, half + 10):
+        for i in range(half - 9, half + 10):
+            square = (j - half) ** 2 + (i - half) ** 2
+            if square <= 81:
+                total = 0.0
+                for v in range(3):
+                    for u in range(3):
+                        total += chi[j + v, i + u]
+                total /= 3.0
+                worst = min(worst, total)
+                if square <= 9:
+                    brightest = max(brightest, total)
+    return min(max((-worst - 3.0) / max(brightest, 1.0), 0.0), 2.0)

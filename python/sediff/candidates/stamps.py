@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numba import njit
 
 from sediff.errors import BadUsage
 
@@ -26,6 +27,26 @@ def cut_stamp(image: np.ndarray, x: float, y: float, size: int = 51) -> np.ndarr
     if y1 > y0 and x1 > x0:
         out[y0 - j + half:y1 - j + half, x0 - i + half:x1 - i + half] = image[y0:y1, x0:x1]
     return out
+
+
+def cut_stamps(image: np.ndarray, x: np.ndarray, y: np.ndarray, size: int = 51) -> np.ndarray:
+    """Cutouts (n, size, size) float32 centred on 0-based pixels x, y (n,) int64; NaN outside the image."""
+    if size < 1 or size % 2 == 0:
+        raise BadUsage(f'stamp size {size} px must be odd and positive')
+    out = np.full((len(x), size, size), np.nan, np.float32)
+    copy_out(np.asarray(image, np.float32), x, y, out)
+    return out
+
+
+@njit(cache=True)
+def copy_out(image, x, y, out):
+    """Fill out (n, s, s) with what of the image lies around each pixel."""
+    ny, nx = image.shape
+    half = out.shape[1] // 2
+    for k in range(x.size):
+        for j in range(max(y[k] - half, 0), min(y[k] + half + 1, ny)):
+            for i in range(max(x[k] - half, 0), min(x[k] + half + 1, nx)):
+                out[k, j - y[k] + half, i - x[k] + half] = image[j, i]
 
 
 def cut_triplet(template: np.ndarray, search: np.ndarray, difference: np.ndarray, x: float, y: float,

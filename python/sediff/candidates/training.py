@@ -5,10 +5,9 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.spatial import cKDTree
 
-from sediff.candidates.features import FEATURES, feature_table, star_proximity
+from sediff.candidates.features import FEATURES, features_at, star_proximity
 from sediff.candidates.scenes import Scene, simulate_scene
 from sediff.candidates.score import LinearModel
-from sediff.candidates.stamps import cut_stamp, cut_triplet
 from sediff.detect import detect_on_score, score_image
 from sediff.errors import BadData
 
@@ -29,9 +28,8 @@ def scene_examples(scene: Scene, threshold: float = 5.0) -> tuple[np.ndarray, np
     detections = detections[detections['SIGN'] > 0]
     x, y = detections['X_IMAGE'] - 1.0, detections['Y_IMAGE'] - 1.0
     sigma = np.where(scene.bad, np.nan, np.sqrt(scene.variance)) * scored.noise_scale
-    stamps = [cut_triplet(scene.template, scene.search, scene.difference, a, b) for a, b in zip(x, y)]
-    noise = [cut_stamp(sigma, a, b) for a, b in zip(x, y)]
-    features = feature_table(detections, stamps, noise, scored.fwhm, star_proximity(x, y, scene.stars))
+    features = features_at(detections, scene.template, scene.difference, sigma, scored.fwhm,
+                           star_proximity(x, y, scene.stars))
     return features, label(scene.truth, x, y, scored.fwhm), detections['SNR'].astype(float)
 
 

@@ -71,16 +71,25 @@ def detect(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at
                            dipole_threshold, coverage, max_detections, photons)
 
 
+def score_peaks(scored: ScoreImage, psf_at: PsfAt, threshold: float = 5.0, merge_radius: float = 1.0
+                ) -> tuple[np.ndarray, np.ndarray]:
+    """0-based y, x (n,) int64 of the peaks above a threshold, the most significant first; see `detect`."""
+    ny, nx = scored.score.shape
+    psf = checked_psf(psf_at, nx // 2, ny // 2, scored.size)
+    return find_peaks(scored.score, threshold, merge_radius * scored.fwhm, psf_correlation(psf, scored.size // 2))
+
+
 def detect_on_score(scored: ScoreImage, difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt,
                     threshold: float = 5.0, mask: np.ndarray | None = None, merge_radius: float = 1.0,
                     dipole_radius: float = 1.4, dipole_threshold: float = 4.0, coverage: float = 0.5,
-                    max_detections: int = 20000, photons: np.ndarray | None = None) -> np.ndarray:
-    """As `detect`, on a score image made before (so that its noise scale can be reported)."""
-    ny, nx = difference.shape
-    psf = checked_psf(psf_at, nx // 2, ny // 2, scored.size)
-    rows, columns = find_peaks(scored.score, threshold, merge_radius * scored.fwhm,
-                               psf_correlation(psf, scored.size // 2))
-    if len(rows) > max_detections:
+                    max_detections: int = 20000, photons: np.ndarray | None = None,
+                    peaks: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
+    """As `detect`, on a score image made before (so that its noise scale can be reported).
+
+    `peaks` are those to measure, of `score_peaks`; by default all of them, no more than `max_detections`.
+    """
+    rows, columns = score_peaks(scored, psf_at, threshold, merge_radius) if peaks is None else peaks
+    if peaks is None and len(rows) > max_detections:
         raise BadData(f'{len(rows)} peaks above {threshold} sigma (at most {max_detections} allowed): the subtraction '
                       'failed or its variance is wrong; look at the difference image')
     weight = inverse_variance(difference, variance, bad) / np.float32(scored.noise_scale ** 2)

@@ -7,12 +7,12 @@ from sediff.camera.wcs import pixel_scale, read_wcs, sky_to_pixel
 from sediff.candidates.associate import candidate_table_text
 from sediff.candidates.cuts import LOW_SCORE, VARIABLE_STAR, apply_cuts, filter_table_text
 from sediff.candidates.fakematch import fakematch_table_text, match_fakes
-from sediff.candidates.features import feature_table, star_proximity
+from sediff.candidates.features import features_at, star_proximity
 from sediff.candidates.forced import forced_photometry
 from sediff.candidates.moving import moving_stars
 from sediff.candidates.rows import detection_rows, njy_per_electron
 from sediff.candidates.score import score_features, score_table_text
-from sediff.candidates.stamps import cut_stamp, cut_triplet
+from sediff.candidates.stamps import cut_triplet
 from sediff.candidates.texttable import parse_table, table_text
 from sediff.candidates.vetostars import Surroundings
 from sediff.context import Context
@@ -91,14 +91,10 @@ def make_stamps(context: Context) -> None:
 def auto_scan(context: Context) -> None:
     """Score each detection."""
     detections = context.load('diff_cat')
-    template, search, difference = (context.load(name) for name in ('template', 'combined', 'diff'))
-    sigma = _sigma(context)
-    positions = [(row['X_IMAGE'] - 1.0, row['Y_IMAGE'] - 1.0) for row in detections]
-    triplets = [cut_triplet(template.image, search.image, difference.image, x, y) for x, y in positions]
-    noise = [cut_stamp(sigma, x, y) for x, y in positions]
     near_star = star_proximity(detections['X_IMAGE'] - 1.0, detections['Y_IMAGE'] - 1.0, veto_stars(context),
                                context.parameter('VETOMAG'))
-    features = feature_table(detections, triplets, noise, context.load('score_info')['fwhm_px'], near_star)
+    features = features_at(detections, context.load('template').image, context.load('diff').image, _sigma(context),
+                           context.load('score_info')['fwhm_px'], near_star)
     scores = score_features(features, read_score_model()) if len(detections) else np.zeros(0)
     context.log(f'{(scores >= 0.7).sum()} of {len(scores)} detections score 0.7 or more')
     context.save('autoscan', score_table_text(detections['NUMBER'], scores))

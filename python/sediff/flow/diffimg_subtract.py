@@ -12,7 +12,7 @@ from sediff.candidates.rows import midpoint_mjd_tai
 from sediff.catalog.measure import measure_bright
 from sediff.ccdimage import CcdImage
 from sediff.context import Context
-from sediff.detect.finder import detect_on_score
+from sediff.detect.finder import detect_on_score, score_peaks
 from sediff.detect.matched import score_image
 from sediff.detect.table import with_sky
 from sediff.errors import BadData
@@ -224,12 +224,20 @@ def sex_diffim(context: Context) -> None:
     hosts = light_in_score(photons, difference.image, context.load('diff_info')['photon_factor'], bad)
     planes = difference.image, _variance(difference) + hosts, bad, psf.image
     scored = score_image(*planes, systematic=systematic, zones=psf if isinstance(psf, ZonedPsf) else None)
+    peaks = score_peaks(scored, psf.image, context.parameter('DIFF_THRESHOLD'))
+    most = context.parameter('MAX_DETECTIONS')
+    left_out = max(len(peaks[0]) - most, 0)
+    if left_out:
+        context.log(f'QC red: {len(peaks[0])} peaks above {context.parameter("DIFF_THRESHOLD"):g} sigma, more than '
+                    f'MAX_DETECTIONS = {most}: the subtraction failed or its variance is wrong; the {most} most significant '
+                    'are measured')
     detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask,
-                                 photons=photons - hosts)
+                                 photons=photons - hosts, peaks=tuple(axis[:most] for axis in peaks))
     context.log(f'{(detections["SIGN"] > 0).sum()} positive, {(detections["SIGN"] < 0).sum()} negative detections; noise '
                 f'{scored.noise_scale:.3f} of the propagated one, median score {scored.median:.3f}')
     context.save('diff_cat', (with_sky(detections, read_wcs(difference.header)), difference.header))
-    context.save('score_info', {'noise_scale': scored.noise_scale, 'median_score': scored.median, 'fwhm_px': scored.fwhm})
+    context.save('score_info', {'noise_scale': scored.noise_scale, 'median_score': scored.median, 'fwhm_px': scored.fwhm,
+                                'peaks': len(peaks[0]), 'left_out': left_out, 'qc': 'red' if left_out else 'green'})
 
 
 def merge_diffim(context: Context) -> None:

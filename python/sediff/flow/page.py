@@ -14,6 +14,7 @@ from sediff.candidates.texttable import parse_table
 from sediff.errors import BadInput, SediffError
 from sediff.flow import arguments
 from sediff.flow.database import database_url, season_number
+from sediff.flow.quality import mark_overfull
 from sediff.flow.usable import failure
 from sediff.flow.verify import exposure_quality, planned_templates
 from sediff.io.archive import read_stamp_archive
@@ -60,8 +61,10 @@ def write_page(exposure: Exposure, parameters: Parameters) -> Path:
     if not shown:
         raise BadInput(f'{exposure.expnum}: the products of no CCD can be read in {exposure.folder / exposure.season}')
     snr, kept = np.concatenate(detections), np.concatenate(codes)
+    overfull = _overfull(shown)
+    mark_overfull(exposure, overfull)
     path = exposure_table(exposure, 'page')
-    write_candidate_page(path, _head(exposure, shown, len(snr), int(kept.sum())), entries,
+    write_candidate_page(path, _head(exposure, shown, len(snr), int(kept.sum()), tuple(overfull)), entries,
                          score_threshold=parameters['PAGE_MLSCORE'], efficiency=_efficiency(shown), snr=snr, kept=kept)
     return path
 
@@ -98,7 +101,14 @@ def _entries(exposure: Exposure, catalogue: np.ndarray, reject: np.ndarray, know
     return entries
 
 
-def _head(exposure: Exposure, finished: list[Exposure], detections: int, kept: int) -> ExposureEntry:
+def _overfull(finished: list[Exposure]) -> dict[int, int]:
+    """CCDs with more peaks than were measured, and how many were left out."""
+    left = {one.ccd: int(read_product(product_path(one, 'score_info'), 'json').get('left_out', 0)) for one in finished}
+    return {ccd: count for ccd, count in left.items() if count}
+
+
+def _head(exposure: Exposure, finished: list[Exposure], detections: int, kept: int, overfull: tuple[int, ...]
+          ) -> ExposureEntry:
     header = read_header(product_path(finished[0], 'immask'), 'SCI')
     quality = exposure_quality(exposure)
     failed = [ccd for ccd in range(1, 63) if _failed(exposure.with_ccd(ccd))]
@@ -109,7 +119,7 @@ def _head(exposure: Exposure, finished: list[Exposure], detections: int, kept: i
         header.get('MJD-OBS'), header.get('EXPTIME'), quality.get('fwhm_arcsec'), quality.get('zero_point'),
         quality.get('depth_5sigma'), quality.get('t_eff'), airmass_of(header), tuple(one.ccd for one in finished),
         tuple(sorted(set(failed))), detections, kept, tuple(one.expnum for one in planned_templates(exposure)), __version__,
-        time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()))
+        time.strftime('%Y-%m-%d %H:%M UTC', time.gmtime()), overfull)
 
 
 def _efficiency(finished: list[Exposure]) -> np.ndarray | None:

@@ -74,6 +74,20 @@ def read_quality(exposure: Exposure) -> dict:
     return report
 
 
+def mark_overfull(exposure: Exposure, left_out: Mapping[int, int]) -> None:
+    """Turn the verdict of the quality file red where CCDs of the difference had more peaks than MAX_DETECTIONS.
+
+    Parameters
+    ----------
+    left_out : mapping
+        CCD -> peaks that were not measured; the file stays as it is without any.
+    """
+    report = read_quality(exposure)
+    if report and left_out:
+        write_json(exposure_table(exposure, 'qc'), report | {
+            'verdict': 'red', 'left_out_detections': {str(ccd): count for ccd, count in sorted(left_out.items())}})
+
+
 def _ccd(exposure: Exposure, row) -> dict:
     """A CCD's figures with the zero point that is used for it."""
     figures = read_product(product_path(exposure, 'quality'), 'json')

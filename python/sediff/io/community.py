@@ -11,7 +11,10 @@ from astropy.io.fits import Header
 
 from sediff.camera.ccds import detpos
 from sediff.errors import BadInput
-from sediff.io.fits import header_of, open_fits
+from sediff.io.cards import Cards, read_cards
+from sediff.io.checksum import check_sum
+from sediff.io.layout import planes_of
+from sediff.io.opening import open_fits
 
 KINDS = ('ooi', 'oow', 'ood')
 
@@ -54,8 +57,7 @@ def read_community(paths: Sequence[str | os.PathLike], ccdnum: int) -> tuple[np.
 def _holds(path: Path, expnum: int, ccdnum: int) -> bool:
     with open_fits(path) as handle:
         try:
-            if int(handle[0].read_header().get('EXPNUM', -1)) != expnum and \
-                    int(handle[-1].read_header().get('EXPNUM', -1)) != expnum:
+            if expnum not in (_cards(handle[0]).number('EXPNUM'), _cards(handle[-1]).number('EXPNUM')):
                 return False
             return _index(handle, ccdnum) is not None
         except OSError as error:
@@ -65,12 +67,14 @@ def _holds(path: Path, expnum: int, ccdnum: int) -> bool:
 def _index(handle, ccdnum: int) -> int | None:
     """Index of a CCD's extension, by name (N25) or CCDNUM."""
     wanted = detpos(ccdnum)
-    for k, hdu in enumerate(handle):
-        if hdu.get_exttype() == 'IMAGE_HDU' and hdu.has_data():
-            name = re.sub(r'\W', '', hdu.get_extname())
-            if name == wanted or int(hdu.read_header().get('CCDNUM', 0)) == ccdnum:
-                return k
+    for plane in planes_of(handle):
+        if re.sub(r'\W', '', plane.name) == wanted or _cards(handle[plane.index]).number('CCDNUM') == ccdnum:
+            return plane.index
     return None
+
+
+def _cards(hdu) -> Cards:
+    return read_cards(hdu.get_filename(), hdu.get_offsets()['header_start'])
 
 
 def _read_ccd(path: Path, ccdnum: int) -> tuple[np.ndarray, Header]:
@@ -79,8 +83,9 @@ def _read_ccd(path: Path, ccdnum: int) -> tuple[np.ndarray, Header]:
         if index is None:
             raise BadInput(f'{path} has no CCD {ccdnum} ({detpos(ccdnum)})')
         try:
-            pixels, header = handle[index].read(), header_of(handle[0])
-            header.update(header_of(handle[index]))
+            check_sum(path, handle[index])
+            pixels = handle[index].read()
+            header = _cards(handle[index]).inheriting(_cards(handle[0])).own().header()
         except (OSError, ValueError) as error:
             raise BadInput(f'{path}, CCD {ccdnum}: cannot be read; it may be truncated: fetch it again') from error
     return pixels, header

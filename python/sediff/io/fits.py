@@ -2,50 +2,23 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import fitsio
 import numpy as np
-from astropy.io.fits import Card, Header
+from astropy.io.fits import Header
 
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadInput
-from sediff.io.atomic import atomic_path
-
-#: Cards the writer sets itself.
-STRUCTURAL = ('SIMPLE', 'XTENSION', 'BITPIX', 'NAXIS', 'EXTEND', 'PCOUNT', 'GCOUNT', 'TFIELDS', 'TTYPE', 'TFORM',
-              'ZIMAGE', 'ZTILE', 'ZCMPTYPE', 'ZNAME', 'ZVAL', 'ZTENSION', 'ZBITPIX', 'ZNAXIS', 'ZPCOUNT', 'ZGCOUNT',
-              'ZQUANTIZ', 'ZDITHER', 'ZSIMPLE', 'ZEXTEND', 'ZBLANK', 'ZHECKSUM', 'ZDATASUM', 'BZERO', 'BSCALE',
-              'CHECKSUM', 'DATASUM', 'INHERIT', 'BLANK')
-
-
-def open_fits(path: str | os.PathLike) -> fitsio.FITS:
-    """Open a FITS file for reading.
-
-    Raises
-    ------
-    BadInput
-        The file is missing or is no FITS file.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise BadInput(f'no such file: {path}')
-    try:
-        return fitsio.FITS(str(path))
-    except OSError as error:
-        raise BadInput(f'{path} cannot be read as FITS ({_first_line(error)}); fetch it again') from error
+from sediff.io.cards import STRUCTURAL, Cards, header_texts, read_cards
+from sediff.io.checksum import check_sum
+from sediff.io.layout import WEIGHT, choose_planes, planes_of
+from sediff.io.opening import first_line, open_fits, split_extension, write_fits
+from sediff.io.planes import write_image
 
 
 def header_of(hdu) -> Header:
-    """The HDU's cards as an astropy Header, structural ones left out."""
-    header = Header()
-    for record in hdu.read_header_list():
-        text = record.get('card_string') or record.get('card') or ''
-        card = Card.fromstring(text) if isinstance(text, str) and text.strip() else None
-        if card is None or not card.keyword or card.keyword.startswith(STRUCTURAL) or card.keyword == 'CONTINUE':
-            continue
-        header.append(card, end=True)
-    return header
+    """The HDU's cards as an astropy Header, structural ones left out; what FITS does not allow is undefined."""
+    return read_cards(hdu.get_filename(), hdu.get_offsets()['header_start']).own().header()
 
 
 def read_image(path: str | os.PathLike, ext: int | str | None = None) -> tuple[np.ndarray, Header]:
@@ -59,9 +32,10 @@ def read_image(path: str | os.PathLike, ext: int | str | None = None) -> tuple[n
     with open_fits(path) as handle:
         hdu = _find_hdu(handle, ext, path)
         try:
+            check_sum(path, hdu)
             return hdu.read(), header_of(hdu)
         except (OSError, ValueError) as error:
-            raise BadInput(f'{path}[{ext}] cannot be read ({_first_line(error)}); it may be truncated: '
+            raise BadInput(f'{path}[{ext}] cannot be read ({first_line(error)}); it may be truncated: '
                            'fetch it again') from error
 
 
@@ -71,28 +45,47 @@ def read_header(path: str | os.PathLike, ext: int | str = 0) -> Header:
         return header_of(_find_hdu(handle, ext, path))
 
 
-def read_grid(path: str | os.PathLike) -> tuple[tuple[int, int], Header]:
-    """Shape (ny, nx) and header of the first image with data, its pixels left unread."""
+def read_grid(path: str | os.PathLike, ext: str | int | None = None) -> tuple[tuple[int, int], Header]:
+    """Shape (ny, nx) and header, with what the primary adds, of the image of a file (`[SCI]` chooses), pixels left unread.
+
+    Raises
+    ------
+    BadInput
+        As `sediff.io.planes.read_planes`; or the image has not two axes.
+    """
+    path, chosen = split_extension(path)
     with open_fits(path) as handle:
-        hdu = _find_hdu(handle, None, path)
-        shape = tuple(int(size) for size in hdu.get_dims())
+        plane = choose_planes(planes_of(handle), path, ext if chosen is None else chosen).image
+        shape = plane.shape[next((k for k, size in enumerate(plane.shape[:-2]) if size > 1), len(plane.shape[:-2])):]
         if len(shape) != 2:
             raise BadInput(f'{path}: the image has {len(shape)} axes, two are needed')
-        return shape, header_of(hdu)
+        place, name = handle[plane.index].get_offsets(), handle[0].get_filename()
+        primary = read_cards(name, 0) if plane.index else Cards([])
+        return shape, read_cards(name, place['header_start']).inheriting(primary).own().header()
 
 
 def read_ccd(path: str | os.PathLike) -> CcdImage:
-    """Read a CCD product: the first three image HDUs are image, mask and weight."""
+    """Read a CCD product: the planes SCI, MSK and WGT.
+
+    Raises
+    ------
+    BadInput
+        The file is missing, no FITS file, lacks a plane, is cut short, or is not what its DATASUM says.
+    """
     with open_fits(path) as handle:
-        images = [hdu for hdu in handle if hdu.get_exttype() == 'IMAGE_HDU' and hdu.has_data()]
-        if len(images) < 3:
-            raise BadInput(f'{path} has {len(images)} image planes; image, mask and weight are needed')
+        layout = choose_planes(planes_of(handle), str(path))
+        planes = (layout.image, *layout.masks[:1], layout.noise)
+        if len(planes) < 3 or layout.noise is None or layout.noise.kind != WEIGHT:
+            raise BadInput(f'{path} has {len(planes_of(handle))} image planes; image, mask and weight are needed')
         try:
-            image, mask, weight = (hdu.read() for hdu in images[:3])
+            hdus = [handle[plane.index] for plane in planes]
+            for hdu in hdus:
+                check_sum(path, hdu)
+            image, mask, weight = (hdu.read() for hdu in hdus)
         except (OSError, ValueError) as error:
-            raise BadInput(f'{path} cannot be read ({_first_line(error)}); it may be truncated: make it again') from error
+            raise BadInput(f'{path} cannot be read ({first_line(error)}); it may be truncated: make it again') from error
         return CcdImage(image.astype(np.float32, copy=False), mask.astype(np.uint16), weight.astype(np.float32, copy=False),
-                        header_of(images[0]))
+                        header_of(hdus[0]))
 
 
 def write_ccd(path: str | os.PathLike, ccd: CcdImage, compress: bool | None = None) -> None:
@@ -109,12 +102,11 @@ def write_ccd(path: str | os.PathLike, ccd: CcdImage, compress: bool | None = No
 
 
 def write_images(path: str | os.PathLike, planes: list[tuple[str, np.ndarray, Header | None]],
-                 compress: bool = False) -> None:
+                 compress: bool = False, checksums: bool = True) -> None:
     """Write named image HDUs atomically; compressed float planes are quantised at noise/16, a weight at 1/2000."""
-    with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
+    with write_fits(path, checksums) as handle:
         for name, pixels, header in planes:
-            options = _rice(pixels, name) if compress else {}
-            handle.write(np.ascontiguousarray(pixels), extname=name, header=fitsio_header(header), **options)
+            write_image(handle, pixels, name, header_texts(header), **(_rice(pixels, name) if compress else {}))
 
 
 def fitsio_header(header: Header | None) -> fitsio.FITSHDR | None:
@@ -123,7 +115,7 @@ def fitsio_header(header: Header | None) -> fitsio.FITSHDR | None:
         return None
     out = fitsio.FITSHDR()
     for card in header.cards:
-        if card.keyword.startswith(STRUCTURAL) or card.keyword in ('EXTNAME', ''):
+        if STRUCTURAL.fullmatch(card.keyword) or card.keyword in ('EXTNAME', ''):
             continue
         value = str(card.value) if card.keyword in ('COMMENT', 'HISTORY') else card.value
         out.add_record({'name': card.keyword, 'value': value, 'comment': card.comment})
@@ -151,7 +143,3 @@ def _find_hdu(handle: fitsio.FITS, ext: int | str | None, path):
     except (OSError, IndexError) as error:
         names = ', '.join(hdu.get_extname() or str(i) for i, hdu in enumerate(handle))
         raise BadInput(f'{path} has no extension {ext!r}; it has: {names}') from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ['?'])[0]

@@ -3,13 +3,12 @@ from __future__ import annotations
 
 import os
 
-import fitsio
 import numpy as np
 from astropy.io.fits import Header
 
 from sediff.errors import BadData, BadInput
-from sediff.io.atomic import atomic_path
-from sediff.io.fits import open_fits
+from sediff.io.checksum import check_sum
+from sediff.io.opening import open_fits, write_fits
 
 FIELD = 'Field Header Card'
 CARD = 80
@@ -38,7 +37,7 @@ def write_ldac(path: str | os.PathLike, catalogue: np.ndarray, image_header: Hea
     head = np.zeros(1, dtype=[(FIELD, f'S{CARD}', (len(lines),))])
     head[FIELD][0] = lines
     names = [(units or {}).get(name, '') for name in catalogue.dtype.names]
-    with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
+    with write_fits(path) as handle:
         handle.write(None)
         handle.write_table(head, extname='LDAC_IMHEAD')
         handle.write_table(catalogue, extname='LDAC_OBJECTS', units=names)
@@ -65,6 +64,7 @@ def read_ldac(path: str | os.PathLike) -> tuple[np.ndarray, Header]:
         try:
             text = handle['LDAC_IMHEAD'].read()[0][0]
             objects = handle['LDAC_OBJECTS']
+            check_sum(path, objects)
             table = objects.read() if objects.get_nrows() else np.zeros(0, objects.get_rec_dtype()[0])
         except (OSError, ValueError, IndexError) as error:
             raise BadInput(f'{path} cannot be read ({error}); it may be truncated: make it again') from error

@@ -3,12 +3,11 @@ from __future__ import annotations
 
 import os
 
-import fitsio
 import numpy as np
 
 from sediff.errors import BadData, BadInput
-from sediff.io.atomic import atomic_path
-from sediff.io.fits import open_fits
+from sediff.io.checksum import check_sum
+from sediff.io.opening import open_fits, write_fits
 from sediff.psf.model import PsfModel
 from sediff.psf.zoned import ZonedPsf
 
@@ -30,6 +29,8 @@ def read_psf(path: str | os.PathLike) -> PsfModel | ZonedPsf:
             raise BadInput(f'{path} is no PSFEx file: it has no table with the column PSF_MASK')
         zones = [hdu for hdu in handle if hdu.get_extname() == ZONES]
         try:
+            for each in [*tables, *zones]:
+                check_sum(path, each)
             models = [_model(hdu, path) for hdu in (tables if zones else tables[:1])]
             if zones:
                 return ZonedPsf(tuple(models), zones[0].read().astype(np.uint8), int(zones[0].read_header()['CELL']))
@@ -40,7 +41,7 @@ def read_psf(path: str | os.PathLike) -> PsfModel | ZonedPsf:
 
 def write_psf(path: str | os.PathLike, model: PsfModel | ZonedPsf) -> None:
     """Write `model` as PSFEx does, atomically; of zones one table each, the largest first, and an image of the zones."""
-    with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
+    with write_fits(path) as handle:
         handle.write(None)
         for each in model.models if isinstance(model, ZonedPsf) else (model,):
             count, n = each.mask.shape[0], each.mask.shape[1]

@@ -12,8 +12,11 @@ from astropy.io.fits import Header
 
 from sediff.camera.ccds import detpos
 from sediff.errors import BadInput
-from sediff.io.atomic import atomic_path
-from sediff.io.fits import fitsio_header, header_of, open_fits
+from sediff.io.cards import header_texts, read_cards
+from sediff.io.checksum import check_sum
+from sediff.io.fits import header_of
+from sediff.io.opening import first_line, open_fits, write_fits
+from sediff.io.planes import write_image
 
 
 def read_raw_ccd(path: str | os.PathLike, ccdnum: int) -> tuple[np.ndarray, Header]:
@@ -49,18 +52,19 @@ def read_raw_rows(path: str | os.PathLike, ccdnum: int, first: int = 0,
     Raises
     ------
     BadInput
-        As `read_raw_ccd`.
+        As `read_raw_ccd`; or the pixels of a CCD that is read whole are not what its DATASUM says.
     """
     path = Path(path)
     with open_fits(path) as handle:
         try:
             hdu = handle[_find_ccd(handle, ccdnum, path)]
+            if (first, last) == (0, None):
+                check_sum(path, hdu)
             pixels = hdu.read() if (first, last) == (0, None) else hdu[first:hdu.get_dims()[0] if last is None else last, :]
             header = header_of(handle[0])
             header.update(header_of(hdu))
         except (OSError, ValueError) as error:
-            reason = (str(error).strip().splitlines() or ['?'])[0]
-            raise BadInput(f'{path}, CCD {ccdnum}: cannot be read ({reason}); it may be truncated: '
+            raise BadInput(f'{path}, CCD {ccdnum}: cannot be read ({first_line(error)}); it may be truncated: '
                            'fetch it again') from error
     return pixels, header
 
@@ -141,12 +145,12 @@ def write_raw(path: str | os.PathLike, primary: Header, ccds: Sequence[tuple[str
         An image is not uint16.
     """
     options = {'compress': 'RICE', 'tile_dims': (1, ccds[0][1].shape[1])} if ccds and str(path).endswith('.fz') else {}
-    with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
-        handle.write(None, header=fitsio_header(primary))
+    with write_fits(path) as handle:
+        write_image(handle, None, None, header_texts(primary))
         for name, pixels, header in ccds:
             if pixels.dtype != np.uint16:
                 raise BadInput(f'{path}[{name}]: raw pixels are unsigned 16-bit, not {pixels.dtype}')
-            handle.write(np.ascontiguousarray(pixels), extname=name, header=fitsio_header(header), **options)
+            write_image(handle, pixels, name, header_texts(header), **options)
 
 
 def _find_ccd(handle: fitsio.FITS, ccdnum: int, path: Path) -> int:
@@ -163,4 +167,5 @@ def _find_ccd(handle: fitsio.FITS, ccdnum: int, path: Path) -> int:
 
 
 def _ccdnum(handle: fitsio.FITS, index: int) -> int:
-    return int(handle[index].read_header().get('CCDNUM', 0))
+    hdu = handle[index]
+    return int(read_cards(hdu.get_filename(), hdu.get_offsets()['header_start']).number('CCDNUM') or 0)

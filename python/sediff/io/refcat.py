@@ -7,14 +7,12 @@ import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import fitsio
 import numpy as np
 from astropy.wcs import WCS
 
 from sediff.camera.wcs import pixel_to_sky
 from sediff.errors import BadData, BadInput
-from sediff.io.atomic import atomic_path
-from sediff.io.fits import open_fits
+from sediff.io.opening import open_fits, write_fits
 from sediff.io.refcat_index import read_catalogue
 from sediff.io.refcat_shard import DamagedShard, damaged, is_shard, open_shard, read_shard
 from sediff.refcat.catalogue import column_of
@@ -94,7 +92,7 @@ def write_shards(folder: str | os.PathLike, stars: np.ndarray, nside: int = SHAR
     pixels, paths = pixels_of(stars['ra'], stars['dec'], nside), []
     for pixel in np.unique(pixels):
         path = Path(folder) / shard_name(pixel)
-        with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
+        with write_fits(path) as handle:
             handle.write(stars[pixels == pixel], extname='STARS')
         paths.append(path)
     return paths

@@ -5,14 +5,16 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-import fitsio
 import numpy as np
 from astropy.io.fits import Header
 
 from sediff.camera.amplifiers import read_amplifiers
 from sediff.errors import BadData, BadInput
-from sediff.io.atomic import atomic_path
-from sediff.io.fits import fitsio_header, header_of, open_fits, read_header
+from sediff.io.cards import header_texts
+from sediff.io.checksum import check_sum
+from sediff.io.fits import header_of, read_header
+from sediff.io.opening import open_fits, write_fits
+from sediff.io.planes import write_image
 from sediff.isr.focal_plane import BinnedSky
 from sediff.isr.sky_pca import SkyComponents
 
@@ -165,9 +167,9 @@ def _check_owner(path: str | os.PathLike, header: Header, ccd: int, band: str) -
 
 
 def _write(path: str | os.PathLike, planes: list[tuple[str, np.ndarray, Header | None]]) -> None:
-    with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
+    with write_fits(path) as handle:
         for name, values, header in planes:
-            handle.write(np.ascontiguousarray(values), extname=name, header=fitsio_header(header))
+            write_image(handle, values, name, header_texts(header))
 
 
 def _read(path: str | os.PathLike, names: tuple[str, ...]) -> tuple[list[np.ndarray], Header]:
@@ -176,6 +178,8 @@ def _read(path: str | os.PathLike, names: tuple[str, ...]) -> tuple[list[np.ndar
         if missing:
             raise BadInput(f'{path} has no extension {", ".join(missing)}; it is no file of the sky: build it again')
         try:
+            for name in names:
+                check_sum(path, handle[name], name)
             return [handle[name].read() for name in names], header_of(handle[names[0]])
         except (OSError, ValueError) as error:
             raise BadInput(f'{path} cannot be read ({error}); it may be truncated: build it again') from error

@@ -40,7 +40,8 @@ def write_stamps(folder: str | os.PathLike, object_id: int, stamps: Mapping[str,
     shown = display_triplet(dict(stamps)) if gif else {}
     for kind in STAMP_KINDS:
         paths.append(folder / f'{kind}{object_id}.fits')
-        write_images(paths[-1], [(kind.upper(), np.asarray(stamps[kind], np.float32), header)])
+        write_images(paths[-1], [(kind.upper(), np.asarray(stamps[kind], np.float32), header)],
+                     checksums=False)
         if gif:
             paths.append(folder / f'{kind}{object_id}.gif')
             with atomic_path(paths[-1]) as temporary:

@@ -3,11 +3,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import fitsio
 import pandas as pd
 
 from sediff.errors import BadInput
 from sediff.io.atomic import atomic_path
+from sediff.io.checksum import check_sum
+from sediff.io.opening import open_fits, write_fits
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
@@ -35,15 +36,17 @@ def write_table(path: Path, table: pd.DataFrame) -> None:
     records = table.to_records(index=False)
     columns = {name: records[name].astype('S') if records[name].dtype == object else records[name]
                for name in records.dtype.names}
-    with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
+    with write_fits(path) as handle:
         handle.write(columns)
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """Read the first table of a FITS file."""
     try:
-        records = fitsio.read(str(path), ext=1)
-    except OSError as error:
+        with open_fits(path) as handle:
+            check_sum(path, handle[1])
+            records = handle[1].read()
+    except (OSError, IndexError) as error:
         raise BadInput(f'cannot read the table {path}: {error}') from error
     return pd.DataFrame({name: records[name].byteswap().view(records[name].dtype.newbyteorder('='))
                          if not records[name].dtype.isnative else records[name] for name in records.dtype.names})

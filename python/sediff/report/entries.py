@@ -43,6 +43,8 @@ class ExposureEntry:
         Exposure numbers.
     version, made : str
         Of the program; when the page was made (UTC).
+    ccds_overfull : tuple of int
+        CCDs with more peaks than MAX_DETECTIONS.
     """
 
     expnum: int
@@ -64,6 +66,7 @@ class ExposureEntry:
     templates: tuple[int, ...] = ()
     version: str = ''
     made: str = ''
+    ccds_overfull: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

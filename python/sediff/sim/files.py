@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import fitsio
 import numpy as np
 from astropy.io.fits import Header
 
 from sediff.camera.amplifiers import read_amplifiers
 from sediff.camera.catalogs import catalog_path
 from sediff.errors import BadInput
-from sediff.io.atomic import atomic_path, write_text
+from sediff.io.atomic import write_text
 from sediff.io.brighterfatter import write_border_shifts
 from sediff.io.crosstalk import read_crosstalk
 from sediff.io.fits import write_images
 from sediff.io.linearity import write_linearity
+from sediff.io.opening import write_fits
 from sediff.io.raw import write_raw
 from sediff.io.refcat import read_colour_terms
 from sediff.isr.crosstalk import CrosstalkTable, needed_sources, readout_arrays
@@ -120,7 +120,7 @@ def write_exposure_list(path: Path, exposures: Sequence[SimExposure]) -> None:
 
 def write_pixels(path: Path, pixels: np.ndarray) -> None:
     """Write a table of pixels (x, y, kind) as FITS."""
-    with atomic_path(path) as temporary, fitsio.FITS(str(temporary), 'rw', clobber=True) as handle:
+    with write_fits(path) as handle:
         handle.write(pixels, extname='PIXELS')
 
 

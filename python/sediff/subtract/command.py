@@ -5,17 +5,21 @@ import argparse
 import gc
 import json
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 
 import numpy as np
 
-from sediff.errors import BadUsage
+from sediff.errors import BadData, BadUsage
 from sediff.io.atomic import write_text
 from sediff.io.planes import write_plane
 from sediff.subtract.direction import DIRECTIONS
 from sediff.subtract.subtract import Difference, subtract
 from sediff.warp.inputs import ImageSource, LoadedImage, load_planes
+from sediff.warp.units import restored
+
+#: Rms of the sky over the propagated noise that needs no word.
+FINE_NOISE = (0.8, 1.25)
 
 
 @dataclass(frozen=True)
@@ -32,12 +36,13 @@ class Request:
     psf_output: str | None = None
     align: bool = False
     normalize: str = 'science'
+    fill: tuple[float, float] | None = None
     options: dict = field(default_factory=dict)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of the subcommand."""
-    parser.add_argument('science', help='FITS image: one plane, or image, mask and weight')
+    parser.add_argument('science', help='FITS image, perhaps with planes named mask and noise; file.fits[SCI] chooses')
     parser.add_argument('template', help='FITS image on the same pixel grid (see --align)')
     parser.add_argument('-o', '--output', required=True, help='difference image to write')
     parser.add_argument('--noise', help='also write the propagated sigma of each pixel')
@@ -46,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for name in ('science', 'template'):
         parser.add_argument(f'--{name}-weight', help=f'inverse variance of the {name} image')
         parser.add_argument(f'--{name}-mask', help=f'mask of the {name} image, not 0 = bad')
+    parser.add_argument('--ext', help='number or name of the extension to read, both images (default: by the names)')
+    parser.add_argument('--template-ext', help='of the template, where it differs')
+    parser.add_argument('--scale-weights', action='store_true',
+                        help='bring weights (and gains) that the noise of the images contradicts to it')
     parser.add_argument('--gain', type=float, help='electrons per unit, both images (default: header GAIN, GAINA/B)')
     parser.add_argument('--template-gain', type=float, help='of the template, where it differs')
     parser.add_argument('--saturate', type=float, help='saturation level, both images (default: header SATURATE)')
@@ -69,14 +78,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Subtract as the parsed flags say; 0 when done."""
-    science = ImageSource(args.science, args.science_weight, None, args.science_mask, args.gain, None, args.saturate)
+    science = ImageSource(args.science, args.science_weight, None, args.science_mask, args.gain, None, args.saturate,
+                          ext=args.ext, scale_weights=args.scale_weights)
     template = ImageSource(args.template, args.template_weight, None, args.template_mask,
                            args.gain if args.template_gain is None else args.template_gain, None,
-                           args.saturate if args.template_saturate is None else args.template_saturate)
+                           args.saturate if args.template_saturate is None else args.template_saturate,
+                           ext=args.ext if args.template_ext is None else args.template_ext,
+                           scale_weights=args.scale_weights)
     options = {'convolve': args.convolve, 'order': args.order, 'half_width': args.half_width,
                'background_mesh': args.background_mesh, 'decorrelate': args.decorrelate, 'stamps': _positions(args.stars)}
     execute(Request(science, template, args.output, args.noise, args.mask, args.json, (args.science_psf, args.template_psf),
-                    args.psf_output, args.align, args.normalize, options))
+                    args.psf_output, args.align, args.normalize, None, options))
     return 0
 
 
@@ -124,31 +136,62 @@ def _run_argv(argv: list[str]) -> int:
 
 
 def execute(request: Request) -> Difference:
-    """Read, subtract, write; the difference image is written last."""
+    """Read, subtract, write; the difference image is written last. What is odd about the noise is said on stderr."""
     science, template = load_planes(request.science), _template(request)
+    notes = science.notes + template.notes
     if science.image.shape != template.image.shape:
         raise BadUsage(f'{request.science.path} is {science.image.shape}, {request.template.path} is '
                        f'{template.image.shape}: the images must be aligned; give --align to resample the template')
-    result = subtract(science.image, template.image, science.variance, template.variance, science.bad, template.bad,
-                      **request.options)
-    header, cards = science.header, describe(result, request)
+    try:
+        result = subtract(science.image, template.image, science.variance, template.variance, science.bad, template.bad,
+                          **request.options)
+    except BadData as error:
+        # the cause of a failure is more often a wrong noise than what it led to
+        raise BadData('; '.join([str(error), *notes])) from error
+    for note in notes:
+        print(note, file=sys.stderr)
+    header, exponent = science.header, science.exponent
+    result = replace(result, kernel_sum=float(np.ldexp(result.kernel_sum, exponent - template.exponent)))
+    _say_noise(result)
     if warning := result.scale_warning():
         print(f'{request.science.path}: {warning}', file=sys.stderr)
+    cards = describe(result, request)
     if request.psf_output:
         _write_psf(request, result)
+    if request.normalize == 'template':
+        factor, exponent = np.float32(np.ldexp(1.0 / result.kernel_sum, exponent - template.exponent)), template.exponent
+    else:
+        factor = np.float32(1.0)
     del science, template
-    factor = np.float32(1.0 / result.kernel_sum if request.normalize == 'template' else 1.0)
     if factor != 1:
         np.multiply(result.image, factor, out=result.image)
     if request.mask_output:
         write_plane(request.mask_output, 'MASK', result.mask.view(np.uint8), header, cards)
     if request.noise_output:
         noise = np.sqrt(result.variance, out=result.variance)
-        write_plane(request.noise_output, 'NOISE', np.multiply(noise, factor, out=noise), header, cards)
-    write_plane(request.output, 'DIFF', result.image, header, cards)
+        noise = restored(np.multiply(noise, factor, out=noise), exponent)
+        write_plane(request.noise_output, 'NOISE', _filled(noise, result.mask, request.fill, 1), header, cards)
+    image = _filled(restored(result.image, exponent), result.mask, request.fill, 0)
+    write_plane(request.output, 'DIFF', image, header, cards)
     if request.json_output:
         write_text(request.json_output, json.dumps(report(result, request), indent=1) + '\n')
     return result
+
+
+def _say_noise(result: Difference) -> None:
+    """Say on stderr when the sky of the difference has not the noise that was propagated."""
+    chi = result.figures['noise_chi']
+    if not FINE_NOISE[0] <= chi <= FINE_NOISE[1]:
+        print(f'NOISECHI is {chi:.3g}: the sky of the difference has {chi:.3g} times the noise that the weights, variances '
+              'or gains of the images say (0.8 to 1.25 is fine); all significances are wrong by that. --scale-weights '
+              'measures the noise', file=sys.stderr)
+
+
+def _filled(plane: np.ndarray, mask: np.ndarray, fill: tuple[float, float] | None, which: int) -> np.ndarray:
+    """The plane with masked pixels at the value that HOTPANTS' -fi (0) or -fin (1) asks for."""
+    if fill is not None:
+        plane[mask] = fill[which]
+    return plane
 
 
 def _write_psf(request: Request, result: Difference) -> None:
@@ -165,14 +208,16 @@ def _write_psf(request: Request, result: Difference) -> None:
 
 def _template(request: Request) -> LoadedImage:
     """The template, on the science image's pixels when it is to be aligned."""
+    loaded = load_planes(request.template)
     if not request.align:
-        return load_planes(request.template)
-    from sediff.io.fits import read_image
-    from sediff.warp.inputs import load
-    from sediff.warp.resample import warp
-    like, header = read_image(request.science.path)
-    aligned = warp(load(request.template), header, like.shape)
-    return LoadedImage(aligned.image, variance_of(aligned), aligned.weight <= 0, aligned.mask, None)
+        return loaded
+    from sediff.io.fits import read_grid
+    from sediff.warp.command import onto
+    from sediff.warp.inputs import as_ccd
+    science = request.science
+    shape, header = read_grid(science.path, science.ext)
+    aligned = onto(as_ccd(request.template, loaded), header, shape, request.template.path, science.path)
+    return replace(loaded, image=aligned.image, variance=variance_of(aligned), bad=aligned.weight <= 0, mask=aligned.mask)
 
 
 def variance_of(ccd) -> np.ndarray:
@@ -222,4 +267,4 @@ def _card_value(value):
     """Floats rounded; what is not finite as text, for FITS has no number for it."""
     if not isinstance(value, float):
         return value
-    return round(value, 6) if np.isfinite(value) else 'none'
+    return (round(value, 6) if abs(value) > 1e-3 else float(f'{value:.7g}')) if np.isfinite(value) else 'none'

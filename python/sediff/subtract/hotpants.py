@@ -10,14 +10,17 @@ from sediff.warp.inputs import ImageSource
 
 #: Flag -> type of its value. Defaults below are HOTPANTS' own (version 5.1.11).
 TEXT = ('-inim', '-tmplim', '-outim', '-oni', '-omi', '-ini', '-tni', '-imi', '-tmi')
-NUMBERS = ('-iu', '-il', '-ig', '-ir', '-tu', '-tl', '-tg', '-tr')
+NUMBERS = ('-iu', '-il', '-ig', '-ir', '-tu', '-tl', '-tg', '-tr', '-fi', '-fin')
 COUNTS = ('-r', '-rss', '-nsx', '-nsy', '-ko', '-bgo', '-nrx', '-nry')
 CHOICES = {'-c': {'t': 'template', 'i': 'science'}, '-n': {'t': 'template', 'i': 'science'}}
-DEFAULTS = {'-iu': 25000.0, '-il': 0.0, '-ig': 1.0, '-ir': 0.0, '-tu': 25000.0, '-tl': 0.0, '-tg': 1.0, '-tr': 0.0}
+DEFAULTS = {'-iu': 25000.0, '-il': 0.0, '-ig': 1.0, '-ir': 0.0, '-tu': 25000.0, '-tl': 0.0, '-tg': 1.0, '-tr': 0.0,
+            '-fi': 0.0, '-fin': 0.0}
 #: Flags of HOTPANTS that are read past, and how many values each takes: what they tune is chosen from the stars here.
 PASSED_OVER = dict.fromkeys(('-tuk', '-iuk', '-tp', '-ip', '-kcs', '-ft', '-sft', '-nft', '-mins', '-mous', '-nss', '-fom',
-                             '-ssig', '-ks', '-kfm', '-fi', '-fin', '-afssc', '-v'), 1)
+                             '-ssig', '-ks', '-kfm', '-afssc', '-v'), 1)
 PASSED_OVER |= dict.fromkeys(('-sconv', '-okn', '-convvar', '-nc', '-hki'), 0)
+#: HOTPANTS' value of a pixel without data, and what counts as zero there.
+FILL, ZERO = 1e-30, 1e-10
 REQUIRED = ('-inim', '-tmplim', '-outim')
 #: Fewest stars asked for however few stamps are named.
 LEAST_STAR_COUNT = 50
@@ -31,6 +34,9 @@ def is_hotpants(argv: list[str]) -> bool:
 def parse(argv: list[str]) -> Request:
     """Translate a HOTPANTS command line.
 
+    Values up to -il (-tl), from -iu (-tu) on, or equal to -fi are bad, as there. Masked pixels of the difference are 0, or
+    -fi where that is given; those of its noise -fin. --scale-weights is understood too.
+
     -nrx and -nry are accepted, but one fit with smooth spatial terms serves all regions; -ng and the flags of
     `PASSED_OVER` are accepted and change nothing. -nsx and -nsy bound the number of stars (their product times the
     regions). Without -ko the order follows the number of stars, and without -bgo the residual sky is a mesh.
@@ -43,6 +49,8 @@ def parse(argv: list[str]) -> Request:
     values = dict(DEFAULTS)
     words = iter(argv)
     for flag in words:
+        if flag == '--scale-weights':
+            continue
         if flag == '-ng' or flag in PASSED_OVER:
             _pass_over(flag, words)
         else:
@@ -50,17 +58,21 @@ def parse(argv: list[str]) -> Request:
     missing = [flag for flag in REQUIRED if flag not in values]
     if missing:
         raise BadUsage(f'{missing[0]} is required')
+    fill = values['-fi'], values['-fin']
+    missing = FILL if abs(fill[0]) < ZERO else fill[0]
     science = ImageSource(values['-inim'], None, values.get('-ini'), values.get('-imi'), values['-ig'], values['-ir'],
-                          values['-iu'], values['-il'])
+                          values['-iu'], values['-il'], missing, scale_weights='--scale-weights' in argv)
     template = ImageSource(values['-tmplim'], None, values.get('-tni'), values.get('-tmi'), values['-tg'],
-                           values['-tr'], values['-tu'], values['-tl'])
+                           values['-tr'], values['-tu'], values['-tl'], missing,
+                           scale_weights='--scale-weights' in argv)
     options = {'convolve': values.get('-c', 'auto'), 'order': values.get('-ko'), 'half_width': values.get('-r'),
                'background_order': values.get('-bgo'), 'stamp_radius': values.get('-rss')}
     if '-nsx' in values or '-nsy' in values:
         regions = values.get('-nrx', 1) * values.get('-nry', 1)
         options['star_count'] = max(LEAST_STAR_COUNT, values.get('-nsx', 10) * values.get('-nsy', 10) * regions)
     return Request(science, template, values['-outim'], values.get('-oni'), values.get('-omi'),
-                   normalize=values.get('-n', 'template'), options=options)
+                   normalize=values.get('-n', 'template'), fill=None if max(map(abs, fill)) < ZERO else fill,
+                   options=options)
 
 
 def _pass_over(flag: str, words: Iterator[str]) -> None:
