@@ -33,6 +33,8 @@ OPTIONS = (
     ('ramp', int, 'dome flats of rising exposure time, for the linearity table'),
     ('skies', int, 'dithered exposures in the night of the search exposure, for sky components and star flats'),
     ('kilonova_days', float, 'days from merger to search exposure'),
+    ('edge_stars', int, 'stars per CCD of G = 7 to 12 within 600 rows of its first or last row'),
+    ('darks', int, 'dark exposures of 300 s'),
 )
 #: What --small changes.
 SMALL = {'stars': 400, 'galaxies': 150, 'transients': 8}

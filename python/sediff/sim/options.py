@@ -52,8 +52,9 @@ BANDS = {
 
 #: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
 #: tape bumps, a dome lamp that is not as even as the sky, bleeds into the serial register, a sky that varies over the whole
-#: focal plane (gradients and a pupil ghost that change from exposure to exposure), and fringes in z and Y.
-EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes')
+#: focal plane (gradients and a pupil ghost that change from exposure to exposure), fringes in z and Y, bleeds into the
+#: register that spread over some columns only (puddles), and hot pixels and columns, whose charge grows with time.
+EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'puddle', 'hotpixels')
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,10 @@ class NightOptions:
         Further exposures of the field in the night of the search exposure, dithered, for sky components and star flats.
     effects : tuple of str
         Of `EFFECTS`.
+    edge_stars : int
+        Stars per CCD of G = 7 to 12 within 600 rows of its first or last row.
+    darks : int
+        Dark exposures of 300 s.
     """
 
     seed: int = 1
@@ -127,6 +132,8 @@ class NightOptions:
     ramp: int = 0
     skies: int = 0
     effects: tuple[str, ...] = ()
+    edge_stars: int = 0
+    darks: int = 0
     facts: BandFacts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -150,7 +157,7 @@ def _check(options: NightOptions) -> None:
     if unknown:
         raise BadUsage(f'--effects {", ".join(sorted(unknown))}: the simulator knows {", ".join(EFFECTS)} (or all)')
     counts = ('seed', 'ramp', 'skies', 'templates', 'zeros', 'flats', 'stars', 'galaxies', 'transients', 'cosmics', 'dither',
-              'pointing_error', 'rotation_error', 'kilonova_distance')
+              'pointing_error', 'rotation_error', 'kilonova_distance', 'edge_stars', 'darks')
     for name in counts:
         if not getattr(options, name) >= 0:
             raise BadUsage(f'--{name.replace("_", "-")} {getattr(options, name)}: must not be negative')
@@ -163,3 +170,5 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 
 #: First number of each random stream.
 PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT, EFFECTS_STREAM, FOCAL_SKY, FRINGES = range(9)
+#: Those of effects that came later.
+EDGE_STARS, PUDDLES, HOT_PIXELS = range(20, 23)

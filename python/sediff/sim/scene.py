@@ -11,6 +11,7 @@ from sediff.camera.wcs import pixel_to_sky, read_wcs, sky_to_pixel
 from sediff.refcat.motion import at_epoch
 from sediff.sim.cards import wcs_header
 from sediff.sim.detector import detector_of
+from sediff.sim.edgestars import with_edge_stars
 from sediff.sim.kilonova import kilonova_magnitude
 from sediff.sim.options import CCD_SHAPE, SKY, NightOptions, generator
 from sediff.sim.plan import Pointing, SimExposure
@@ -64,6 +65,8 @@ def make_scene(options: NightOptions, plan: Sequence[SimExposure], tpv: Mapping[
     ra, dec = (np.concatenate(parts) for parts in zip(*corners))
     rng = generator(options.seed, SKY)
     stars = draw_stars(rng, options, Region.around(ra, dec, STAR_MARGIN))
+    if options.edge_stars:
+        stars = with_edge_stars(options, wcs, stars)
     gaia = gaia_catalogue(rng, stars)
     galaxies = draw_galaxies(rng, options, Region.around(ra, dec, GALAXY_MARGIN))
     first = options.ccds[0]
