@@ -191,13 +191,14 @@ def database_path(exposure: Exposure) -> Path:
     return exposure.root / exposure.cache / exposure.schema / 'db' / f'{exposure.season}.sqlite'
 
 
-CALIB_FOLDERS = {'biascor': 'biascor', 'norm-dflatcor': 'norm_dflatcor', 'bpm': 'bpm', 'starflat': 'starflat'}
+CALIB_FOLDERS = {'biascor': 'biascor', 'norm-dflatcor': 'norm_dflatcor', 'bpm': 'bpm', 'starflat': 'starflat',
+                 'darkcor': 'darkcor'}
 #: Kinds of calibration images that belong to a band.
 BANDED_CALIBRATIONS = ('norm-dflatcor', 'starflat', 'skypca-tmpl')
 
 
 def calib_path(root: Path, kind: str, nite: str, ccd: int, band: str | None = None) -> Path:
-    """A calibration image: kind is 'biascor' or 'bpm', or 'norm-dflatcor' or 'starflat' (which need the band)."""
+    """A calibration image: kind is 'biascor', 'darkcor' or 'bpm', or 'norm-dflatcor' or 'starflat' (which need the band)."""
     middle = f'{band}_c{ccd:02d}' if band else f'c{ccd:02d}'
     return root / 'calib' / CALIB_FOLDERS[kind] / f'D_n{nite}_{middle}_{kind}.fits'
 

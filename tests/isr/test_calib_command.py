@@ -5,18 +5,19 @@ import argparse
 
 import numpy as np
 import pytest
-from isr_scenes import raw_frame
+from isr_scenes import moffat, raw_frame
 
 from sediff.errors import BadInput, BadUsage
 from sediff.io.fits import read_image
 from sediff.io.raw import write_raw
 from sediff.isr import calib_command
+from sediff.isr.badpixels import Defect
 from sediff.names import calib_path
 
 NITE = '20150217'
 
 
-def write_exposure(root, expnum, obstype, electrons, filter_card='r DECam SDSS c0002 6415.0 1480.0'):
+def write_exposure(root, expnum, obstype, electrons, filter_card='r DECam SDSS c0002 6415.0 1480.0', nite=NITE):
     raw, header = raw_frame('N', electrons, seed=expnum)
     header['CCDNUM'], header['DETPOS'], header['EXPNUM'] = 33, 'N2', expnum
     primary = header.copy()
@@ -24,7 +25,7 @@ def write_exposure(root, expnum, obstype, electrons, filter_card='r DECam SDSS c
         if 'SEC' in keyword or keyword in ('CCDNUM', 'DETPOS'):
             del primary[keyword]
     primary['OBSTYPE'], primary['FILTER'] = obstype, filter_card
-    write_raw(root / 'dts' / NITE / f'DECam_{expnum:08d}.fits.fz', primary, [('N2', raw, header)])
+    write_raw(root / 'dts' / nite / f'DECam_{expnum:08d}.fits.fz', primary, [('N2', raw, header)])
 
 
 @pytest.fixture(scope='module')
@@ -65,6 +66,41 @@ def test_bias_then_flat_then_bad_pixels(night, capsys):
     assert (flat / response * np.median(response)).std() == pytest.approx(1 / np.sqrt(3 * 60000), rel=0.3)
     mask, header = read_image(paths['bpm'])
     assert mask[1000:3000, 400].all() and (mask != 0).sum() < 2000 + 50
+    assert header['DARKFIL'] == 'none' and 'at least 3 positions' in ' '.join(header['HISTORY'])
+
+
+@pytest.mark.slow
+def test_hot_pixels_of_darks_and_of_dithered_exposures(night, capsys):
+    """Of 86 s, from three darks or three exposures of a field, on a CCD with 200 hot pixels and a hot column."""
+    root, response = night
+    for action in ('build-bias', 'build-dflat'):
+        assert call(root, action, '--ccds', '33', '--workers', '1') == 0
+    rng, rate, later = np.random.default_rng(7), np.zeros((4096, 2048)), '20150218'
+    rows, columns = rng.integers(20, 4070, 200), rng.integers(20, 2020, 200)
+    rate[rows, columns] = 10 ** rng.uniform(0.5, 2.0, 200)
+    rate[500:, 900] = 4.0
+    stars = rng.uniform((60, 60), (4030, 1980), (80, 2))
+    for k, (dy, dx) in enumerate([(0, 0), (21, -30), (-25, 18)]):
+        write_exposure(root, 401 + k, 'dark', rng.poisson(86.0 * rate), 'solid plate 0.0 0.0', later)
+        light = np.full((4096, 2048), 1000.0)
+        for y, x in (stars + (dy, dx)).astype(int):
+            light[y - 10:y + 11, x - 10:x + 11] += 2e5 * moffat(10, 4.0, 0.2, 0.1)
+        write_exposure(root, 411 + k, 'object', rng.poisson(light * response / response.mean() + 86.0 * rate), nite=later)
+    wanted, found = rate > 5 * np.sqrt(1036) / 86.0, {}
+    for name, more in (('science', []), ('darks', ['--science', 'none'])):
+        if name == 'darks':
+            assert call(root, 'build-dark', '--ccds', '33', '--workers', '1', '--nights', later) == 0
+        assert call(root, 'build-bpm', '--ccds', '33', '--workers', '1', '--nights', later, *more) == 0
+        mask, header = read_image(calib_path(root, 'bpm', NITE, 33))
+        hot = (mask & Defect.BIAS_HOT) != 0
+        assert hot[wanted].mean() >= 0.9 and hot[wanted & (rate != 4.0)].mean() >= 0.9 and (rate > 0)[hot].mean() >= 0.95
+        found[name] = header
+    dark, header = read_image(calib_path(root, 'darkcor', NITE, 33))
+    assert found['darks']['DARKFIL'].endswith('c33_darkcor.fits') and found['science']['DARKFIL'] == 'none'
+    assert header['BUNIT'] == 'electron/s' and header['NINPUTS'] == 3
+    assert header['NOISEAVG'] == pytest.approx(6.0 / 86.0 / np.sqrt(3), rel=0.15)
+    assert dark[500:, 900].mean() == pytest.approx(4.0, rel=0.02)
+    assert ' positions' in capsys.readouterr().err
 
 
 def arguments(root, action, **more):
@@ -115,3 +151,5 @@ def test_no_night(tmp_path):
     (tmp_path / 'dts' / NITE).mkdir(parents=True)
     with pytest.raises(BadInput, match='zero'):
         call(tmp_path, 'build-bias')
+    with pytest.raises(BadInput, match='dark'):
+        call(tmp_path, 'build-dark')

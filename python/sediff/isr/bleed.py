@@ -7,13 +7,18 @@ from scipy import ndimage
 
 from sediff.camera.maskbits import Bit
 
+#: Rows next to the first and the last one that a puddle of charge at the serial register may fill.
+EDGE_ROWS = 60
+
 
 def mark_bleed_trails(image: np.ndarray, mask: np.ndarray, read_noise: float, min_length: int = 20,
                       elongation: float = 1.5, sigma: float = 3.0) -> np.ndarray:
     """Mask with TRAIL on bleed trails, and EDGEBLEED on those that reach the first or last row.
 
     A column's run of saturated pixels is a trail when it is at least `min_length` pixels long and `elongation` times
-    the largest width (along a row) of the saturated area it belongs to: the core of a star is round, a trail is not.
+    the largest width (along a row) of the saturated area it belongs to, the rows within `EDGE_ROWS` of the first and last
+    one left out where there are others: the core of a star is round, a trail is not, and a full puddle at the register is
+    wide.
     From both ends the trail goes on, saturated or not, while the pixels stand `sigma` noises above the brighter
     of the two sides (means of the 3rd to 5th pixel beside the trail), with gaps of up to 2 pixels. It grows by one
     pixel on each side.
@@ -40,10 +45,11 @@ def mark_bleed_trails(image: np.ndarray, mask: np.ndarray, read_noise: float, mi
         height = box[0].stop - box[0].start
         if height < min_length:
             continue
-        runs = _long_runs(labels[box] == number, max(min_length, 1), elongation)
-        for x, first, last in runs:
-            _trace(pixels, trail, x + box[1].start, first + box[0].start, last + box[0].start, len(runs),
-                   read_noise, sigma)
+        first = max(min(EDGE_ROWS, mask.shape[0] // 4) - box[0].start, 0)
+        last = min(mask.shape[0] - min(EDGE_ROWS, mask.shape[0] // 4), box[0].stop) - box[0].start
+        runs = _long_runs(labels[box] == number, max(min_length, 1), elongation, first, last)
+        for x, start, end in runs:
+            _trace(pixels, trail, x + box[1].start, start + box[0].start, end + box[0].start, len(runs), read_noise, sigma)
     if not trail.any():
         return mask.copy()
     return mask | _trail_bits(trail)
@@ -77,11 +83,13 @@ def _end_run(column: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True)
-def _long_runs(area, min_length, elongation):
-    """(column, first row, last row) of the runs that are too long for a star's core."""
+def _long_runs(area, min_length, elongation, low, high):
+    """(column, first row, last row) of the runs that are too long for a star's core, whose width rows low to high tell."""
     ny, nx = area.shape
+    if high - low < min_length:
+        low, high = 0, ny
     width = 0
-    for y in range(ny):
+    for y in range(low, high):
         run = 0
         for x in range(nx):
             run = run + 1 if area[y, x] else 0

@@ -16,6 +16,7 @@ from sediff.camera.headers import BANDS
 from sediff.errors import BadInput, BadUsage
 from sediff.io.fits import read_image, write_images
 from sediff.io.linearity import read_linearity, write_linearity
+from sediff.isr.badpixels import Defect
 from sediff.isr.calib_frames import (
     Frames,
     ccds_of_files,
@@ -26,8 +27,17 @@ from sediff.isr.calib_frames import (
     find_exposures,
     raw_files,
 )
+from sediff.isr.calib_hotpixels import (
+    combine_darks,
+    dark_exposures,
+    hot_of_dark_file,
+    hot_of_flats,
+    hot_of_science,
+    nearest_dark,
+)
 from sediff.isr.calib_starflat import build_star_flats
 from sediff.isr.calibrate import bad_pixels, combine_flat_rows, combine_rows, flat_level
+from sediff.isr.hotpixels import HOT_RATE
 from sediff.isr.linearity import LinearityTable, fit_linearity, linearize
 from sediff.names import calib_path
 from sediff.pool import Outcome, run_pool
@@ -40,7 +50,9 @@ __all__ = ['ACTIONS', 'Plan', 'add_arguments', 'build', 'find_exposures', 'make_
 ACTIONS = {
     'build-bias': 'calib/biascor: clipped mean of the zero exposures',
     'build-dflat': 'calib/norm_dflatcor: normalised dome flat of a band; needs the bias',
-    'build-bpm': 'calib/bpm: bad pixels of the zeros and a dome flat; needs the dome flat',
+    'build-dark': 'calib/darkcor: dark charge a second, clipped mean of the dark exposures; needs the bias',
+    'build-bpm': 'calib/bpm: bad pixels of the zeros and a dome flat, hot pixels of the dark image, long flats and dithered '
+    'science exposures; needs the dome flat',
     'build-linearity': 'calib/linearity: linearity table from dome flats of several exposure times; needs the bias',
     'build-starflat': 'calib/starflat: star flat of a band from catalogues of dithered exposures',
     'build-skypca': 'calib/skypca: components of the sky over the focal plane, from sky exposures of a band',
@@ -58,6 +70,9 @@ class Plan:
     zeros: tuple[Path, ...]
     flats: tuple[Path, ...]
     linearity: str = ''
+    darks: tuple[Path, ...] = ()
+    skies: tuple[Path, ...] = ()
+    hot_rate: float = HOT_RATE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,7 +84,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument('--nite', required=True, help='night that the result is named after, YYYYMMDD')
         action.add_argument('--ccds', default='all', help='33 | 1,3,5-12 | all')
         action.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes (default: one a core)')
-        if name != 'build-bias':
+        if name not in ('build-bias', 'build-dark'):
             action.add_argument('--band', choices=BANDS, help='band of the flats (default: the only one there is)')
         if name == 'build-starflat':
             action.add_argument('--catalogs', nargs='+', type=Path, required=True, help='fullcat files of dithered skies')
@@ -83,6 +98,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         if name == 'build-dflat':
             action.add_argument('--linearity', default='', help='linearity table that the flats are corrected with first '
                                 '(default: the one of the night in calib/linearity, where there is one; none: no)')
+        if name == 'build-bpm':
+            action.add_argument('--science', choices=('auto', 'none'), default='auto',
+                                help='whether dithered science exposures of the band tell hot pixels (default auto)')
+            action.add_argument('--hot-rate', type=float, default=HOT_RATE, help='dark charge, e-/s, from which a pixel is '
+                                f'hot in darks and flats (default {HOT_RATE})')
         if name == 'build-skypca':
             action.add_argument('--components', type=int, default=4, help='components kept (default 4)')
 
@@ -127,13 +147,17 @@ def make_plan(args: argparse.Namespace) -> Plan:
     paths = [path for night in dict.fromkeys(nights) for path in raw_files(args.root / 'dts' / night)]
     listed = getattr(args, 'exposures', '')
     only = exposure_numbers(listed, '--exposures') if listed else None
-    zeros, flats, _ = classify(paths, exposure_numbers(args.exclude, '--exclude'), only,
-                                None if listed else args.action == 'build-linearity')
-    band = None if args.action == 'build-bias' else choose_band(flats, args.band, bool(listed))
+    exclude = exposure_numbers(args.exclude, '--exclude')
+    zeros, flats, skies = classify(paths, exclude, only, None if listed else args.action == 'build-linearity')
+    darks = dark_exposures(paths, exclude, only) if args.action == 'build-dark' else []
+    band = None if args.action in ('build-bias', 'build-dark') else choose_band(flats, args.band, bool(listed))
     if args.action in ('build-bias', 'build-bpm') and not zeros:
         raise BadInput(f'no exposure with OBSTYPE zero in {args.root / "dts" / args.nite}')
+    if args.action == 'build-dark' and not darks:
+        raise BadInput(f'no exposure with OBSTYPE dark in {args.root / "dts" / args.nite}')
+    skies = () if getattr(args, 'science', 'none') == 'none' else skies.get(band, ())
     return Plan(args.action, args.root, args.nite, band, tuple(zeros), tuple(flats.get(band, ())),
-                getattr(args, 'linearity', ''))
+                getattr(args, 'linearity', ''), tuple(darks), tuple(skies), getattr(args, 'hot_rate', HOT_RATE))
 
 
 def exposures_of(plan: Plan) -> tuple[Path, ...]:
@@ -158,11 +182,12 @@ def build(plan: Plan, ccdnum: int) -> Path:
     """Build and write one CCD's calibration; returns its path."""
     if plan.action == 'build-linearity':
         return _build_linearity(plan, ccdnum)
-    kind = {'build-bias': 'biascor', 'build-dflat': 'norm-dflatcor', 'build-bpm': 'bpm'}[plan.action]
+    kinds = {'build-bias': 'biascor', 'build-dark': 'darkcor', 'build-dflat': 'norm-dflatcor', 'build-bpm': 'bpm'}
+    kind = kinds[plan.action]
     path = calib_path(plan.root, kind, plan.nite, ccdnum, plan.band if kind == 'norm-dflatcor' else None)
-    inputs = plan.flats if kind == 'norm-dflatcor' else plan.zeros
+    inputs = {'norm-dflatcor': plan.flats, 'darkcor': plan.darks}.get(kind, plan.zeros)
     header = _header(plan, kind, ccdnum, inputs)
-    maker = {'biascor': _build_bias, 'norm-dflatcor': _build_flat, 'bpm': _build_bpm}[kind]
+    maker = {'biascor': _build_bias, 'darkcor': _build_dark, 'norm-dflatcor': _build_flat, 'bpm': _build_bpm}[kind]
     image = maker(plan, ccdnum, header)
     write_images(path, [('SCI', image, header)])
     return path
@@ -173,6 +198,14 @@ def _build_bias(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
     mean, rms = combine_rows(frames.rows, len(frames.paths), frames.shape, kind='bias')
     _record_noise(header, rms, len(frames.paths), 'adu')
     return mean
+
+
+def _build_dark(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
+    bias = _read_needed(calib_path(plan.root, 'biascor', plan.nite, ccdnum), 'build-bias')
+    dark, noise = combine_darks(Frames(plan.darks, ccdnum, plan.nite), bias)
+    header['BUNIT'] = 'electron/s'
+    header['NOISEAVG'] = (noise, '[electron/s] Noise of this image')
+    return dark
 
 
 def _build_flat(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
@@ -197,8 +230,25 @@ def _build_bpm(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
     frames = Frames(plan.zeros, ccdnum, plan.nite)
     mean, rms = combine_rows(frames.rows, len(frames.paths), frames.shape, kind='bias')
     defects = bad_pixels(flat, mean, rms, len(frames.paths))
+    for hot in _hot_pixels(plan, ccdnum, header, flat, mean):
+        defects[hot] |= np.uint16(Defect.BIAS_HOT)
     header['NBAD'] = (int(np.count_nonzero(defects)), 'Bad pixels')
     return defects
+
+
+def _hot_pixels(plan: Plan, ccdnum: int, header: Header, flat: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
+    """Hot pixels of each source of information there is; the header says what the others could not tell."""
+    frames = Frames(plan.flats, ccdnum, plan.nite)
+    gain, full = (_by_amplifier(frames.amplifiers(), name, bias.shape) for name in ('gain', 'saturate'))
+    from_dark = hot_of_dark_file(nearest_dark(plan.root, plan.nite, ccdnum), header, plan.hot_rate)
+    from_flats, told = hot_of_flats(
+        plan.flats, lambda k: flat_level(frames.frame(k), bias, gain, full, plan.flats[k].name),
+        lambda paths: _build_flat(replace(plan, flats=paths), ccdnum, Header()), plan.hot_rate)
+    from_science, said = hot_of_science(Frames(plan.skies, ccdnum, plan.nite), bias, flat)
+    for line in (told, said):
+        header.add_history(line)
+        print(f'CCD {ccdnum}: {line}', file=sys.stderr)
+    return [hot for hot in (from_dark, from_flats, from_science) if hot is not None]
 
 
 def _build_linearity(plan: Plan, ccdnum: int) -> Path:

@@ -169,7 +169,7 @@ def bad_pixels(flat: np.ndarray, bias: np.ndarray, bias_rms: np.ndarray, frames:
     """
     if not flat.shape == bias.shape == bias_rms.shape:
         raise BadData(f'flat {flat.shape}, bias {bias.shape} and its rms {bias_rms.shape} differ in shape')
-    smooth = np.maximum(_smooth(flat), np.float32(1e-3))
+    smooth = np.maximum(local_median(flat), np.float32(1e-3))
     response = flat / smooth
     spread = 1.4826 * float(np.median(np.abs(bias - np.median(bias))))
     defects = np.where(response > low, 0, int(Defect.FLAT_MIN)) | np.where(response < high, 0, int(Defect.FLAT_MAX))
@@ -190,10 +190,10 @@ def warm() -> None:
     _combine(np.zeros((3, 4, 4), np.float32), 4.0)
 
 
-def _smooth(flat: np.ndarray) -> np.ndarray:
-    """15 x 15 median of the flat, taken on 5 x 5 block medians: (ny, nx) float32."""
-    ny, nx = flat.shape
-    padded = np.pad(flat, ((0, -ny % 5), (0, -nx % 5)), mode='edge')
+def local_median(image: np.ndarray) -> np.ndarray:
+    """15 x 15 median of an image, taken on 5 x 5 block medians: (ny, nx) float32."""
+    ny, nx = image.shape
+    padded = np.pad(image, ((0, -ny % 5), (0, -nx % 5)), mode='edge')
     blocks = padded.reshape(padded.shape[0] // 5, 5, padded.shape[1] // 5, 5).transpose(0, 2, 1, 3)
     medians = np.median(blocks.reshape(*blocks.shape[:2], 25), axis=2)
     return ndimage.median_filter(medians, size=3).repeat(5, axis=0).repeat(5, axis=1)[:ny, :nx].astype(np.float32)

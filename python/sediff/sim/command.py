@@ -47,6 +47,8 @@ OPTIONS = (
     ('template_hour_angle', float, 'hour angle of the templates, deg, west positive'),
     ('template_days', _day_range, 'nights from the templates to the search exposure, MIN,MAX'),
     ('gaia_columns', str, "columns of the reference stars' photometry: " + ', '.join(GAIA_COLUMNS)),
+    ('edge_stars', int, 'stars per CCD of G = 7 to 12 within 600 rows of its first or last row'),
+    ('darks', int, 'dark exposures of 300 s'),
 )
 #: What --small changes.
 SMALL = {'stars': 400, 'galaxies': 150, 'transients': 8}

@@ -16,15 +16,17 @@ from sediff.sim.cosmics import add_cosmics
 from sediff.sim.detector import Detector
 from sediff.sim.effects import bleed_into_register, collect_charge, effects_of, measured_counts, tape_bump_response
 from sediff.sim.focal_sky import focal_plane_sky, fringes
+from sediff.sim.hotpixels import dark_rate
 from sediff.sim.light import SOURCE_TRUTH, Streak, add_light, measure_snr, sky_gradient
 from sediff.sim.optics import PsfField, draw_psf
-from sediff.sim.options import CCD_SHAPE, LIGHT, OPTICS, generator
+from sediff.sim.options import CCD_SHAPE, LIGHT, OPTICS, PUDDLES, generator
 from sediff.sim.plan import SimExposure
+from sediff.sim.puddle import puddles_into_register
 from sediff.sim.readout import full_well, to_adu
 from sediff.sim.scene import View
 
 #: Codes of the truth's pixel tables.
-COSMIC, BAD = 4, 8
+COSMIC, BAD, PUDDLE = 4, 8, 16
 PIXEL_DTYPE = np.dtype([('x', 'i2'), ('y', 'i2'), ('kind', 'u1')])
 
 
@@ -94,6 +96,8 @@ def simulate_ccd(task: CcdTask, detector: Detector) -> tuple[np.ndarray, CcdTrut
         image *= effects.illumination
     if psf is not None:
         measure_snr(transients, image, detector.flat, psf, max(amplifier.read_noise for amplifier in amplifiers))
+    if 'hotpixels' in task.effects and exposure.exptime > 0:
+        image += dark_rate(task.seed, task.ccdnum) * np.float32(exposure.exptime)
     _add_shot_noise(rng, image)
     cosmic, _ = add_cosmics(rng, image, task.cosmics * (exposure.exptime + 20.0) / 110.0)
     if effects.border_shifts is not None:
@@ -101,9 +105,13 @@ def simulate_ccd(task: CcdTask, detector: Detector) -> tuple[np.ndarray, CcdTrut
     kind, lost = bleed_out(image, full_well(amplifiers, CCD_SHAPE[1]))
     if effects.edge_bleed:
         bleed_into_register(image, amplifiers, lost)
+    puddle = np.zeros(CCD_SHAPE, bool)
+    if 'puddle' in task.effects:
+        puddle = puddles_into_register(generator(task.seed, PUDDLES, exposure.expnum, task.ccdnum), image, amplifiers, lost,
+                                       float(np.sqrt(exposure.sky + amplifiers[0].read_noise ** 2)))
     _flag_saturated(stars, kind)
     pixels = np.concatenate([_pixel_table(kind == SATURATED, SATURATED), _pixel_table(kind == BLED, BLED),
-                             _cosmic_table(cosmic)])
+                             _pixel_table(puddle, PUDDLE), _cosmic_table(cosmic)])
     truth = CcdTruth(exposure.expnum, task.ccdnum, stars, transients, pixels, streak, psf)
     return measured_counts(to_adu(image, amplifiers), amplifiers, effects), truth
 
@@ -118,9 +126,9 @@ def sky_pattern(task: CcdTask, rng: np.random.Generator) -> np.ndarray:
     return gradient
 
 
-def bad_pixel_table(detector: Detector) -> np.ndarray:
-    """PIXEL_DTYPE rows of the permanently bad pixels."""
-    return _pixel_table(detector.bad, BAD)
+def bad_pixel_table(detector: Detector, dark: np.ndarray | None = None) -> np.ndarray:
+    """PIXEL_DTYPE rows of the permanently bad pixels; those of more dark charge than an electron a second are, too."""
+    return _pixel_table(detector.bad if dark is None else detector.bad | (dark > 1.0), BAD)
 
 
 def _add_shot_noise(rng: np.random.Generator, image: np.ndarray) -> None:

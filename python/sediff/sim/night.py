@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from astropy.io.fits import Header
 
 from sediff.camera.ccds import ccd_table
+from sediff.io.fits import write_images
 from sediff.io.refcat import write_shards
 from sediff.io.tables import write_csv, write_table
 from sediff.sim.cards import extension_header
@@ -27,6 +29,7 @@ from sediff.sim.files import (
     write_pixels,
 )
 from sediff.sim.gaia_columns import write_archive_shards
+from sediff.sim.hotpixels import dark_rate
 from sediff.sim.options import NightOptions
 from sediff.sim.plan import SimExposure, make_plan
 from sediff.sim.scene import Scene, make_scene, true_wcs, view_of
@@ -109,7 +112,8 @@ def _run_pool(root, plan, tasks, scratch, facts, workers, say) -> list[CcdTruth]
 def write_truth(folder: Path, options: NightOptions, scene: Scene, plan: list[SimExposure], facts: Facts,
                 truths: list[CcdTruth]) -> None:
     """Write every table of the truth."""
-    bad = {ccd: bad_pixel_table(detector_of(options.seed, ccd)) for ccd in options.ccds}
+    hot = {ccd: dark_rate(options.seed, ccd) for ccd in options.ccds if 'hotpixels' in options.effects}
+    bad = {ccd: bad_pixel_table(detector_of(options.seed, ccd), hot.get(ccd)) for ccd in options.ccds}
     transients, epochs = transient_tables(scene, plan, facts.tpv, truths, bad)
     write_csv(folder / 'exposures.csv', exposure_table(plan))
     write_csv(folder / 'wcs.csv', wcs_table(plan, facts.tpv, options.ccds))
@@ -128,5 +132,7 @@ def write_truth(folder: Path, options: NightOptions, scene: Scene, plan: list[Si
     for each in truths:
         write_pixels(folder / f'pixels_{each.expnum:08d}_{each.ccdnum:02d}.fits', each.pixels)
     write_effects(folder, {ccd: effects_of(options.seed, ccd, options.effects) for ccd in options.ccds})
+    for ccd, rate in hot.items():
+        write_images(folder / f'dark_rate_{ccd:02d}.fits', [('SCI', rate, Header({'CCDNUM': ccd, 'BUNIT': 'electron/s'}))])
     for ccd, table in bad.items():
         write_pixels(folder / f'bad_pixels_{ccd:02d}.fits', table)

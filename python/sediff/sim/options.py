@@ -52,12 +52,13 @@ BANDS = {
 
 #: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
 #: tape bumps, a dome lamp that is not as even as the sky, bleeds into the serial register, a sky that varies over the whole
-#: focal plane (gradients and a pupil ghost that change from exposure to exposure), and fringes in z and Y.
+#: focal plane (gradients and a pupil ghost that change from exposure to exposure), fringes in z and Y, bleeds into the
+#: register that spread over some columns only (puddles), and hot pixels and columns, whose charge grows with time.
 #: And of the sky: stars that move by a fraction of their PSF from template to template, half of them in no catalogue;
 #: differential chromatic refraction; stars that have changed in the search exposure; and stars of G 7 to 15
 #: (`sediff.sim.variables`).
-EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'movers', 'dcr',
-           'variables', 'brightstars')
+EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'puddle', 'hotpixels',
+           'movers', 'dcr', 'variables', 'brightstars')
 
 #: Columns of Gaia's photometry that the reference stars come with (`sediff.sim.gaia_columns`).
 GAIA_COLUMNS = ('errors', 'over', 'flux', 'fluxonly', 'none', 'mixed')
@@ -113,6 +114,10 @@ class NightOptions:
         deg, of the search exposure and of the templates; None: within 20 deg of the meridian.
     gaia_columns : str
         Of `GAIA_COLUMNS`.
+    edge_stars : int
+        Stars per CCD of G = 7 to 12 within 600 rows of its first or last row.
+    darks : int
+        Dark exposures of 300 s.
     """
 
     seed: int = 1
@@ -144,6 +149,8 @@ class NightOptions:
     hour_angle: float | None = None
     template_hour_angle: float | None = None
     gaia_columns: str = 'errors'
+    edge_stars: int = 0
+    darks: int = 0
     facts: BandFacts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -173,7 +180,7 @@ def _check(options: NightOptions) -> None:
     if options.gaia_columns not in GAIA_COLUMNS:
         raise BadUsage(f'--gaia-columns {options.gaia_columns}: the simulator knows {", ".join(GAIA_COLUMNS)}')
     counts = ('seed', 'ramp', 'skies', 'templates', 'zeros', 'flats', 'stars', 'galaxies', 'transients', 'cosmics', 'dither',
-              'pointing_error', 'rotation_error', 'kilonova_distance')
+              'pointing_error', 'rotation_error', 'kilonova_distance', 'edge_stars', 'darks')
     for name in counts:
         if not getattr(options, name) >= 0:
             raise BadUsage(f'--{name.replace("_", "-")} {getattr(options, name)}: must not be negative')
@@ -186,3 +193,5 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 
 #: First number of each random stream.
 PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT, EFFECTS_STREAM, FOCAL_SKY, FRINGES, VARIABLES = range(10)
+#: Those of effects that came later.
+EDGE_STARS, PUDDLES, HOT_PIXELS = range(20, 23)

@@ -13,6 +13,8 @@ LONGITUDE, LATITUDE = -70.81489, -30.16606      # deg, the Blanco telescope
 PROPOSAL = '2023B-0001'
 #: Dithers of the exposures of role 'sky', in units of `NightOptions.dither`, and by how much their numbers are higher.
 SKY_DITHER, FIRST_SKY = 4.0, 1000
+#: Exposure time (s) of darks, and by how much their numbers are higher.
+DARK_SECONDS, FIRST_DARK = 300.0, 500
 GOOD_SEEING = 0.9       # arcsec; t_eff is 1 at this seeing, transparency 1 and dark sky (Neilsen et al. 2016)
 
 
@@ -33,7 +35,7 @@ class SimExposure:
     Parameters
     ----------
     role : str
-        'search', 'template', 'sky', 'zero' or 'dome flat'.
+        'search', 'template', 'sky', 'zero', 'dome flat' or 'dark'.
     mjd : float
         Start, UTC.
     commanded, true : Pointing
@@ -100,8 +102,9 @@ def make_plan(options: NightOptions) -> list[SimExposure]:
     exposures += [_calibration(options, k) for k in range(options.zeros + options.flats)]
     exposures.append(_sky_exposure(rng, options, options.expnum, 0, options.seeing, 'search'))
     exposures += [_ramp_flat(options, k) for k in range(options.ramp)]
-    return exposures + [_sky_exposure(rng, options, options.expnum + FIRST_SKY + k, 0, options.seeing, 'sky')
-                        for k in range(options.skies)]
+    exposures += [_sky_exposure(rng, options, options.expnum + FIRST_SKY + k, 0, options.seeing, 'sky')
+                  for k in range(options.skies)]
+    return exposures + [_dark(options, k) for k in range(options.darks)]
 
 
 def _template_nights(options: NightOptions) -> np.ndarray:
@@ -162,6 +165,13 @@ def _ramp_flat(options: NightOptions, index: int) -> SimExposure:
     mjd = nite_mjd(options.nite) + 0.9 + index * 1.5e-3
     return SimExposure(options.expnum + 1 + index, options.nite, mjd, options.band, seconds, 'dome flat',
                        f'linearity {options.band}', park, park, sky=8000.0 * seconds)
+
+
+def _dark(options: NightOptions, index: int) -> SimExposure:
+    park = Pointing(0.0, LATITUDE)
+    mjd = nite_mjd(options.nite) + 0.7 + index * 4e-3
+    return SimExposure(options.expnum + FIRST_DARK + index, options.nite, mjd, options.band, DARK_SECONDS, 'dark', 'dark',
+                       park, park)
 
 
 def field_name(ra: float, dec: float) -> str:

@@ -12,6 +12,7 @@ from sediff.refcat.motion import at_epoch, julian_year
 from sediff.sim.cards import wcs_header
 from sediff.sim.dcr import colours_of, displaced
 from sediff.sim.detector import detector_of
+from sediff.sim.edgestars import with_edge_stars
 from sediff.sim.kilonova import kilonova_magnitude
 from sediff.sim.movers import MOVERS, with_movers
 from sediff.sim.options import CCD_SHAPE, SKY, NightOptions, generator
@@ -72,6 +73,8 @@ def make_scene(options: NightOptions, plan: Sequence[SimExposure], tpv: Mapping[
     rng = generator(options.seed, SKY)
     stars = draw_stars(rng, options, Region.around(ra, dec, STAR_MARGIN))
     stars = with_bright_stars(stars, options.seed, wcs, options.effects)
+    if options.edge_stars:
+        stars = with_edge_stars(options, wcs, stars)
     gaia = gaia_catalogue(rng, stars)
     if 'movers' in options.effects:
         stars, gaia = with_movers(stars, gaia, generator(options.seed, *MOVERS), julian_year(search.mjd))
