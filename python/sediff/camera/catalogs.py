@@ -8,6 +8,18 @@ import sediff
 from sediff.errors import BadInput
 
 
+def user_table(root: Path, name: str) -> Path:
+    """A table of the user's, relative to ROOT, or else that of the catalogs folder.
+
+    Raises
+    ------
+    BadInput
+        Neither.
+    """
+    own = Path(root) / name
+    return own if own.is_file() else catalog_path(name)
+
+
 def catalog_path(name: str) -> Path:
     """Path of a table in the catalogs folder: SEDIFF_CATALOGS if set, else `catalogs` beside the `python` folder.
 

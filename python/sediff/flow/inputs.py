@@ -7,7 +7,7 @@ from datetime import date
 from functools import lru_cache
 from pathlib import Path
 
-from sediff.camera.catalogs import catalog_path
+from sediff.camera.catalogs import user_table
 from sediff.camera.epochs import Epoch, choose_epoch, read_epochs
 from sediff.errors import BadData, BadInput
 from sediff.flow.astrometry_exposure import common_input
@@ -133,7 +133,7 @@ def single_epoch_inputs(exposure: Exposure, parameters: Parameters, special_y4: 
     images, reasons = calibration_inputs(exposure, parameters, special_y4)
     return {'raw': [raw_path(exposure.root, exposure.nite, exposure.expnum)], **images, 'reasons': reasons,
             'skypca': find_sky_files(exposure, parameters['MAX_CALIB_DAYS']),
-            **{name: [_table(exposure, parameters[key])] if parameters[key] else []
+            **{name: [user_table(exposure.root, parameters[key])] if parameters[key] else []
                for name, key in (('bf', 'BF_FILE'), ('tapebumps', 'TAPEBUMP_FILE'))},
             'common': common_input(exposure), **reference_inputs(exposure.root, parameters)}
 
@@ -142,7 +142,7 @@ def calibration_inputs(exposure: Exposure, parameters: Parameters,
                        special_y4: bool = False) -> tuple[dict[str, list[Path]], list[str]]:
     """Calibration images, linearity and crosstalk table of a CCD, and a line about each image that was chosen."""
     images, reasons = _images(exposure, parameters, special_y4)
-    return {**images, 'crosstalk': [_table(exposure, parameters['CROSSTALK_FILE'])],
+    return {**images, 'crosstalk': [user_table(exposure.root, parameters['CROSSTALK_FILE'])],
             'linearity': _linearity(exposure, parameters)}, reasons
 
 
@@ -197,7 +197,7 @@ def _any_starflat(exposure: Exposure) -> bool:
 
 def _epoch(exposure: Exposure, parameters: Parameters, special_y4: bool) -> Epoch:
     """The row of the table of epochs for an exposure; with -Y that of Y4E1."""
-    epochs = read_epochs(_table(exposure, parameters['CALIB_EPOCHS']))
+    epochs = read_epochs(user_table(exposure.root, parameters['CALIB_EPOCHS']))
     forced = [epoch for epoch in epochs if special_y4 and epoch.name == 'y4e1']
     return forced[0] if forced else choose_epoch(epochs, exposure.expnum, exposure.nite, exposure.band)
 
@@ -210,17 +210,11 @@ def _own_file(exposure: Exposure, key: str, text: str) -> Path:
     return path
 
 
-def _table(exposure: Exposure, name: str) -> Path:
-    """A table of the user's, relative to ROOT, or else of the catalogs folder."""
-    own = exposure.root / name
-    return own if own.is_file() else catalog_path(name)
-
-
 def _linearity(exposure: Exposure, parameters: Parameters) -> list[Path]:
     """The table of LINEARITY_FILE, or the newest one in ROOT/calib/linearity that is not younger than the night."""
     given = parameters['LINEARITY_FILE']
     if given:
-        return [] if given == 'none' else [_table(exposure, given)]
+        return [] if given == 'none' else [user_table(exposure.root, given)]
     folder = exposure.root / 'calib' / 'linearity'
     found = sorted(path for path in folder.glob(f'D_n*_c{exposure.ccd:02d}_linearity.csv'))
     before = [path for path in found if path.name[3:11] <= exposure.nite]

@@ -46,8 +46,8 @@ def read_raw_ccd(path: str | os.PathLike, ccdnum: int) -> tuple[np.ndarray, Head
 
 
 def read_raw_rows(path: str | os.PathLike, ccdnum: int, first: int = 0,
-                  last: int | None = None) -> tuple[np.ndarray, Header]:
-    """Rows `first` to `last` (not in; default all) of a CCD as they are in the file, uint16, and its cards.
+                  last: int | None = None, step: int = 1) -> tuple[np.ndarray, Header]:
+    """Rows `first` to `last` (not in; default all), every `step`th, of a CCD as they are in the file, uint16, and its cards.
 
     Raises
     ------
@@ -58,9 +58,11 @@ def read_raw_rows(path: str | os.PathLike, ccdnum: int, first: int = 0,
     with open_fits(path) as handle:
         try:
             hdu = handle[_find_ccd(handle, ccdnum, path)]
-            if (first, last) == (0, None):
+            last = hdu.get_dims()[0] if last is None else last
+            whole = (first, last, step) == (0, hdu.get_dims()[0], 1)
+            if whole:
                 check_sum(path, hdu)
-            pixels = hdu.read() if (first, last) == (0, None) else hdu[first:hdu.get_dims()[0] if last is None else last, :]
+            pixels = hdu.read() if whole else hdu[first:last:step, :]
             header = header_of(handle[0])
             header.update(header_of(hdu))
         except (OSError, ValueError) as error:

@@ -11,9 +11,11 @@ import numpy as np
 from astropy.io.fits import Header
 
 from sediff.camera.amplifiers import Amplifier
+from sediff.camera.catalogs import user_table
 from sediff.camera.ccds import detpos, parse_ccd_list
 from sediff.camera.headers import BANDS
 from sediff.errors import BadInput, BadUsage
+from sediff.io.crosstalk import read_crosstalk
 from sediff.io.fits import read_image, write_images
 from sediff.io.linearity import read_linearity, write_linearity
 from sediff.isr.badpixels import Defect
@@ -40,6 +42,7 @@ from sediff.isr.calibrate import bad_pixels, combine_flat_rows, combine_rows, fl
 from sediff.isr.hotpixels import HOT_RATE
 from sediff.isr.linearity import LinearityTable, fit_linearity, linearize
 from sediff.names import calib_path
+from sediff.parameters import load
 from sediff.pool import Outcome, run_pool
 from sediff.values import checked_night
 from sediff.workflow.completeness import format_ccds
@@ -69,10 +72,12 @@ class Plan:
     band: str | None
     zeros: tuple[Path, ...]
     flats: tuple[Path, ...]
-    linearity: str = ''
+    linearity: Path | None = None
     darks: tuple[Path, ...] = ()
     skies: tuple[Path, ...] = ()
     hot_rate: float = HOT_RATE
+    crosstalk: Path | None = None
+    overscan: str = 'mean'
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -83,6 +88,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument('--root', type=Path, required=True, help='top of the work tree')
         action.add_argument('--nite', required=True, help='night that the result is named after, YYYYMMDD')
         action.add_argument('--ccds', default='all', help='33 | 1,3,5-12 | all')
+        action.add_argument('-R', '--rc', type=Path, metavar='DIR',
+                            help='folder of rc files (default: rc/ of this installation)')
+        action.add_argument('-P', dest='overrides', action='append', default=[], metavar='NAME=VALUE',
+                            help='set one parameter; `python -m sediff config` lists them')
         action.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes (default: one a core)')
         if name not in ('build-bias', 'build-dark'):
             action.add_argument('--band', choices=BANDS, help='band of the flats (default: the only one there is)')
@@ -97,7 +106,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument('--exclude', default='', help='exposure numbers to leave out, likewise')
         if name == 'build-dflat':
             action.add_argument('--linearity', default='', help='linearity table that the flats are corrected with first '
-                                '(default: the one of the night in calib/linearity, where there is one; none: no)')
+                                '(default: LINEARITY_FILE, else that of the night in calib/linearity; none: no)')
         if name == 'build-bpm':
             action.add_argument('--science', choices=('auto', 'none'), default='auto',
                                 help='whether dithered science exposures of the band tell hot pixels (default auto)')
@@ -156,13 +165,19 @@ def make_plan(args: argparse.Namespace) -> Plan:
     if args.action == 'build-dark' and not darks:
         raise BadInput(f'no exposure with OBSTYPE dark in {args.root / "dts" / args.nite}')
     skies = () if getattr(args, 'science', 'none') == 'none' else skies.get(band, ())
+    parameters = load(getattr(args, 'rc', None), [*getattr(args, 'overrides', ()), f'ROOT={args.root}'])
+    given, named = getattr(args, 'linearity', ''), parameters['LINEARITY_FILE']
+    linearity = Path(given) if given else user_table(args.root, named) if named not in ('', 'none') else named
     return Plan(args.action, args.root, args.nite, band, tuple(zeros), tuple(flats.get(band, ())),
-                getattr(args, 'linearity', ''), tuple(darks), tuple(skies), getattr(args, 'hot_rate', HOT_RATE))
+                Path(linearity) if linearity else None, tuple(darks), tuple(skies), getattr(args, 'hot_rate', HOT_RATE),
+                user_table(args.root, parameters['CROSSTALK_FILE']) if parameters['CROSSTALK'] else None,
+                parameters['OVERSCAN'])
 
 
 def exposures_of(plan: Plan) -> tuple[Path, ...]:
     """The raw exposures that a plan reads."""
-    return {'build-bias': plan.zeros, 'build-bpm': plan.zeros + plan.flats}.get(plan.action, plan.flats)
+    raw = {'build-bias': plan.zeros, 'build-dark': plan.darks, 'build-bpm': plan.zeros + plan.flats}
+    return raw.get(plan.action, plan.flats)
 
 
 def _of_the_files(text: str, ccds: list[int], paths: tuple[Path, ...]) -> list[int]:
@@ -194,7 +209,7 @@ def build(plan: Plan, ccdnum: int) -> Path:
 
 
 def _build_bias(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
-    frames = Frames(plan.zeros, ccdnum, plan.nite)
+    frames = Frames(plan.zeros, ccdnum, plan.nite, plan.overscan)
     mean, rms = combine_rows(frames.rows, len(frames.paths), frames.shape, kind='bias')
     _record_noise(header, rms, len(frames.paths), 'adu')
     return mean
@@ -202,7 +217,7 @@ def _build_bias(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
 
 def _build_dark(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
     bias = _read_needed(calib_path(plan.root, 'biascor', plan.nite, ccdnum), 'build-bias')
-    dark, noise = combine_darks(Frames(plan.darks, ccdnum, plan.nite), bias)
+    dark, noise = combine_darks(Frames(plan.darks, ccdnum, plan.nite, plan.overscan), bias)
     header['BUNIT'] = 'electron/s'
     header['NOISEAVG'] = (noise, '[electron/s] Noise of this image')
     return dark
@@ -210,7 +225,8 @@ def _build_dark(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
 
 def _build_flat(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
     bias = _read_needed(calib_path(plan.root, 'biascor', plan.nite, ccdnum), 'build-bias')
-    frames = Frames(plan.flats, ccdnum, plan.nite)
+    frames = _flats(plan, ccdnum)
+    header['XTALKFIL'] = (plan.crosstalk.name if plan.crosstalk else 'none', 'Crosstalk subtracted')
     amplifiers = frames.amplifiers()
     gain, full = (_by_amplifier(amplifiers, name, bias.shape) for name in ('gain', 'saturate'))
     table = _linearity_of(plan, ccdnum, header)
@@ -227,7 +243,7 @@ def _build_flat(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
 
 def _build_bpm(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
     flat = _read_needed(calib_path(plan.root, 'norm-dflatcor', plan.nite, ccdnum, plan.band), 'build-dflat')
-    frames = Frames(plan.zeros, ccdnum, plan.nite)
+    frames = Frames(plan.zeros, ccdnum, plan.nite, plan.overscan)
     mean, rms = combine_rows(frames.rows, len(frames.paths), frames.shape, kind='bias')
     defects = bad_pixels(flat, mean, rms, len(frames.paths))
     for hot in _hot_pixels(plan, ccdnum, header, flat, mean):
@@ -238,13 +254,13 @@ def _build_bpm(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
 
 def _hot_pixels(plan: Plan, ccdnum: int, header: Header, flat: np.ndarray, bias: np.ndarray) -> list[np.ndarray]:
     """Hot pixels of each source of information there is; the header says what the others could not tell."""
-    frames = Frames(plan.flats, ccdnum, plan.nite)
+    frames = _flats(plan, ccdnum)
     gain, full = (_by_amplifier(frames.amplifiers(), name, bias.shape) for name in ('gain', 'saturate'))
     from_dark = hot_of_dark_file(nearest_dark(plan.root, plan.nite, ccdnum), header, plan.hot_rate)
     from_flats, told = hot_of_flats(
         plan.flats, lambda k: flat_level(frames.frame(k), bias, gain, full, plan.flats[k].name),
         lambda paths: _build_flat(replace(plan, flats=paths), ccdnum, Header()), plan.hot_rate)
-    from_science, said = hot_of_science(Frames(plan.skies, ccdnum, plan.nite), bias, flat)
+    from_science, said = hot_of_science(Frames(plan.skies, ccdnum, plan.nite, plan.overscan), bias, flat)
     for line in (told, said):
         header.add_history(line)
         print(f'CCD {ccdnum}: {line}', file=sys.stderr)
@@ -253,7 +269,7 @@ def _hot_pixels(plan: Plan, ccdnum: int, header: Header, flat: np.ndarray, bias:
 
 def _build_linearity(plan: Plan, ccdnum: int) -> Path:
     bias = _read_needed(calib_path(plan.root, 'biascor', plan.nite, ccdnum), 'build-bias')
-    frames, times = Frames(plan.flats, ccdnum, plan.nite), exposure_times(plan.flats)
+    frames, times = _flats(plan, ccdnum), exposure_times(plan.flats)
     amplifiers = frames.amplifiers()
     levels: dict[str, list[tuple[float, float]]] = {each.name: [] for each in amplifiers if each.name not in frames.dead}
     for number, time in enumerate(times):
@@ -272,10 +288,15 @@ def _build_linearity(plan: Plan, ccdnum: int) -> Path:
     return path
 
 
+def _flats(plan: Plan, ccdnum: int) -> Frames:
+    """The dome flats of a CCD without the crosstalk of their light, as the science images are."""
+    return Frames(plan.flats, ccdnum, plan.nite, plan.overscan, read_crosstalk(plan.crosstalk) if plan.crosstalk else {})
+
+
 def _linearity_of(plan: Plan, ccdnum: int, header: Header) -> LinearityTable:
     own = plan.root / 'calib' / 'linearity' / f'D_n{plan.nite}_c{ccdnum:02d}_linearity.csv'
-    path = Path(plan.linearity) if plan.linearity else own
-    if plan.linearity == 'none' or (not plan.linearity and not own.is_file()):
+    path = plan.linearity or own
+    if path == Path('none') or (not plan.linearity and not own.is_file()):
         header['LINFIL'] = ('none', 'Linearity table')
         return {}
     header['LINFIL'] = (path.name, 'Linearity table')

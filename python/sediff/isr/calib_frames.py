@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +10,11 @@ import numpy as np
 from sediff.camera.amplifiers import Amplifier, read_amplifiers
 from sediff.camera.ccds import dead_amplifiers
 from sediff.camera.headers import band_of, nite_of
-from sediff.errors import BadInput, BadUsage
+from sediff.errors import BadInput, BadUsage, SediffError
 from sediff.io.fits import read_header
 from sediff.io.raw import read_raw_primary, read_raw_rows
+from sediff.isr.crosstalk import CrosstalkTable, needed_sources
+from sediff.isr.flat_crosstalk import BLOCK, crosstalk_of_light, rows_of_blocks, source_levels
 from sediff.isr.overscan import subtract_overscan
 from sediff.values import shown
 
@@ -27,11 +29,18 @@ class Frames:
     ccdnum : int
     nite : str
         Night, for the amplifiers that are dead on it.
+    overscan : str
+        How the overscan of a row is found, as in SE01 (OVERSCAN).
+    crosstalk : mapping
+        Crosstalk terms of frames of even light (dome flats), which are then corrected; empty: not corrected.
     """
 
     paths: tuple[Path, ...]
     ccdnum: int
     nite: str
+    overscan: str = 'mean'
+    crosstalk: CrosstalkTable = field(default_factory=dict)
+    _leaks: dict[int, np.ndarray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def dead(self) -> tuple[str, ...]:
@@ -49,21 +58,46 @@ class Frames:
         return tuple(max(each.ccd[axis].stop for each in self.amplifiers()) for axis in (0, 1))
 
     def frame(self, number: int) -> np.ndarray:
-        """One exposure, overscan subtracted and trimmed: (ny, nx) float32, ADU."""
+        """One exposure, overscan and crosstalk subtracted and trimmed: (ny, nx) float32, ADU."""
         raw, header = read_raw_rows(self.paths[number], self.ccdnum)
-        return subtract_overscan(raw, read_amplifiers(header), dead=self.dead)
+        image = subtract_overscan(raw, read_amplifiers(header), dead=self.dead, method=self.overscan)
+        return self._corrected(image, number, 0, len(image))
 
     def rows(self, first: int, last: int) -> list[np.ndarray]:
-        """Rows `first` to `last` (not in) of every exposure, overscan subtracted."""
+        """Rows `first` to `last` (not in) of every exposure, overscan and crosstalk subtracted."""
         found = []
-        for path in self.paths:
+        for number, path in enumerate(self.paths):
             start = self._amplifiers_of(path)[0].data[0].start
             raw, header = read_raw_rows(path, self.ccdnum, start + first, start + last)
             part = slice(0, last - first)
             amplifiers = [replace(each, data=(part, each.data[1]), bias=(part, each.bias[1]), ccd=(part, each.ccd[1]))
                           for each in read_amplifiers(header)]
-            found.append(subtract_overscan(raw, amplifiers, dead=self.dead))
+            image = subtract_overscan(raw, amplifiers, dead=self.dead, method=self.overscan)
+            found.append(self._corrected(image, number, first, last))
         return found
+
+    def _corrected(self, image: np.ndarray, number: int, first: int, last: int) -> np.ndarray:
+        """Rows of an exposure without what other amplifiers add to them."""
+        needed = needed_sources(self.ccdnum, self.crosstalk)
+        if not needed:
+            return image
+        if number not in self._leaks:
+            levels: dict[str, np.ndarray] = {}
+            for ccd in needed:
+                levels |= self._levels(self.paths[number], ccd)
+            amplifiers = self._amplifiers_of(self.paths[number])
+            self._leaks[number] = crosstalk_of_light(self.ccdnum, amplifiers, levels, self.crosstalk, self.shape)
+        return image - rows_of_blocks(self._leaks[number], first, last)
+
+    def _levels(self, path: Path, ccd: int) -> dict[str, np.ndarray]:
+        """Levels of a source CCD; none where the exposure lacks it."""
+        try:
+            amplifiers = read_amplifiers(read_raw_rows(path, ccd, 0, 1)[1])
+            data = amplifiers[0].data[0]
+            rows, _ = read_raw_rows(path, ccd, data.start, data.stop, BLOCK)
+            return source_levels(rows, ccd, amplifiers, dead_amplifiers(ccd, self.nite), self.overscan)
+        except SediffError:
+            return {}
 
     def _amplifiers_of(self, path: Path) -> tuple[Amplifier, ...]:
         return self.amplifiers() if path == self.paths[0] else read_amplifiers(read_raw_rows(path, self.ccdnum, 0, 1)[1])
