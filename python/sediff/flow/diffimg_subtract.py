@@ -184,7 +184,7 @@ def _difference(search: CcdImage, template: CcdImage, result: Difference) -> Ccd
     header['MODELSHP'] = (result.model_error.shape, 'the same of their widths')
     header['MODELSFT'] = (result.model_error.shift, '[pix] error of the place of light')
     for axis, value in zip('XY', result.figures['colour_slope']):
-        header[f'COLSLP{axis}'] = (value, f'[pix/mag] shift along {axis.lower()} by refraction a mag of BP - RP')
+        header[f'COLSLP{axis}'] = (value, f'[pix/mag] refraction by BP - RP along {axis.lower()}')
     header['NMOVED'] = (result.figures['moved'], 'listed stars moved before the subtraction')
     header['NCOMBINE'] = (template.header.get('NCOMBINE', 1), 'template CCDs in the coadd')
     weight = np.where(result.mask | (result.variance <= 0), 0, 1.0 / np.maximum(result.variance, 1e-12))

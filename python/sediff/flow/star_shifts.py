@@ -25,7 +25,7 @@ LARGEST_ERROR = 0.05
 #: Colour (BP - RP) of the light that is not listed: galaxies and faint stars.
 USUAL_COLOUR = 1.1
 #: The predicted slope with colour may be wrong by this share of it, and by this, px a magnitude.
-SLOPE_SHARE, SLOPE_FLOOR = 0.5, 0.03
+SLOPE_SHARE, SLOPE_FLOOR = 0.2, 0.03
 SECONDS_A_DAY = 86400.0
 
 
