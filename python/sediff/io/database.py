@@ -111,8 +111,8 @@ def _explained(engine: Engine, message: str) -> SediffError:
     """The error of a database as one that says what to do."""
     name, file = engine.url.render_as_string(hide_password=True), Path(engine.url.database or '.')
     if any(words in message for words in _BAD):
-        return BadInput(f'{name} is not a database of this version, or a damaged one ({message}); move it away and run again '
-                        'with -O')
+        return BadInput(f'{name} is not a database of this version, or a damaged one ({message}); move it away and run '
+                        'again with -O')
     if any(words in message.lower() for words in _CLOSED):
         return BadInput(f'database {name}: {message}; check the owner and mode of {file} and its folder')
     if 'full' in message:

@@ -32,7 +32,7 @@ def open_fits(path: str | os.PathLike) -> fitsio.FITS:
         raise BadInput(f'no such file: {path}')
     try:
         return fitsio.FITS(str(path))
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise BadInput(f'{path} cannot be read as FITS ({_first_line(error)}); fetch it again') from error
 
 
