@@ -173,7 +173,7 @@ DIFFIMG = (
          'noise of the difference against its variance; one difference is its own coadd', (), ('isr',)),
     Step('RUN20', 'combined_sexDiffim', 'diffimg_subtract:sex_diffim', ('diff', 'diff_psf', 'combined', 'diff_info'),
          ('diff_cat', 'score_info'),
-         'matched-filter detections, positive and negative', ('DIFF_THRESHOLD',), ('detect',)),
+         'matched-filter detections, positive and negative', ('DIFF_THRESHOLD',), ('detect', 'psf/zoned')),
     Step('RUN21', 'combined_mergeDiffim', 'diffimg_subtract:merge_diffim', ('diff', 'template'),
          ('diff_mh', 'template_mh'), 'difference and template with mask and weight in one file each', (), ()),
     Step('RUN22', 'combined+expose_filterObj', 'diffimg_candidates:filter_obj',
