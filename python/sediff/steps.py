@@ -177,7 +177,7 @@ DIFFIMG = (
     Step('RUN20', 'combined_sexDiffim', 'diffimg_subtract:sex_diffim',
          ('diff', 'diff_psf', 'photons', 'combined', 'diff_info', 'star_shifts'), ('diff_cat', 'score_info'),
          'matched-filter detections, positive and negative', ('DIFF_THRESHOLD', 'MAX_DETECTIONS'),
-         ('detect', 'subtract', 'flow/star_shifts')),
+         ('detect', 'subtract', 'flow/star_shifts', 'psf/zoned')),
     Step('RUN21', 'combined_mergeDiffim', 'diffimg_subtract:merge_diffim', ('diff', 'template'),
          ('diff_mh', 'template_mh'), 'difference and template with mask and weight in one file each', (), ()),
     Step('RUN22', 'combined+expose_filterObj', 'diffimg_candidates:filter_obj',
