@@ -110,12 +110,12 @@ def judge_near_stars(detections: np.ndarray, stars: np.ndarray, planes: Surround
         variable[chosen] = clear & at_star[chosen]
         vetoed[chosen] = ~clear & (stars['mag'][owner[chosen]] < magnitude)
     noise = float(np.median(detections['FLUXERR_PSF']))
-    for star in stars[stars['mag'] < magnitude]:
-        radius = max(scale * float(star['radius']), planes.fwhm)
-        for member, scatter in _disturbed(places, tree, star, radius, planes, noise):
-            if not at_star[member]:
+    for number in np.flatnonzero(stars['mag'] < magnitude):
+        radius = max(scale * float(stars['radius'][number]), planes.fwhm)
+        for member, scatter in _disturbed(places, tree, stars[number], radius, planes, noise):
+            if not (at_star[member] and owner[member] == number):
                 vetoed[member] |= bool(not shaped[member] or detections['SNR'][member] < SIGNIFICANT * scatter)
-    return StarVerdict(vetoed, variable)
+    return StarVerdict(vetoed, variable & ~vetoed)
 
 
 def psf_shaped(detections: np.ndarray, fwhm: float) -> np.ndarray:

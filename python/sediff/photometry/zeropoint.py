@@ -157,14 +157,9 @@ def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_refe
     """
     options = options or ClipOptions()
     difference = np.asarray(mag_reference, float) - np.asarray(mag_instrumental, float)
-    given = np.asarray(reference_error, float) ** 2
-    free = np.zeros(difference.shape, bool) if assumed is None else np.asarray(assumed, bool)
-    measured = np.asarray(mag_error, float) ** 2 + given
-    good = np.isfinite(difference) & np.isfinite(measured) & (measured + options.intrinsic_scatter ** 2 > 0.0)
-    n_all = int(good.sum())
-    if n_all < options.min_stars:
-        raise BadData(f'{n_all} stars matched, a zero point needs {options.min_stars}')
-    difference, measured, given = difference[good], measured[good], np.where(free, given, 0.0)[good]
+    measured, given, good = _variances(difference, mag_error, reference_error, assumed, options)
+    n_all = len(measured)
+    difference = difference[good]
     x, y, shape = (place[0][good], place[1][good], place[2]) if place else (np.zeros(n_all), np.zeros(n_all), (1, 1))
     spatial, change = None, np.zeros(n_all)
     for _ in range(2 if place and options.spatial else 1):
@@ -173,8 +168,8 @@ def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_refe
         n = int(keep.sum())
         if n < options.min_stars:
             raise BadData(f'{n} of {n_all} matched stars are left after clipping, a zero point needs {options.min_stars}')
-        factor = _error_factor(flat[keep], measured[keep], given[keep], options)
-        measured, given = measured + (factor ** 2 - 1.0) * given, factor ** 2 * given
+        square = _error_factor(flat[keep], measured[keep], given[keep], options) ** 2
+        measured, given = measured + (square - 1.0) * given, square * given
         scatter = _excess_scatter(flat[keep], measured[keep], options)
         variance = measured + scatter ** 2
         mean = float(np.average(flat[keep], weights=1.0 / variance[keep]))
@@ -183,11 +178,25 @@ def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_refe
             change = spatial.at(x, y) if spatial else change
         if spatial is None:
             break
-    freedom = n - 1 + options.prior_stars
-    widening = freedom / (freedom - 2.0) if freedom > 2.0 else 3.0
     rms = float(np.sqrt(np.sum((flat[keep] - mean) ** 2) / max(n - 1, 1)))
-    error = float(np.sqrt(widening / np.sum(1.0 / variance[keep])))
-    return ZeroPoint(mean, rms, error, n_all, n, scatter, spatial)
+    return ZeroPoint(mean, rms, _standard_error(variance[keep], options), n_all, n, scatter, spatial)
+
+
+def _variances(difference, mag_error, reference_error, assumed, options) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Of the stars that can be used, a bool of all stars: variance, and the part of it that is assumed, mag^2."""
+    given = np.where(False if assumed is None else assumed, reference_error, 0.0) ** 2
+    measured = np.asarray(mag_error, float) ** 2 + np.asarray(reference_error, float) ** 2
+    good = np.isfinite(difference) & np.isfinite(measured) & (measured + options.intrinsic_scatter ** 2 > 0.0)
+    if np.count_nonzero(good) < options.min_stars:
+        raise BadData(f'{np.count_nonzero(good)} stars matched, a zero point needs {options.min_stars}')
+    return measured[good], given[good], good
+
+
+def _standard_error(variance: np.ndarray, options: ClipOptions) -> float:
+    """Error (mag) of the mean weighted by these variances, widened as Student's t is."""
+    freedom = len(variance) - 1 + options.prior_stars
+    widening = freedom / (freedom - 2.0) if freedom > 2.0 else 3.0
+    return float(np.sqrt(widening / np.sum(1.0 / variance)))
 
 
 #: Factors tried for errors that the reference catalogue did not give; expected spread of their logarithm.
