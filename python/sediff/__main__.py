@@ -66,9 +66,10 @@ def main(argv: list[str] | None = None) -> int:
 
 def _guarded(stage: str, argv: list[str]) -> int:
     """Run a stage; whatever happens ends in a sentence and a code."""
+    if stage not in STAGES:
+        print(f'sediff: unknown stage {shown(stage)}; stages are {", ".join(STAGES)}', file=sys.stderr)
+        return BadUsage.exit_code
     try:
-        if stage not in STAGES:
-            raise BadUsage(f'unknown stage {shown(stage)}; stages are {", ".join(STAGES)}')
         return _run(stage, argv)
     except SediffError as error:
         print(f'sediff {stage}: {error}', file=sys.stderr)

@@ -51,10 +51,10 @@ class Step:
 #: Inputs that no step makes: name -> what it is.
 EXTERNAL = {
     'raw': 'raw exposure, ROOT/dts/NITE/DECam_EXPNUM.fits.fz',
-    'crosstalk': 'crosstalk coefficients, catalogs/crosstalk.csv',
+    'crosstalk': 'crosstalk coefficients, catalogs/crosstalk.csv or CROSSTALK_FILE',
     'bias': 'bias image of the CCD',
     'flat': 'normalised dome flat of the CCD and band',
-    'bpm': 'bad-pixel mask of the CCD',
+    'bpm': 'bad-pixel mask of the CCD, and BPM_FILE',
     'linearity': 'linearity table (LINEARITY_FILE or ROOT/calib/linearity), optional',
     'bf': 'brighter-fatter table (BF_FILE), optional',
     'tapebumps': 'boxes of tape bumps (TAPEBUMP_FILE), optional',
@@ -71,10 +71,11 @@ EXTERNAL = {
 
 SE = (
     Step('SE01', 'crosstalk', 'single_epoch:crosstalk', ('raw', 'crosstalk'), ('xtalk',),
-         'overscan, trim, crosstalk of the other amplifiers', ('CROSSTALK', 'OVERSCAN', 'SSXTALK_LEVEL'), ('isr', 'camera')),
+         'overscan, trim, crosstalk of the other amplifiers', ('CROSSTALK', 'OVERSCAN', 'SSXTALK_LEVEL'),
+         ('isr', 'camera', 'io/crosstalk')),
     Step('SE02', 'pixcorrect', 'single_epoch:pixcorrect', ('xtalk', 'bias', 'flat', 'bpm', 'linearity', 'bf', 'tapebumps'),
          ('detrend',), 'bias, saturation, linearity, gain, brighter-fatter, flat, bad pixels and columns, weight',
-         ('EDGE_WIDTH', 'NEAREDGE_WIDTH', 'SATURATION_GROWTH', 'FIXCOLS'), ('isr', 'camera')),
+         ('EDGE_WIDTH', 'NEAREDGE_WIDTH', 'SATURATION_GROWTH', 'FIXCOLS'), ('isr', 'camera', 'io/badpixels')),
     Step('SE03', 'bleedmask', 'single_epoch:bleedmask', ('detrend',), ('bleedmasked',),
          'bleed trails, halos of bright stars', ('BLEED_MIN_LENGTH', 'HALO_LEVEL', 'INTERPOLATE_TRAILS'), ('isr',)),
     Step('SE04', 'skysub', 'single_epoch:skysub', ('bleedmasked', 'skypca'), ('skysub',),

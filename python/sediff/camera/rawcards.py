@@ -114,7 +114,7 @@ def complete(header: Header, cards: RawCards) -> Header:
     BadInput
         There are problems; the message has all of them.
     """
-    require(cards, 'header of the raw exposure')
+    require(cards, 'header of the exposure')
     with warnings.catch_warnings():
         warnings.simplefilter('ignore', VerifyWarning)
         return _completed(header, cards)

@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are one line and exit 2."""
 
     def error(self, message: str):
-        raise BadUsage(f'{message}; see -h')
+        raise BadUsage(f'{message[:500]}; see -h')
 
 
 def parameter_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from sediff.camera.maskbits import Bit
+from sediff.camera.rawcards import complete, read_cards
 from sediff.catalog.detect import estimate_fwhm
 from sediff.context import Context
 from sediff.errors import BadData
@@ -16,8 +17,12 @@ def ingest(context: Context) -> None:
     """Read, translate and check one CCD of ooi, oow and ood."""
     exposure, files = context.exposure, context.files('community')
     image, weight, quality, header = read_community(files, exposure.ccd)
-    if int(header.get('EXPNUM', -1)) != exposure.expnum:
-        raise BadData(f'{files[0]} is of exposure {header.get("EXPNUM")}, not {exposure.expnum}')
+    cards = read_cards(header, exposure.expnum, context.pointing)
+    header = complete(header, cards)
+    for note in cards.notes:
+        context.log(note)
+    if cards.expnum != exposure.expnum:
+        raise BadData(f'{files[0]} is of exposure {cards.expnum}, not {exposure.expnum}')
     ccd = from_community(image, weight, quality, header, context.parameter('SKY_BLOCK'))
     if ccd.header['BAND'] != exposure.band:
         raise BadData(f'{files[0]} is of band {ccd.header["BAND"]}, not {exposure.band}')

@@ -14,6 +14,7 @@ from sediff.io.fits import open_fits, read_header
 from sediff.io.products import read_product
 from sediff.io.provenance import read_stamp
 from sediff.names import Exposure, product_path
+from sediff.workflow.completeness import format_ccds
 
 #: Figures that a quality file must have.
 FIGURES = ('band', 'fwhm_arcsec', 'sky_electrons', 'sky_sigma', 'psf_area', 'exptime', 'airmass')
@@ -49,13 +50,17 @@ def template_problem(exposure: Exposure) -> str:
 
 def usable(exposures: Iterable[Exposure], problem: Callable[[Exposure], str], what: str) -> list[Exposure]:
     """Those without a problem; the others are named on stderr."""
-    good = []
+    good: list[Exposure] = []
+    reasons: dict[tuple[int, str], list[Exposure]] = {}
     for exposure in exposures:
         reason = problem(exposure)
         if reason:
-            print(f'{exposure.label()} left out of {what}: {reason}', file=sys.stderr)
+            reasons.setdefault((exposure.expnum, reason), []).append(exposure)
         else:
             good.append(exposure)
+    for (expnum, reason), bad in reasons.items():
+        label = bad[0].label() if len(bad) == 1 else f'{expnum} CCD {format_ccds(one.ccd for one in bad)}'
+        print(f'{label} left out of {what}: {reason}', file=sys.stderr)
     return good
 
 

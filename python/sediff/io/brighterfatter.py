@@ -9,7 +9,9 @@ import numpy as np
 
 from sediff.errors import BadInput
 from sediff.io.atomic import write_text
+from sediff.io.tables import text_lines
 from sediff.isr.brighterfatter import BorderShifts
+from sediff.values import finite
 
 
 def read_border_shifts(path: str | os.PathLike) -> BorderShifts:
@@ -25,15 +27,14 @@ def read_border_shifts(path: str | os.PathLike) -> BorderShifts:
     if not path.is_file():
         raise BadInput(f'no brighter-fatter table {path}')
     rows = []
-    with path.open(encoding='utf-8') as lines:
-        for row in csv.DictReader(line for line in lines if not line.startswith('#')):
-            try:
-                if row['border'] not in ('right', 'up'):
-                    raise ValueError(f'border {row["border"]!r}')
-                rows.append((row['border'], int(row['dy']), int(row['dx']), float(row['shift'])))
-            except (KeyError, TypeError, ValueError) as error:
-                raise BadInput(f'{path}: row {row} is no border shift ({error}); the columns are border, dy, dx, '
-                               'shift') from error
+    for row in csv.DictReader(text_lines(path, 'a table of border, dy, dx, shift')):
+        try:
+            if row['border'] not in ('right', 'up'):
+                raise ValueError(f'border {row["border"]!r}')
+            rows.append((row['border'], int(row['dy']), int(row['dx']), finite(row['shift'])))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f'{path}: row {row} is no border shift ({error}); the columns are border, dy, dx, '
+                           'shift') from error
     if not rows:
         raise BadInput(f'{path} has no border shifts')
     reach = max(max(-offset, offset - 1) for _, dy, dx, _ in rows for offset in (dy, dx))

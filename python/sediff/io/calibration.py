@@ -10,6 +10,7 @@ import numpy as np
 
 from sediff.errors import BadData, BadInput
 from sediff.io.fits import read_image
+from sediff.io.tables import text_lines
 
 
 def read_calibration(path: str | os.PathLike, kind: str, ccdnum: int, band: str | None = None,
@@ -73,12 +74,11 @@ def read_tape_bumps(path: str | os.PathLike, ccdnum: int) -> list[tuple[int, int
     if not path.is_file():
         raise BadInput(f'no table of tape bumps {path}')
     boxes = []
-    with path.open(encoding='utf-8') as lines:
-        for row in csv.DictReader(line for line in lines if not line.startswith('#')):
-            try:
-                if int(row['ccdnum']) == ccdnum:
-                    boxes.append(tuple(int(row[name]) for name in ('x0', 'x1', 'y0', 'y1')))
-            except (KeyError, TypeError, ValueError) as error:
-                raise BadInput(f'{path}: row {row} is no tape bump ({error}); the columns are ccdnum, x0, x1, y0, '
-                               'y1') from error
+    for row in csv.DictReader(text_lines(path, 'a table of ccdnum, x0, x1, y0, y1')):
+        try:
+            if int(row['ccdnum']) == ccdnum:
+                boxes.append(tuple(int(row[name]) for name in ('x0', 'x1', 'y0', 'y1')))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f'{path}: row {row} is no tape bump ({error}); the columns are ccdnum, x0, x1, y0, '
+                           'y1') from error
     return boxes

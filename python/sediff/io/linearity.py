@@ -12,7 +12,9 @@ import numpy as np
 from sediff.errors import BadData, BadInput
 from sediff.io.atomic import write_text
 from sediff.io.fits import open_fits
+from sediff.io.tables import text_lines
 from sediff.isr.linearity import LinearityCurve
+from sediff.values import finite
 
 _COLUMNS = ('ccdnum', 'amplifier', 'level', 'correction')
 
@@ -55,15 +57,14 @@ def write_linearity(path: str | os.PathLike, tables: Mapping[int, Mapping[str, L
 
 def _read_csv(path: Path, ccdnum: int) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     nodes: dict[str, list[tuple[float, float]]] = {}
-    with path.open(encoding='utf-8') as lines:
-        rows = csv.DictReader(line for line in lines if not line.startswith('#'))
-        for row in rows:
-            try:
-                if int(row['ccdnum']) == ccdnum:
-                    nodes.setdefault(row['amplifier'], []).append((float(row['level']), float(row['correction'])))
-            except (KeyError, TypeError, ValueError) as error:
-                raise BadInput(f'{path}: row {row} is no linearity node ({error}); the columns are '
-                               f'{", ".join(_COLUMNS)}') from error
+    rows = csv.DictReader(text_lines(path, 'a table of ccdnum, amplifier, level, correction'))
+    for row in rows:
+        try:
+            if int(row['ccdnum']) == ccdnum:
+                nodes.setdefault(row['amplifier'], []).append((finite(row['level']), finite(row['correction'])))
+        except (KeyError, TypeError, ValueError) as error:
+            raise BadInput(f'{path}: row {row} is no linearity node ({error}); the columns are '
+                           f'{", ".join(_COLUMNS)}') from error
     return {name: tuple(np.array(values).T) for name, values in nodes.items()}
 
 

@@ -31,6 +31,23 @@ def read_csv(path: Path) -> pd.DataFrame:
         raise BadInput(f'cannot read the table {path}: {error}') from error
 
 
+def text_lines(path: Path, what: str) -> list[str]:
+    """Lines of a user's text table, comments (#) left out.
+
+    Raises
+    ------
+    BadInput
+        It is missing, or no text; the message says `what` it should be.
+    """
+    try:
+        lines = Path(path).read_text(encoding='utf-8').splitlines()
+    except OSError as error:
+        raise BadInput(f'cannot read {path}, {what}: {error.strerror}') from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f'{path} is no text; it must be {what}') from error
+    return [line for line in lines if line.strip() and not line.lstrip().startswith('#')]
+
+
 def write_table(path: Path, table: pd.DataFrame) -> None:
     """Write a FITS binary table atomically; text columns become bytes."""
     records = table.to_records(index=False)
