@@ -12,7 +12,7 @@ from sediff.errors import BadData, BadUsage
 SAMPLE = 500_000
 #: Fewest good pixels of a cell.
 LEAST_SAMPLE = 30
-#: How far the noise at the highest frequencies may fall below that at somewhat lower ones in an image that was not resampled.
+#: How far the noise at the highest frequencies may fall below that at lower ones where nothing was resampled.
 WHITE_LOSS = 0.01
 
 
