@@ -19,7 +19,8 @@ def with_card(path: Path, keyword: str, field: str) -> Path:
 def tan_cards(ra=40.0, dec=-30.0, scale=0.263, shape=(96, 80)) -> afits.Header:
     """A TAN header in the middle of an image."""
     d = scale / 3600
-    return afits.Header({'CTYPE1': 'RA---TAN', 'CTYPE2': 'DEC--TAN', 'CRVAL1': ra, 'CRVAL2': dec, 'CRPIX1': (shape[1] + 1) / 2,
+    return afits.Header({'CTYPE1': 'RA---TAN', 'CTYPE2': 'DEC--TAN', 'CRVAL1': ra, 'CRVAL2': dec,
+                         'CRPIX1': (shape[1] + 1) / 2,
                          'CRPIX2': (shape[0] + 1) / 2, 'CD1_1': -d, 'CD1_2': 0.0, 'CD2_1': 0.0, 'CD2_2': d})
 
 
@@ -29,7 +30,7 @@ def sky(shape=(96, 80), level=200.0, gain=4.0, seed=1) -> np.ndarray:
 
 
 def write_planes(path: Path, *planes, primary: dict | None = None, header: afits.Header | None = None) -> Path:
-    """A primary header without pixels, and image extensions (name, pixels[, cards]); the header goes to the first of them."""
+    """A primary header without pixels, and image extensions (name, pixels[, cards]); the first gets the header."""
     hdus = [afits.PrimaryHDU(header=afits.Header(primary or {}))]
     for number, (name, pixels, *cards) in enumerate(planes):
         hdu = afits.ImageHDU(pixels, header if number == 0 else None, name=name)

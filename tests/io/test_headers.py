@@ -1,7 +1,8 @@
-"""Headers whole: what comes in goes out unchanged, what FITS does not allow is undefined, text is a number where one is needed."""
+"""Headers whole: what comes in goes out unchanged, what FITS does not allow is undefined, text may be a number."""
 from __future__ import annotations
 
 import gzip
+import re
 
 import numpy as np
 import pytest
@@ -14,7 +15,8 @@ from sediff.io.planes import read_planes, write_plane
 from sediff.warp.command import run_argv as warp
 from sediff.warp.inputs import ImageSource, load_planes
 
-LONG = "It's a survey of nearby galaxies with a name that does not end where a card of eighty characters does, nor the next one either"
+LONG = ("It's a survey of nearby galaxies with a name that does not end where a card of eighty characters does, nor "
+        "the next one either")
 VALUES = {'TEXT': 'a / b', 'QUOTE': "O'Neill", 'EMPTY': '', 'LONGTEXT': LONG, 'YES': True, 'NO': False, 'SMALL': -3,
           'BIG': 2**63 + 12345, 'HUGE': 10**30 + 7, 'TINY': 1.25e-300, 'EXACT': 0.1234567890123456, 'COMPLEX': 1.5 - 2.5j,
           'NOTHING': None, 'HIERARCH ESO DET OUT1 CONAD': 2.5}
@@ -35,10 +37,14 @@ def header():
     return out
 
 
+def undefined(value):
+    return value is None or isinstance(value, afits.card.Undefined)
+
+
 def check(found: afits.Header):
     for name, value in VALUES.items():
         name = name.removeprefix('HIERARCH ')
-        assert isinstance(found[name], afits.card.Undefined) or found[name] is None if value is None else found[name] == value, name
+        assert (undefined(found[name]) if value is None else found[name] == value), name
     assert found['GAIN'] == 4.0 and found.comments['SMALL'] == 'comment' and 'done twice' in str(found['HISTORY'])
 
 
@@ -49,7 +55,8 @@ def test_what_comes_in_goes_out(tmp_path, like, compressed, recwarn):
     assert warp([str(tmp_path / 'in.fits'), '--like', like, '-o', str(tmp_path / 'w.fits')]) == 0
     name = tmp_path / ('again.fits.fz' if compressed else 'again.fits')
     write_ccd(name, read_ccd(tmp_path / 'w.fits'))
-    write_plane(tmp_path / 'd.fits', 'DIFF', sky(), read_planes(name).cards, {'KERNSUM': (1.5, 'scale'), 'SMALL': (-4, 'new')})
+    write_plane(tmp_path / 'd.fits', 'DIFF', sky(), read_planes(name).cards,
+                {'KERNSUM': (1.5, 'scale'), 'SMALL': (-4, 'new')})
     check(afits.getheader(tmp_path / 'w.fits'))
     check(afits.getheader(name, 1 if compressed else 0))
     last = afits.getheader(tmp_path / 'd.fits')
@@ -59,8 +66,10 @@ def test_what_comes_in_goes_out(tmp_path, like, compressed, recwarn):
 
 @pytest.mark.parametrize('field, value', [
     (' NaN', None), ('                 -NAN / no value', None), (' INF', None), ('   / only a comment', None), ('', None),
-    (' some words', None), (' 12 34', None), (' 0x1F', None), ('12', 12), (' 1.5D+03', 1500.0), (' 1.E2', 100.0), (' .5', 0.5), (' +7', 7),
-    (" 'open", 'open'), (" 'Ca\xf1on'", 'Ca?on'), (' T', True), ("'close'", 'close'), (' 123456789012345678901234567890', 123456789012345678901234567890),
+    (' some words', None), (' 12 34', None), (' 0x1F', None), ('12', 12), (' 1.5D+03', 1500.0), (' 1.E2', 100.0),
+    (' .5', 0.5),
+    (' +7', 7), (" 'open", 'open'), (" 'Ca\xf1on'", 'Ca?on'), (' T', True), ("'close'", 'close'),
+    (f' {10**29 + 7}', 10**29 + 7),
     (' ( 1.5 , -2 )', 1.5 - 2j), (" 'tab\there'", 'tab here')])
 def test_odd_cards_are_read_and_written(tmp_path, like, field, value):
     afits.PrimaryHDU(sky(), header()).writeto(tmp_path / 'in.fits')
@@ -71,12 +80,14 @@ def test_odd_cards_are_read_and_written(tmp_path, like, field, value):
     write_images(tmp_path / 'p.fits', [('SCI', image, head)])
     for name in ('w.fits', 'p.fits'):
         found = afits.getheader(tmp_path / name)['WORDS']
-        assert (isinstance(found, afits.card.Undefined) or found is None) if value is None else found == value
+        assert undefined(found) if value is None else found == value
         afits.open(tmp_path / name).verify('exception')
 
 
-@pytest.mark.parametrize('text, number', [('40000', 40000.0), (' 4.0E4 ', 4e4), ('4D4', 4e4), (4, 4.0), ('many', None), (True, None),
-                                          (None, None), ('nan', None), ('inf', None), (10**400, None), ('', None), (1 + 2j, None)])
+@pytest.mark.parametrize('text, number', [('40000', 40000.0), (' 4.0E4 ', 4e4), ('4D4', 4e4), (4, 4.0), ('many', None),
+(True, None),
+                                          (None, None), ('nan', None), ('inf', None), (10**400, None), ('', None),
+                                          (1 + 2j, None)])
 def test_numbers_written_as_text(text, number):
     assert number_of(text) == number
 
@@ -84,10 +95,12 @@ def test_numbers_written_as_text(text, number):
 def test_limits_and_gains_as_text_in_the_primary_or_both(tmp_path):
     image = sky()
     image[20, 30:33] = 50000.0
-    variants = [({}, {'SATURATE': 40000.0, 'GAIN': 4.0}), ({}, {'SATURATE': '40000', 'GAIN': '4.0'}), ({'SATURATE': 40000, 'GAIN': 4.0}, {}),
-                ({'SATURATE': 40000.0, 'GAIN': 2.0}, {'INHERIT': True, 'GAIN': 4.0}), ({'SATURATE': '4.E4', 'GAINA': 4.5, 'GAINB': 3.5}, {})]
+    variants = [({}, {'SATURATE': 40000.0, 'GAIN': 4.0}), ({}, {'SATURATE': '40000', 'GAIN': '4.0'}),
+                ({'SATURATE': 40000, 'GAIN': 4.0}, {}), ({'SATURATE': 40000.0, 'GAIN': 2.0}, {'INHERIT': True, 'GAIN': 4.0}),
+                ({'SATURATE': '4.E4', 'GAINA': 4.5, 'GAINB': 3.5}, {})]
     for primary, cards in variants:
-        path = write_planes(tmp_path / 'a.fits', ('SCI', image, cards), primary=primary | {'MJD-OBS': 57000.1}, header=tan_cards())
+        path = write_planes(tmp_path / 'a.fits', ('SCI', image, cards), primary=primary | {'MJD-OBS': 57000.1},
+                            header=tan_cards())
         loaded = load_planes(ImageSource(str(path)))
         assert loaded.bad[20, 30:33].all() and loaded.bad.sum() == 3, (primary, cards)
         assert loaded.header.number('MJD-OBS') == 57000.1 and not loaded.notes
@@ -100,7 +113,8 @@ def test_what_is_not_inherited(tmp_path):
     assert read_planes(path).cards.get('SATURATE') is None
     path = write_planes(tmp_path / 'b.fits', ('SCI', sky()), primary=primary, header=tan_cards())
     cards = read_planes(path).cards
-    assert cards.get('CRVAL1') == 40.0 and not {'PV1_1', 'NEXTEND', 'COMMENT', 'EXTEND', 'NAXIS'} & {text[:8].strip() for text in cards.texts}
+    names = {text[:8].strip() for text in cards.texts}
+    assert cards.get('CRVAL1') == 40.0 and not {'PV1_1', 'NEXTEND', 'COMMENT', 'EXTEND', 'NAXIS'} & names
     path = write_planes(tmp_path / 'c.fits', ('SCI', sky()), primary=primary)
     assert read_planes(path).cards.get('PV1_1') == 0.5
 
@@ -125,7 +139,7 @@ def test_cards_on_their_own():
     assert Cards(card_texts('A', "it's", 'b')).get('A') == "it's" and Cards(card_texts('A', True)).get('A') is True
     assert Cards(card_texts('A', 1e-20)).get('A') == 1e-20 and Cards([]).get('A', 3) == 3
     kept = Cards(["A       = 'one&'".ljust(80), "CONTINUE  ' two'".ljust(80), 'B       = 1'.ljust(80)])
-    assert kept.get('A') == 'one two' and [text[0] for text in kept.without(__import__('re').compile('A')).texts] == ['B']
+    assert kept.get('A') == 'one two' and [text[0] for text in kept.without(re.compile('A')).texts] == ['B']
     with pytest.raises(TypeError):
         card_texts('A', None)
 

@@ -18,8 +18,10 @@ HEADER['GAIN'] = 4.0
 
 
 @pytest.mark.parametrize('name, kind', [
-    ('SCI', 'image'), ('image', 'image'), ('SCI2', 'image'), ('MSK', 'mask'), ('Mask', 'mask'), ('DQ', 'mask'), ('BPM', 'mask'),
-    ('WGT', 'weight'), ('IVAR', 'weight'), ('WHT', 'weight'), ('VARIANCE', 'variance'), ('VAR', 'variance'), ('ERR', 'sigma'),
+    ('SCI', 'image'), ('image', 'image'), ('SCI2', 'image'), ('MSK', 'mask'), ('Mask', 'mask'), ('DQ', 'mask'),
+    ('BPM', 'mask'),
+    ('WGT', 'weight'), ('IVAR', 'weight'), ('WHT', 'weight'), ('VARIANCE', 'variance'), ('VAR', 'variance'),
+    ('ERR', 'sigma'),
     ('RMS', 'sigma'), ('UNCERT', 'sigma'), ('VAR_POISSON', 'other'), ('N4', 'unknown'), ('', 'unknown')])
 def test_names(name, kind):
     assert kind_of(name) == kind
@@ -76,7 +78,7 @@ def test_image_and_mask_alone(tmp_path):
 
 
 def test_planes_of_one_version_belong_together(tmp_path):
-    """Two chips in one file, as ACS writes them: a name alone does not tell; `[SCI,2]` does, and takes the mask of chip 2."""
+    """Two chips in one file, as ACS writes them: a name alone does not tell; `[SCI,2]` does, with the mask of chip 2."""
     marks = [np.zeros(IMAGE.shape, np.int16) for _ in range(2)]
     marks[1][3, 3] = 1
     other = IMAGE + 1000
@@ -91,11 +93,12 @@ def test_planes_of_one_version_belong_together(tmp_path):
     assert (load_planes(ImageSource(str(path), ext='sci,2')).image == other).all()
 
 
-@pytest.mark.parametrize('name', ['M31 [new].fits', 'a[1]', 'b.fits[SCI]', '100%.fits', 'x+1.fits', '!x.fits', 'a#b.fits',
-                                  'n(1).fits', "it's.fits", 'a"b.fits', 'ñandú.fits', 'two  blanks.fits', ' lead.fits',
-                                  'semi;colon$.fits', '-x.fits', 'new\nline.fits', 'a&b.fits', 'star*.fits', '~tilde.fits', 'mem:x.fits', 'a{b}.fits', 'a\\b.fits'])
+@pytest.mark.parametrize('name', [
+    'M31 [new].fits', 'a[1]', 'b.fits[SCI]', '100%.fits', 'x+1.fits', '!x.fits', 'a#b.fits', 'n(1).fits', "it's.fits",
+    'a"b.fits', 'ñandú.fits', 'two  blanks.fits', ' lead.fits', 'semi;colon$.fits', '-x.fits', 'new\nline.fits', 'a&b.fits',
+    'star*.fits', '~tilde.fits', 'mem:x.fits', 'a{b}.fits', 'a\\b.fits'])
 def test_any_character_in_a_name(tmp_path, name, monkeypatch):
-    """Read, written and checked under its name, given as a path and from the folder itself, folder of such a name included."""
+    """Read, written and checked under its name, by its path and from its folder, which has such a name, too."""
     from sediff.io.fits import read_ccd, write_ccd
     folder = tmp_path / 'n[1] (old)'
     folder.mkdir()

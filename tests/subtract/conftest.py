@@ -102,3 +102,9 @@ def pair():
 def sharp_pair():
     """The science image has the sharper PSF."""
     return build_pair(3.6, 4.8, seed=2)
+
+
+@pytest.fixture(scope='session')
+def paint():
+    """Function that paints Moffat stars."""
+    return moffat

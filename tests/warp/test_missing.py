@@ -62,7 +62,8 @@ def loaded_bad(path, **options):
     return load_planes(ImageSource(str(path), gain=4.0, **options)).bad
 
 
-@pytest.mark.parametrize('kind', ['nan', 'int16', 'uint16', 'int32', 'scaled', 'rice float', 'gzip float', 'rice int', 'float64'])
+@pytest.mark.parametrize('kind', ['nan', 'int16', 'uint16', 'int32', 'scaled', 'rice float', 'gzip float', 'rice int',
+                                  'float64'])
 def test_forms_of_fits(tmp_path, kind):
     image, where, path = sky(), hole(), tmp_path / 'a.fits'
     if kind in ('nan', 'float64', 'rice float', 'gzip float'):

@@ -34,7 +34,8 @@ def observed(light, sky=200.0, seed=2):
 
 def nebula():
     v, u = np.mgrid[:SIDE, :SIDE]
-    return 1500 * np.exp(-((u - 200) ** 2 + (v - 150) ** 2) / 2 / 70.0**2) + 200 * np.sin(u / 9.0) ** 2 * np.cos(v / 13.0) ** 2
+    clouds = 200 * np.sin(u / 9.0) ** 2 * np.cos(v / 13.0) ** 2
+    return 1500 * np.exp(-((u - 200) ** 2 + (v - 150) ** 2) / 2 / 70.0**2) + clouds
 
 
 SCENES = {'empty': 0 * nebula(), 'sparse': light_of_stars(90, 4.0, 1), 'nebula': nebula() + light_of_stars(90, 4.0, 2),
@@ -93,7 +94,7 @@ def written(folder, name, pixels, **cards):
 
 @pytest.mark.parametrize('scale, said', [(1.0, False), (0.9, False), (55.0, True), (0.01, True), (4.0, True)])
 def test_weights_on_another_scale(tmp_path, scale, said):
-    """A map of 0 and 1, or one off by a factor, is said with the factor of the sigma, and corrected where it is asked for."""
+    """Weights off by a factor are said with the factor of the sigma, and corrected where that is asked for."""
     image, truth = observed(SCENES['sparse'])
     weight = scale / truth * np.where(np.arange(SIDE) < 9, 0, 1)
     paths = {'path': written(tmp_path, 'a.fits', image, GAIN=GAIN), 'weight': written(tmp_path, 'w.fits', weight)}
@@ -104,12 +105,14 @@ def test_weights_on_another_scale(tmp_path, scale, said):
         factor = re.search(r'is ([\d.e+-]+) times.*--scale-weights', loaded.notes[0])[1]
         assert float(factor) == pytest.approx(np.sqrt(scale), rel=0.05)
     fixed = load_planes(ImageSource(**paths, scale_weights=True))
-    assert np.sqrt(np.median(fixed.variance[~fixed.bad] / truth[~fixed.bad])) == pytest.approx(1.0, abs=0.05 if said else 0.12)
+    ratio = np.sqrt(np.median(fixed.variance[~fixed.bad] / truth[~fixed.bad]))
+    assert ratio == pytest.approx(1.0, abs=0.05 if said else 0.12)
 
 
 def test_a_map_of_ones_names_the_good_pixels_only(tmp_path):
     image, truth = observed(SCENES['sparse'])
-    paths = {'path': written(tmp_path, 'a.fits', image, GAIN=GAIN), 'weight': written(tmp_path, 'w.fits', np.ones_like(image))}
+    paths = {'path': written(tmp_path, 'a.fits', image, GAIN=GAIN),
+             'weight': written(tmp_path, 'w.fits', np.ones_like(image))}
     fixed = load_planes(ImageSource(**paths, scale_weights=True))
     bright = SCENES['sparse'] > 500
     assert np.sqrt(np.median(fixed.variance[bright] / truth[bright])) == pytest.approx(1.0, abs=0.05)

@@ -108,7 +108,7 @@ def choose_planes(planes: list[Plane], path: str, ext: str | int | None = None, 
     strangers = [plane for plane in planes if plane.kind == UNKNOWN and plane.shape == image[0].shape and plane != image[0]]
     if strangers:
         unknown = ', '.join(plane.name or str(plane.index) for plane in strangers)
-        raise BadInput(f'{found}. What {unknown} holds is not known (masks are called MSK, MASK or DQ; noise WGT, IVAR, VAR, '
+        raise BadInput(f'{found}. What {unknown} holds is not known (masks are called MSK, MASK, DQ; noise WGT, IVAR, VAR, '
                        f'ERR): name it so, or choose the image with {path}[{image[0].index}] or --ext {image[0].index}')
     return _with_companions(image[0], planes)
 

@@ -8,9 +8,11 @@ from numba import njit
 
 from sediff.errors import BadData, BadUsage
 
+#: Pixels looked at, about.
+SAMPLE = 500_000
 #: Fewest good pixels of a cell.
 LEAST_SAMPLE = 30
-#: How far the noise at the highest frequencies may fall below that at somewhat lower ones in an image that was not resampled.
+#: How far the noise at the highest frequencies may fall below that at lower ones where nothing was resampled.
 WHITE_LOSS = 0.01
 
 
@@ -98,8 +100,8 @@ def sky_noise(image: np.ndarray, bad: np.ndarray, variance: np.ndarray | None = 
     Notes
     -----
     Fourth differences along both axes, [1 -4 6 -4 1] x [1 -4 6 -4 1] / 70, have the noise of a white image's pixels and
-    next to none of what a PSF has smoothed (after Immerkaer 1996, CVIU 64, 300, who takes second ones); the median of
-    their sizes leaves out cores and defects. In a resampled image they see too little. That shows against
+    next to none of what a PSF has smoothed (after Immerkaer 1996, CVIU 64, 300, who takes second ones); values
+    beyond 2.5 sigma, of cores and defects, are left out. In a resampled image they see too little. That shows against
     [1 -4 6 -4 1] x [1 -2 1], which looks at lower frequencies: there the spread of the pixels themselves is taken, clipped.
     """
     image, bad = np.ascontiguousarray(image, np.float32), np.ascontiguousarray(bad, bool)
@@ -150,7 +152,7 @@ def cell_noise(image, bad, variance, compare, mesh, every):
     ny, nx = image.shape
     rows, columns = -(-ny // mesh), -(-nx // mesh)
     out = np.zeros((8, rows, columns))
-    stride = max(1, mesh // 32)
+    stride = min(max(1, int(np.sqrt(ny * nx / SAMPLE))), mesh // 16)
     size = (mesh // stride + 1) ** 2
     sample, local = np.empty(size, np.float32), np.empty(size, np.float32)
     differences, said = np.empty((3, size), np.float32), np.empty(size, np.float32)
@@ -176,8 +178,9 @@ def cell_noise(image, bad, variance, compare, mesh, every):
                 continue
             faint = np.flatnonzero(local[:m] <= np.median(local[:m]))
             out[2, v, u] = np.median(local[:m][faint])
-            size_of = 1.4826 * np.array([np.median(np.abs(differences[k, :m][faint])) for k in range(3)])
-            out[3, v, u], out[4, v, u], out[5, v, u], out[6, v, u] = size_of[0], size_of[1], size_of[2], faint.size
+            for k in range(3):
+                out[3 + k, v, u] = clipped_rms(differences[k, :m][faint])
+            out[6, v, u] = faint.size
             if compare:
                 out[7, v, u] = np.sqrt(max(np.median(said[:m][faint]), 0.0))
     return out
@@ -204,6 +207,18 @@ def fourth_differences(image, bad, y, x, local, differences, at):
     local[at] = total / 25.0
     differences[0, at], differences[1, at], differences[2, at] = both / 70.0, rows / np.sqrt(420.0), columns / np.sqrt(420.0)
     return True
+
+
+@njit(cache=True)
+def clipped_rms(values):
+    """Sigma of a normal law about 0 from the values within 2.5 robust sigma; what is cut there has 0.9546 of it."""
+    limit = 2.5 * 1.4826 * np.median(np.abs(values))
+    total, used = 0.0, 0
+    for value in values:
+        if abs(value) <= limit:
+            total += value * value
+            used += 1
+    return np.sqrt(total / max(used, 1)) / 0.9546
 
 
 @njit(cache=True)
