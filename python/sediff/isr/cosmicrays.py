@@ -15,6 +15,7 @@ from numba import njit
 
 from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.errors import BadData
+from sediff.isr.rayground import light_at, light_under
 
 #: Mask bits whose pixels are neither searched nor used. Edges are searched.
 _BLIND = int(UNUSABLE & ~(Bit.EDGE | Bit.CRAY))
@@ -24,6 +25,10 @@ MARGIN = 0.85
 #: replaced pixel: only tests without one count there, at _STRICT noises. Elsewhere a pixel must stand out by _SPREAD times
 #: that difference.
 _STEEP, _SPREAD, _STRICT = 3.0, 1.5, 2.0
+#: Noises above the light around, and of a test on what is left without it, from which a pixel joins on steep ground.
+_ABOVE, _ABOVE_SHARP = 2.5, 1.5
+#: Steps from a pixel that a test has found to the last that joins by the light around alone, itself counted.
+_CHAIN = 4
 
 #: The tests: (core pixels, neighbours) as offsets (y, x) from the pixel, which is always the first of the core.
 TESTS = (
@@ -36,7 +41,7 @@ TESTS = (
 
 
 def find_cosmic_rays(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, fwhm: float, limit: float = 4.5,
-                     grow_limit: float = 3.0, grow_sharpness: float = 1.0, passes: int = 6) -> np.ndarray:
+                     grow_limit: float = 3.0, grow_sharpness: float = 1.0, passes: int = 10) -> np.ndarray:
     """Pixels hit by cosmic rays.
 
     A pixel is hit when it stands `limit` noises above the 5 x 5 median around it and one test says, at `limit` - 0.25
@@ -203,6 +208,31 @@ def _sharpness(image, mask, blind, y, x, variance, tests, rays, strict, values):
 
 
 @njit(cache=True)
+def _sharp_excess(image, mask, blind, y, x, variance, excess, tests, steps, solution):
+    """Largest excess over a star's ratio of what is left above the light that `light_under` has found.
+
+    Pixels that a test has found count as 0.
+    """
+    offsets, counts, ratios = tests
+    largest = -1e30
+    for k in range(len(ratios)):
+        if counts[k, 0] > 1:
+            continue
+        outer, good = 0.0, True
+        for m in range(1, 1 + counts[k, 1]):
+            v, u = offsets[k, m, 0], offsets[k, m, 1]
+            j, i = y + v, x + u
+            if j < 0 or i < 0 or j >= image.shape[0] or i >= image.shape[1] or mask[j, i] & blind:
+                good = False
+                break
+            if steps[j, i] != 1:
+                outer += (image[j, i] - light_at(solution, float(u), float(v), variance)) / counts[k, 1]
+        if good:
+            largest = max(largest, ratios[k] * excess - outer)
+    return largest
+
+
+@njit(cache=True)
 def _surroundings(image, mask, blind, rays, y, x, half, values):
     """Median and lower quartile of the good pixels around (of the next larger window when there are few)."""
     ny, nx = image.shape
@@ -245,11 +275,17 @@ def _median_and_quartile(values, count):
 
 @njit(cache=True)
 def _grow(image, weight, mask, blind, typical, tests, rays, seeds, grow_limit, grow_sharpness, passes):
-    """Mark the seeds and, pass by pass, neighbours of what the pass before marked."""
+    """Mark the seeds and, pass by pass, neighbours of what the pass before marked.
+
+    On steep ground a pixel may also join by what stands above the light around, at most `_CHAIN` steps from one that a test
+    has found; such pixels are no reason for others: so that no star is eaten bit by bit.
+    """
     values = np.empty(49, np.float32)
+    rows, solution = np.empty((81, 9), np.float64), np.empty((6, 7), np.float64)
     ny, nx = image.shape
+    steps = np.zeros(image.shape, np.uint8)
     for y, x in seeds:
-        rays[y, x] = True
+        rays[y, x], steps[y, x] = True, 1
     front = seeds
     seen = np.zeros(image.shape, np.uint8)
     for number in range(1, passes + 1):
@@ -257,7 +293,7 @@ def _grow(image, weight, mask, blind, typical, tests, rays, seeds, grow_limit, g
         for y, x in front:
             for j in range(max(y - 1, 0), min(y + 2, ny)):
                 for i in range(max(x - 1, 0), min(x + 2, nx)):
-                    if rays[j, i] or seen[j, i] == number or mask[j, i] & blind:
+                    if steps[j, i] or seen[j, i] == number or mask[j, i] & blind:
                         continue
                     seen[j, i] = number
                     variance = _variance(weight, j, i, typical)
@@ -265,13 +301,35 @@ def _grow(image, weight, mask, blind, typical, tests, rays, seeds, grow_limit, g
                     noise = math.sqrt(variance + max(level, 0.0))
                     steep = level - low > _STEEP * noise
                     excess = image[j, i] - level
-                    if excess < grow_limit * noise or (not steep and excess < _SPREAD * (level - low)):
+                    if not steep and (excess < grow_limit * noise or excess < _SPREAD * (level - low)):
                         continue
                     sharp = _sharpness(image, mask, blind, j, i, variance, tests, rays, steep, values)
-                    if sharp > (_STRICT if steep else grow_sharpness):
-                        new.append((j, i))
-        for y, x in new:
-            rays[y, x] = True
+                    if excess >= grow_limit * noise and sharp > (_STRICT if steep else grow_sharpness):
+                        new.append((j, i, 1))
+                    elif steep and _fewest_steps(steps, j, i) < _CHAIN:
+                        light, error = light_under(image, mask, blind, steps, j, i, variance, rows, solution)
+                        excess, noise = image[j, i] - light, math.sqrt(variance + max(light, 0.0) + error * error)
+                        if excess < _ABOVE * noise:
+                            continue
+                        sharp = _sharp_excess(image, mask, blind, j, i, variance, excess, tests, steps, solution)
+                        if sharp > _ABOVE_SHARP * noise:
+                            new.append((j, i, _fewest_steps(steps, j, i) + 1))
+        for y, x, step in new:
+            rays[y, x], steps[y, x] = step == 1, step
         if not len(new):
             break
-        front = _as_array(new)
+        front = _as_array([(y, x) for y, x, _ in new])
+    for y in range(ny):
+        for x in range(nx):
+            rays[y, x] = steps[y, x] > 0
+
+
+@njit(cache=True)
+def _fewest_steps(steps, y, x):
+    """The least of the neighbours that are hit."""
+    least = 255
+    for j in range(max(y - 1, 0), min(y + 2, steps.shape[0])):
+        for i in range(max(x - 1, 0), min(x + 2, steps.shape[1])):
+            if steps[j, i] and steps[j, i] < least:
+                least = steps[j, i]
+    return least
