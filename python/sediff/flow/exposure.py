@@ -11,6 +11,7 @@ from sediff.camera.headers import band_of
 from sediff.errors import BadData, BadInput, BadUsage
 from sediff.flow.astrometry_exposure import starved, write_common
 from sediff.flow.job import Job, archived, run_job
+from sediff.flow.sky_files import check_sky
 from sediff.flow.tables import write_exposure_tables
 from sediff.io.fits import read_header
 from sediff.io.raw_scratch import raw_scratch
@@ -59,10 +60,17 @@ def check_raw(exposure: Exposure) -> None:
 
 
 def run_single_epoch(exposure: Exposure, parameters: Parameters, options: Options) -> list[Outcome]:
-    """SE of every CCD of the list, then the tables of the exposure."""
+    """SE of every CCD of the list, then the tables of the exposure.
+
+    Raises
+    ------
+    BadInput, BadUsage
+        As `check_raw`; or SKY_MODEL=components and there are none.
+    """
     from_raw = parameters['INPUT'] == 'raw' and not options.calibrate_only
     if from_raw and not all(archived(exposure.with_ccd(ccd)) for ccd in options.ccds):
         check_raw(exposure)
+        check_sky(exposure, options.ccds, parameters)
     jobs = [Job(exposure.with_ccd(ccd), 'se', parameters, options.calibrate, options.calibrate_only, options.overwrite,
                 options.special_y4) for ccd in options.ccds]
     count = len(steps.SE) * (not options.calibrate_only) + options.calibrate

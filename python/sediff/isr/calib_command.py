@@ -104,11 +104,10 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.action == 'build-skypca':
         from sediff.flow.skypca import build_sky_components
-        for path in build_sky_components(args, ccds):
-            print(path)
-        return 0
-    plan = make_plan(args)
-    outcomes = run_pool(_build_task, [(plan, ccdnum) for ccdnum in ccds], args.workers)
+        outcomes = build_sky_components(args, ccds)
+    else:
+        plan = make_plan(args)
+        outcomes = run_pool(_build_task, [(plan, ccdnum) for ccdnum in ccds], args.workers)
     for outcome in outcomes:
         _report(outcome)
     return next((outcome.code for outcome in outcomes if outcome.code), 0)

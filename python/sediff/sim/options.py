@@ -52,8 +52,9 @@ BANDS = {
 
 #: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
 #: tape bumps, a dome lamp that is not as even as the sky, bleeds into the serial register, a sky that varies over the whole
-#: focal plane (gradients and a pupil ghost that change from exposure to exposure), and fringes in z and Y.
-EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes')
+#: focal plane (gradients and a pupil ghost that change from exposure to exposure), fringes in z and Y, and fringes as strong
+#: and fine as DECam's there.
+EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'deepfringes')
 
 
 @dataclass(frozen=True)
@@ -163,3 +164,4 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 
 #: First number of each random stream.
 PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT, EFFECTS_STREAM, FOCAL_SKY, FRINGES = range(9)
+DEEP_FRINGES = 0xF21

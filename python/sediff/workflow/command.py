@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ import pandas as pd
 import sediff
 from sediff.camera.ccds import parse_ccd_list
 from sediff.errors import BadData, BadInput, BadUsage, SediffError
+from sediff.flow.sky_files import fringes_stay
 from sediff.io.exposures import read_blacklist, read_exposures
 from sediff.io.inventory import take_inventory
 from sediff.io.plan import write_plan
@@ -57,6 +59,7 @@ def run(args: argparse.Namespace, parameters: Mapping) -> int:
             plan = plan_exposure(expnum, numbers, exposures, banned, args, parameters, root)
             folder = write_plan(plan, Path.cwd() / f'mytemp_{expnum}', clean=parameters['RM_MYTEMP'])
             _report(plan, folder)
+            _report_fringes(plan, parameters)
             _refuse_without_templates(plan, folder)
         except SediffError as error:
             failures.append(error)
@@ -157,6 +160,14 @@ def _report(plan: Plan, folder: Path) -> None:
           f'{folder / f"choices_{search.expnum}.list"}')
     script = folder / f'desgw_pipeline_{search.expnum}.sh'
     print(f'run: nohup bash {script} > {script.with_suffix(".log")} 2>&1 &')
+
+
+def _report_fringes(plan: Plan, parameters: Mapping) -> None:
+    """A line about each exposure to be processed whose fringes would stay in."""
+    for job in plan.jobs:
+        from_raw = parameters['INPUT'] == 'raw' and not job.calibrate_only
+        if from_raw and (reason := fringes_stay(job.exposure, job.ccds, parameters)):
+            print(f'WARNING {reason}', file=sys.stderr)
 
 
 def _refuse_without_templates(plan: Plan, folder: Path) -> None:
