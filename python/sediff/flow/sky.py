@@ -58,7 +58,7 @@ def bin_exposure(exposure: Exposure, parameters: Parameters) -> tuple[BinnedSky,
             calibrations = [read_rows(files[name][0], ROW_STEP) for name in ('bias', 'flat', 'bpm')]
             curves, leak = sky_corrections(ccd, files, there, parameters)
             planes.append(bin_rows(rows, read_amplifiers(header), *calibrations, there[ccd], linearity=curves,
-                                   crosstalk=leak))
+                                   crosstalk=leak, overscan=parameters['OVERSCAN']))
             ccds.append(ccd)
         except SediffError as error:
             left_out.append(f'CCD {ccd} takes no part in the sky: {error}')
@@ -87,7 +87,7 @@ def sky_corrections(ccd: int, files: dict[str, list[Path]], there: dict[int, tup
 def binned_source_of(exposure: Exposure, parameters: Parameters) -> str:
     """Checksum of all that a binned sky is made from: the raw file and the calibrations of every CCD in it."""
     made_from: list = [fingerprint(raw_path(exposure.root, exposure.nite, exposure.expnum)), ROW_STEP, BLOCK,
-                       parameters['CROSSTALK']]
+                       parameters['CROSSTALK'], parameters['OVERSCAN']]
     for ccd in ccds_of(exposure):
         try:
             files, _ = calibration_inputs(exposure.with_ccd(ccd), parameters)

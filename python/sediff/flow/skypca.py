@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from sediff.camera.ccds import dead_amplifiers
-from sediff.errors import BadInput
+from sediff.errors import BadData, BadInput
 from sediff.flow.inputs import calibration_inputs
 from sediff.flow.sky import bin_exposure, ccds_of, sky_corrections
 from sediff.io.fits import read_header, read_image
@@ -21,7 +21,7 @@ from sediff.isr.linearity import linearize
 from sediff.isr.sky_bins import bin_pixels
 from sediff.isr.sky_fit import fit_exposure, smooth_components
 from sediff.isr.sky_fringe import BANDS as FRINGING
-from sediff.isr.sky_pca import SkyComponents, build_components
+from sediff.isr.sky_pca import FEWEST_EXPOSURES, SkyComponents, build_components
 from sediff.isr.sky_templates import SkyTemplates, build_sky_templates
 from sediff.names import Exposure, sky_components_path, sky_template_path
 from sediff.parameters import Parameters, load
@@ -91,6 +91,8 @@ def _templates(task: _Task, ccd: int) -> SkyTemplates:
     """Templates of a CCD, and its fringe pattern in bands that fringe; exposures are read one by one and kept as bins."""
     exposures, binned, components, parameters = task.exposures, task.binned, task.components, task.parameters
     chosen = [k for k, each in enumerate(binned) if ccd in each.ccds]
+    if len(chosen) < FEWEST_EXPOSURES:
+        raise BadData(f'CCD {ccd} can be used in {len(chosen)} exposures; take at least {FEWEST_EXPOSURES}')
     coefficients = np.stack([fit_exposure(binned[k], components).coefficients for k in chosen])
     frames = Frames(tuple(task.paths[k] for k in chosen), ccd, exposures[0].nite, parameters['OVERSCAN'])
     smooth = smooth_components(components, ccd, frames.shape)

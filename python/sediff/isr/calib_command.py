@@ -90,7 +90,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action.add_argument('--linearity', default='', help='linearity table that the flats are corrected with first '
                                 '(default: LINEARITY_FILE, else that of the night in calib/linearity; none: no)')
         if name == 'build-skypca':
-            action.add_argument('--components', type=int, default=4, help='components kept (default 4)')
+            action.add_argument('--components', type=int, default=4,
+                                help='components at most (default 4), and one for two exposures after the first')
 
 
 def run(args: argparse.Namespace) -> int:
