@@ -1,6 +1,9 @@
 """z and Y without fringe components: said before anything starts, an error where the user asks for them, red in the end."""
 from __future__ import annotations
 
+from dataclasses import replace
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,8 @@ from sediff.names import Exposure, sky_components_path, sky_template_path
 from sediff.parameter_table import TABLE
 from sediff.parameters import Parameters, load
 from sediff.report.qc import exposure_figures, graded, limits_of, verdict, verdict_text
+from sediff.workflow.command import _report_fringes
+from sediff.workflow.plan import Job
 
 NITE = '20231115'
 
@@ -73,3 +78,15 @@ def test_quality_is_red_and_says_why():
         assert row['colour'] == colour == verdict([row])
     text = verdict_text(668443, table)
     assert 'fringes left in 0.50 is red' in text and 'calib build-skypca' in text
+
+
+def test_the_plan_names_every_exposure_once(tmp_path, capsys):
+    """DAGMaker.sh says it for the search exposure and the templates that are still to be processed."""
+    parameters = load(None, [f'ROOT={tmp_path}'])
+    jobs = [Job(replace(of(tmp_path), expnum=number), (33, 34), True, calibrate_only=number == 3) for number in (1, 2, 3)]
+    _report_fringes(SimpleNamespace(jobs=jobs), parameters)
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(':')[0] for line in told] == ['WARNING 1', 'WARNING 2']
+    with_components(tmp_path, (33, 34))
+    _report_fringes(SimpleNamespace(jobs=jobs), parameters)
+    assert capsys.readouterr().err == ''
