@@ -117,13 +117,14 @@ SE = [
       'se', 0, 100),
     P('INTERPOLATE_TRAILS', True, '',
       'replace bleed trails by straight lines along the rows (INTERP); their weight is 0', 'se'),
-    P('MAX_CALIB_DAYS', 400.0, 'd', 'how far in time a bias, flat or bad-pixel mask may be', 'se', 0),
+    P('MAX_CALIB_DAYS', 400.0, 'd', 'how far in time a bias, flat, bad-pixel mask or sky components may be', 'se', 0),
     P('EDGE_WIDTH', 15, 'px', 'outer rows and columns masked EDGE', 'se', 0, 500),
     P('NEAREDGE_WIDTH', 30, 'px', 'outer rows and columns marked NEAREDGE', 'se', 0, 500),
     P('BLEED_MIN_LENGTH', 20, 'px', 'shortest run of a column that counts as a bleed trail', 'se', 2, 4096),
     P('SKY_MODEL', 'auto', '',
-      'pca: sky by components of the focal plane; local: by a mesh; auto: pca where ROOT/calib/skypca has '
-      'some', 'se', choices=('auto', 'pca', 'local')),
+      'auto: sky and fringes by components of the focal plane (calib build-skypca) where ROOT/calib/skypca has some; '
+      'components (or pca): an error where it has none; local: by a mesh, fringes stay',
+      'se', choices=('auto', 'components', 'local', 'pca')),
     P('SKY_MAX_RMS', 0.02, '', 'residual of the components (over the sky) above which auto takes the mesh', 'se', 0, 1),
     P('SKY_BLOCK', 128, 'px', 'mesh size of the sky background', 'se', 16, 1024),
     P('STREAKS', True, '', 'look for satellite streaks and mask them', 'se'),
@@ -226,6 +227,7 @@ QC = [
     *_limits('ZP_SPREAD', 0.03, 0.08, 'mag', 'scatter of the zero points over the CCDs, at most', 10),
     *_limits('STAR_SCATTER', 0.03, 0.06, 'mag', 'scatter of the stars beyond their errors, at most', 10),
     *_limits('ZP_LENT', 0.0, 0.1, '', 'fraction of CCDs that take the zero point of the exposure, at most', 1),
+    *_limits('FRINGES', 0.0, 0.0, '', 'fraction of CCDs whose fringes (z, Y) are still in the image, at most', 1),
 ]
 
 SITE = [

@@ -59,7 +59,7 @@ EXTERNAL = {
     'bf': 'brighter-fatter table (BF_FILE), optional',
     'tapebumps': 'boxes of tape bumps (TAPEBUMP_FILE), optional',
     'starflat': 'star flat of the CCD and band, optional',
-    'skypca': 'sky components of the band and templates of the CCD (ROOT/calib/skypca), optional',
+    'skypca': 'sky components of the band, templates and fringes of the CCD (ROOT/calib/skypca), optional',
     'community': 'Community Pipeline image, weight and mask (ooi, oow, ood), with INPUT=community',
     'refcat': 'shards of reference stars',
     'common': 'common astrometric solution of the exposure, for a CCD that its own stars do not solve; optional',
@@ -79,10 +79,11 @@ SE = (
     Step('SE03', 'bleedmask', 'single_epoch:bleedmask', ('detrend',), ('bleedmasked',),
          'bleed trails, halos of bright stars', ('BLEED_MIN_LENGTH', 'HALO_LEVEL', 'INTERPOLATE_TRAILS'), ('isr',)),
     Step('SE04', 'skysub', 'single_epoch:skysub', ('bleedmasked', 'skypca'), ('skysub',),
-         'sky of the focal plane by its components, or from a robust mesh; its noise into the weight',
+         'sky and fringes by components of the focal plane, or sky from a robust mesh; its noise into the weight',
          ('SKY_MODEL', 'SKY_MAX_RMS', 'SKY_BLOCK'), ('isr', 'flow/sky')),
     Step('SE05', 'cosmicray', 'single_epoch:cosmicray', ('skysub',), ('crmasked',),
-         'cosmic rays into the mask, weight zero where nothing is known', ('CR_THRESHOLD', 'STREAKS'), ('isr', 'catalog')),
+         'cosmic rays and streaks into the mask, weight zero where nothing is known', ('CR_THRESHOLD', 'STREAKS'),
+         ('isr', 'catalog')),
     Step('SE06', 'sextractor', 'single_epoch:sextractor', ('crmasked',), ('sextractor',),
          'bright detections for astrometry and PSF', ('BRIGHT_THRESHOLD',), ('catalog',)),
     Step('SE07', 'scamp', 'single_epoch:scamp', ('crmasked', 'sextractor', 'refcat', 'common'),
@@ -113,7 +114,7 @@ CALIBRATION = (
          ('std', 'obj', 'match', 'zero', 'quality'), 'zero point from reference stars, t_eff and depth',
          ('ZP_MAG_MIN', 'ZP_MAG_MAX', 'ZP_MIN_STARS', 'ZP_COLOUR_MIN', 'ZP_COLOUR_MAX', 'ZP_MATCH_RADIUS', 'ZP_BLEND_RADIUS',
           'ZP_MAX_PEAK', 'ZP_SPATIAL_DEGREE', 'ZP_MAG_TYPE', 'REFCAT_DIR', 'REFCAT_CASCADE'),
-         ('photometry', 'refcat')),
+         ('photometry', 'refcat', 'isr/sky_fringe')),
 )
 
 #: Runs for the whole exposure after its CCDs, under one lock; brings up to date what it makes for each CCD.

@@ -28,7 +28,10 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope='module')
 def tree(tmp_path_factory) -> Night:
-    """Nine exposures in Y under skies that differ, with fringes, and the components that the builder makes of them."""
+    """Nine exposures in Y under skies that differ, with fringes, and the components that the builder makes of them.
+
+    They are built with an rc file of the user's, as the drivers would be.
+    """
     night = Night(tmp_path_factory.mktemp('sky'))
     done(night.run('sim', '.', '--small', '--seed', SEED, '--band', 'Y', '--ccds', '33,34', '--templates', 0, '--skies', 9,
                    '--effects', 'sky,fringes', '--workers', 1))
@@ -36,7 +39,7 @@ def tree(tmp_path_factory) -> Night:
         band = [] if kind == 'build-bias' else ['--band', 'Y']
         done(night.run('calib', kind, '--root', '.', '--nite', NITE, '--ccds', '33,34', '--workers', 1, *band))
     built = done(night.run('calib', 'build-skypca', '--root', '.', '--nite', NITE, '--ccds', '33,34', '--band', 'Y',
-                           '--exclude', EXPNUM))
+                           '--exclude', EXPNUM, '-P', 'OVERSCAN=median'))
     assert len(built.stdout.split()) == 3 and sky_components_path(night.root, NITE, 'Y').is_file()
     return night
 
@@ -130,10 +133,17 @@ def test_without_components_the_sky_is_local_and_the_header_says_so(tree):
     try:
         for ccd in process(tree):
             assert ccd.header['SKYMODEL'] == 'local' and 'SKYFIL' not in ccd.header
+            assert ccd.header['FRINGFIL'] == 'none' and 'NSTREAK' not in ccd.header
         log = (of(tree).se_folder / 'SE04_skysub.LOG').read_text()
         assert 'local sky: no sky components for this band and time' in log
-        refused = tree.run('SEdiff.sh', '-E', EXPNUM, '-n', NITE, '-b', 'Y', '-r', 4, '-p', 7, '-S', 'dp33', '-c', 33, '-t',
-                           '-s', '-O', '-P', 'SKY_MODEL=pca')
-        assert refused.returncode == 4 and 'calib build-skypca' in refused.stderr
+        for model in ('components', 'pca'):
+            refused = tree.run('SEdiff.sh', '-E', EXPNUM, '-n', NITE, '-b', 'Y', '-r', 4, '-p', 7, '-S', 'dp33', '-c', 33,
+                               '-t', '-s', '-O', '-P', f'SKY_MODEL={model}')
+            assert refused.returncode == 3 and 'calib build-skypca' in refused.stderr
+        run = tree.run('SEdiff.sh', '-E', EXPNUM, '-n', NITE, '-b', 'Y', '-r', 4, '-p', 7, '-S', 'dp33', '-c', '33', '-t',
+                       '-s', '-O', '-C')
+        told = run.stderr.splitlines()
+        assert [line for line in told if 'WARNING' in line] == [told[0]] and 'fringes' in told[0]
+        assert 'fringes left in 1.00 is red' in run.stdout + run.stderr
     finally:
         hidden.rename(folder)

@@ -69,8 +69,8 @@ def night(tmp_path_factory):
 def call(root, action, *more):
     parser = argparse.ArgumentParser()
     calib_command.add_arguments(parser)
-    return calib_command.run(parser.parse_args([action, '--root', str(root), '--nite', NITE, '--ccds', '33', '--workers', '1',
-                                                *more]))
+    words = [action, '--root', str(root), '--nite', NITE, '--ccds', '33', '--workers', '1', *more]
+    return calib_command.run(parser.parse_args(words))
 
 
 def flat_over_truth(root, truth, *more):

@@ -1,6 +1,7 @@
 """The sky of the focal plane: binning, components, fit and templates, against skies that were put in."""
 from __future__ import annotations
 
+import fitsio
 import numpy as np
 import pytest
 from astropy.io.fits import Header
@@ -8,17 +9,27 @@ from isr_scenes import corners, raw_frame
 
 from sediff.camera.amplifiers import read_amplifiers
 from sediff.camera.catalogs import catalog_path
-from sediff.camera.maskbits import Bit
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData, BadInput
 from sediff.io.crosstalk import read_crosstalk
-from sediff.io.sky import read_binned, read_components, read_templates, write_binned, write_components, write_templates
+from sediff.io.sky import (
+    has_fringe,
+    read_binned,
+    read_components,
+    read_templates,
+    write_binned,
+    write_components,
+    write_templates,
+)
 from sediff.isr.crosstalk import CrosstalkTerm
 from sediff.isr.focal_plane import ROW_STEP, BinnedSky, bin_rows, sky_crosstalk
 from sediff.isr.linearity import LinearityCurve
-from sediff.isr.sky_fit import SkyFit, fit_exposure, sky_from_components, sky_from_templates, subtract_focal_plane_sky
-from sediff.isr.sky_fringe import build_fringe, fit_fringe, subtract_fringe
-from sediff.isr.sky_pca import build_components, build_templates, smooth_templates
+from sediff.isr.sky_bins import bin_pixels, spread_bins
+from sediff.isr.sky_detail import build_pattern, fit_left
+from sediff.isr.sky_fit import fit_exposure, smooth_components, subtract_focal_plane_sky
+from sediff.isr.sky_fringe import fringes_left, record_fringe
+from sediff.isr.sky_pca import FEWEST_EXPOSURES, build_components
+from sediff.isr.sky_templates import SkyTemplates, build_sky_templates
 
 CCDS = tuple(range(1, 13))
 
@@ -48,6 +59,11 @@ def exposure(rng, number, noise=0.001, stars=0.03, ccds=CCDS):
 def components():
     rng = np.random.default_rng(2)
     return build_components([exposure(rng, number)[0] for number in range(25)], 3)
+
+
+def sky_of(components, fit, ccd):
+    """The sky of a CCD by its smooth components."""
+    return spread_bins(np.tensordot(fit.coefficients, smooth_components(components, ccd, (4096, 2048)), axes=1))
 
 
 def test_binning_a_raw_ccd():
@@ -104,7 +120,7 @@ def test_one_ccd_alone(components):
     """What one CCD cannot tell stays undetermined, its own sky is right all the same."""
     whole, clean = exposure(np.random.default_rng(9), 1)
     alone = BinnedSky(whole.values[4:5], (CCDS[4],), 'r', 1)
-    sky = sky_from_components(components, fit_exposure(alone, components), CCDS[4], (4096, 2048))
+    sky = sky_of(components, fit_exposure(alone, components), CCDS[4])
     means = sky.reshape(32, 128, 16, 128).mean(axis=(1, 3))
     assert np.abs(means / clean[4] - 1).max() < 3e-3
 
@@ -148,30 +164,41 @@ def test_crosstalk_of_the_sky():
     assert 5e-4 < max(sums) < 1.1e-3
 
 
-def test_templates_at_full_resolution():
-    """A pixel pattern in the sky comes out to the noise that the number of exposures leaves, stars notwithstanding."""
+def test_templates_keep_what_is_known_and_no_noise():
+    """A pattern and a step of the sky come out well below the noise of a pixel in all exposures, stars notwithstanding."""
     rng = np.random.default_rng(5)
-    coefficients = np.stack([rng.uniform(500, 2000, 30), rng.normal(0, 60, 30)], axis=1)
-    y, x = np.indices((96, 128))
-    truth = np.stack([1 + 0.02 * np.sin(x / 7.0) + 0.01 * (x > 63), np.cos(y / 30.0)])
-    images = np.tensordot(coefficients, truth, axes=1)
-    images = rng.normal(images, np.sqrt(images)).astype(np.float32)
-    for image in images:
-        j, i = rng.integers(4, 90), rng.integers(4, 120)
-        image[j - 3:j + 4, i - 3:i + 4] += 3000
-    templates = build_templates(images, np.ones(images.shape, bool), coefficients)
-    noise = 1 / np.sqrt(coefficients[:, 0].sum())
-    assert np.std((templates - truth)[0]) < 1.3 * noise
-    smooth = smooth_templates(templates)
-    assert np.std((smooth - truth)[0][:, 70:120]) < 0.6 * noise and np.abs(smooth - truth)[0][:, 62:66].max() < 6 * noise
-    sky = sky_from_templates(templates, SkyFit(np.array([1000.0, 20.0]), 0.0, 1.0))
-    assert np.std(sky - np.tensordot([1000.0, 20.0], truth, axes=1)) < 2 * 1000 * noise
+    levels = rng.uniform(500, 2000, 30)
+    x = np.indices((512, 512))[1]
+    truth = 1 + 0.02 * np.sin(x / 7.0) + 0.01 * (x > 255)
+    bins, weights = [], []
+    for level in levels:
+        image = rng.normal(level * truth, np.sqrt(level * truth)).astype(np.float32)
+        for _ in range(15):
+            j, i = rng.integers(4, 500), rng.integers(4, 500)
+            image[j - 3:j + 4, i - 3:i + 4] += 3000
+        means, counts = bin_pixels(image, np.ones(image.shape, bool), 5 * np.sqrt(level))
+        bins.append(means - np.float32(level))
+        weights.append(counts / np.float32(level))
+    templates = build_sky_templates(bins, weights, levels, np.ones((1, 128, 128), np.float32), False, range(30))
+    error = spread_bins(templates.planes[0], 256) - truth
+    error -= polynomial_part(error)
+    noise = 1 / np.sqrt(levels.sum())
+    assert np.std(error[:, 16:-16]) < 0.2 * noise and np.abs(error[:, 240:272]).max() < 2 * noise
+    assert templates.expnums == tuple(range(30)) and np.allclose(templates.noises, np.sqrt(levels), rtol=1e-3)
+
+
+def polynomial_part(image):
+    """What each image's own polynomial takes up."""
+    from sediff.isr.sky_bins import polynomial
+    from sediff.isr.sky_detail import DEGREE
+    means, counts = bin_pixels(image.astype(np.float32), np.ones(image.shape, bool), 1e9)
+    return polynomial(fit_left(means, counts, rough=True).polynomial, image.shape, DEGREE)
 
 
 def test_subtraction_sets_weights_and_cards(components):
     binned, _ = exposure(np.random.default_rng(6), 1)
     fit, ccd = fit_exposure(binned, components), CCDS[0]
-    sky = sky_from_components(components, fit, ccd, (4096, 2048))
+    sky = sky_of(components, fit, ccd)
     header = Header()
     header['SKYBRITE'], header['RDNOISE'] = float(np.median(sky)), 6.0
     noisy = np.random.default_rng(1).normal(sky, np.sqrt(sky + 36)).astype(np.float32)
@@ -191,18 +218,29 @@ def test_fringes():
     truth = np.sin(np.hypot(x - 500, y + 200) / 9.0)
     truth /= np.sqrt(np.mean(truth ** 2))
     strength = rng.uniform(5, 20, 10)
-    images = (strength[:, None, None] * truth + rng.normal(0, 30, (10, 400, 400))).astype(np.float32)
-    pattern = build_fringe(images, np.ones(truth.shape, bool), 100 * strength)
-    assert np.corrcoef(pattern.ravel(), truth.ravel())[0, 1] > 0.97
-    image, mask = images[0] * 0 + 12.0 * truth + rng.normal(0, 30, truth.shape), np.zeros(truth.shape, np.uint16)
+
+    def binned(image):
+        means, counts = bin_pixels(image.astype(np.float32), np.ones(image.shape, bool), 150.0)
+        return means, counts / np.float32(30.0 ** 2)
+    images = [binned(each * truth + rng.normal(0, 30, truth.shape)) for each in strength]
+    pattern, fits = build_pattern([each[0] for each in images], [each[1] for each in images], 100 * strength)
+    assert np.corrcoef(spread_bins(pattern).ravel(), truth.ravel())[0, 1] > 0.99
+    assert [fit.strength for fit in fits] == pytest.approx(list(strength), abs=5 * max(fit.error for fit in fits))
+    image = 12.0 * truth + rng.normal(0, 30, truth.shape)
     image[100:140, 100:140] += 5000
-    mask[200:300, 50] = int(Bit.BPM)
-    found, error = fit_fringe(image, mask, truth)
-    assert found == pytest.approx(12.0, abs=5 * error) and error < 0.2
-    done = subtract_fringe(CcdImage(image.astype(np.float32), mask, np.ones_like(image), Header()), truth, 'fringe.fits')
-    assert abs(fit_fringe(done.image, mask, truth)[0]) < 5 * error and done.header['FRINGEA'] == pytest.approx(found)
-    with pytest.raises(BadData, match='fringe pattern'):
-        fit_fringe(image, mask, truth[:10])
+    means, weight = binned(image)
+    weight[50:75, 12] = 0
+    left = fit_left(means, weight, binned(truth)[0])
+    assert left.strength == pytest.approx(12.0, abs=5 * left.error) and left.error < 0.4
+    header = Header()
+    assert fringes_left(header) is None
+    record_fringe(header, left.strength, left.error, 'fringe.fits')
+    assert header['FRINGEA'] == left.strength and fringes_left(header) is False
+    with pytest.raises(BadData, match='before'):
+        record_fringe(header, 1.0, 0.1, 'fringe.fits')
+    assert fringes_left({'FRINGFIL': 'none'}) is True
+    with pytest.raises(BadData, match='usable'):
+        fit_left(means, 0 * weight)
 
 
 def test_files(components, tmp_path):
@@ -213,9 +251,16 @@ def test_files(components, tmp_path):
     assert (again.ccds, again.band, again.expnum) == (CCDS, 'r', 77)
     write_components(tmp_path / 'c.fits', components)
     assert np.array_equal(read_components(tmp_path / 'c.fits').values, components.values, equal_nan=True)
-    write_templates(tmp_path / 't.fits', np.ones((2, 8, 6)), 5, 'z', np.zeros((8, 6)))
-    templates, fringe = read_templates(tmp_path / 't.fits', 5, 'z')
-    assert templates.shape == (2, 8, 6) and fringe.shape == (8, 6)
+    assert read_components(tmp_path / 'c.fits').expnums == tuple(range(25))
+    made = SkyTemplates(np.ones((2, 8, 6)), np.zeros((8, 6)), (7, 9), (30.0, 31.0), (12.0, 13.5))
+    write_templates(tmp_path / 't.fits', made, 5, 'z')
+    again = read_templates(tmp_path / 't.fits', 5, 'z')
+    assert again.planes.shape == (2, 8, 6) and again.fringe.shape == (8, 6) and has_fringe(tmp_path / 't.fits')
+    assert (again.expnums, again.noises, again.strengths) == ((7, 9), (30.0, 31.0), (12.0, 13.5))
+    with fitsio.FITS(str(tmp_path / 'old.fits'), 'rw') as handle:
+        handle.write(np.ones((2, 8, 6)), extname='TEMPLATES', header={'CCDNUM': 5, 'BAND': 'z'})
+    with pytest.raises(BadData, match='build it again'):
+        read_templates(tmp_path / 'old.fits', 5, 'z')
     with pytest.raises(BadData, match='CCD 5'):
         read_templates(tmp_path / 't.fits', 6, 'z')
     with pytest.raises(BadInput, match='COMPONENTS'):
@@ -225,7 +270,7 @@ def test_files(components, tmp_path):
 def test_wrong_input(components):
     rng = np.random.default_rng(1)
     some = [exposure(rng, number)[0] for number in range(6)]
-    with pytest.raises(BadData, match='at least 6'):
+    with pytest.raises(BadData, match=f'at least {FEWEST_EXPOSURES}'):
         build_components(some[:4], 4)
     bias = BinnedSky(0 * some[0].values, CCDS, 'r', 99)
     with pytest.raises(BadData, match='without sky: 99'):
@@ -238,8 +283,11 @@ def test_wrong_input(components):
     with pytest.raises(BadData, match='blocks'):
         fit_exposure(BinnedSky(np.full((1, 32, 16), np.nan, np.float32), (1,), 'r', 9), components)
     with pytest.raises(BadData, match='no CCD 60'):
-        sky_from_components(components, SkyFit(np.ones(3), 0.0, 1.0), 60, (4096, 2048))
-    with pytest.raises(BadData, match='templates'):
-        sky_from_templates(np.zeros((2, 4, 4)), SkyFit(np.ones(3), 0.0, 1.0))
-    with pytest.raises(BadData, match='need 4'):
-        build_templates(np.zeros((3, 4, 4), np.float32), np.ones((3, 4, 4), bool), np.ones((3, 2)))
+        smooth_components(components, 60, (4096, 2048))
+
+
+def test_few_exposures_give_few_components():
+    """Five exposures of a sky of three shapes: two components at most, or they would follow the exposures' own noise."""
+    rng = np.random.default_rng(21)
+    built = build_components([exposure(rng, number)[0] for number in range(FEWEST_EXPOSURES)], 4)
+    assert len(built.values) <= 2 and built.expnums == tuple(range(FEWEST_EXPOSURES))

@@ -19,6 +19,7 @@ from sediff.errors import BadData, BadInput, BadUsage
 from sediff.flow.arguments import Parser, integer, parameter_arguments, read_parameters, root_of
 from sediff.io.refcat import read_colour_terms, read_quality_table
 from sediff.io.refcat_cascade import standard_stars
+from sediff.isr.sky_fringe import fringes_left
 from sediff.names import Exposure, product_path
 from sediff.photometry.calibrate import CcdCalibration, calibrate_ccd
 from sediff.photometry.quality import depth, effective_pixels, effective_time
@@ -98,7 +99,7 @@ def _quality(context: Context, image: CcdImage, psf: PsfModel, result: CcdCalibr
                'psf_area': effective_pixels(psf.image(1023.0, 2047.0)), 'exptime': header['EXPTIME'],
                'airmass': airmass_of(header), 'astrometry_rms_mas': header.get('ASTRMS'),
                'astrometry_stars': header.get('SCAMPNUM'), 'astrometry_chi2': header.get('SCAMPCHI'),
-               'zero_point': None, 'reason': result.reason}
+               'fringes_left': fringes_left(header), 'zero_point': None, 'reason': result.reason}
     if fit is not None:
         figures |= {'zero_point': fit.zero_point, 'zero_point_error': fit.error, 'relation_accuracy': result.accuracy,
                     'zero_point_rms': fit.rms, 'star_scatter': fit.scatter, 'stars': fit.n_clipped, 'stars_all': fit.n_all,

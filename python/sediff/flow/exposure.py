@@ -11,6 +11,7 @@ from sediff.camera.rawcards import RawCards, pointing_of, read_cards, require
 from sediff.errors import BadData, BadInput, BadUsage
 from sediff.flow.astrometry_exposure import starved, write_common
 from sediff.flow.job import Job, archived, run_job
+from sediff.flow.sky_files import check_sky
 from sediff.flow.tables import write_exposure_tables
 from sediff.flow.usable import single_epoch_problem, usable
 from sediff.io.exposures import read_exposures
@@ -74,11 +75,18 @@ def listed_pointing(exposure: Exposure, parameters: Parameters) -> tuple[float, 
 
 
 def run_single_epoch(exposure: Exposure, parameters: Parameters, options: Options) -> list[Outcome]:
-    """SE of every CCD of the list, then the tables of the exposure."""
+    """SE of every CCD of the list, then the tables of the exposure.
+
+    Raises
+    ------
+    BadInput, BadUsage
+        As `check_raw`; or SKY_MODEL=components and there are none.
+    """
     from_raw, pointing = parameters['INPUT'] == 'raw' and not options.calibrate_only, None
     if from_raw and not all(archived(exposure.with_ccd(ccd)) for ccd in options.ccds):
         cards = check_raw(exposure, parameters)
         pointing = (cards.ra, cards.dec)
+        check_sky(exposure, options.ccds, parameters)
     jobs = [Job(exposure.with_ccd(ccd), 'se', parameters, options.calibrate, options.calibrate_only, options.overwrite,
                 options.special_y4, pointing=pointing) for ccd in options.ccds]
     count = len(steps.SE) * (not options.calibrate_only) + options.calibrate

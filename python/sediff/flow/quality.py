@@ -127,6 +127,9 @@ def _notes(report: Mapping) -> str:
     lent = [int(ccd) for ccd, row in report['ccds'].items() if row['lent']]
     if lent:
         parts.append(f'zero point of the exposure lent to CCD {format_ccds(lent)}')
+    fringed = [int(ccd) for ccd, row in report['ccds'].items() if row.get('fringes_left')]
+    if fringed:
+        parts.append(f'fringes left in (no components: calib build-skypca): CCD {format_ccds(fringed)}')
     flagged = [int(ccd) for ccd, row in report['ccds'].items() if row['outlier']]
     if flagged:
         parts.append(f'zero point stands out: CCD {format_ccds(flagged)}')

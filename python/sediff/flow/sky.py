@@ -12,6 +12,7 @@ from sediff.ccdimage import CcdImage
 from sediff.context import Context
 from sediff.errors import BadData, SediffError, Temporary
 from sediff.flow.inputs import calibration_inputs
+from sediff.flow.sky_files import MUST_HAVE
 from sediff.io.badpixels import read_bad_pixels
 from sediff.io.calibration import file_checksum
 from sediff.io.crosstalk import read_crosstalk
@@ -24,7 +25,7 @@ from sediff.io.sky import (
     read_binned,
     read_components,
     read_rows,
-    read_template_sum,
+    read_templates,
     sampled_ccds,
     write_binned,
 )
@@ -32,9 +33,10 @@ from sediff.isr.detrend import subtract_sky
 from sediff.isr.focal_plane import BLOCK, ROW_STEP, BinnedSky, bin_rows, sky_crosstalk
 from sediff.isr.history import record
 from sediff.isr.linearity import LinearityTable
-from sediff.isr.sky_fit import fit_exposure, sky_from_components, subtract_focal_plane_sky
+from sediff.isr.sky_fit import fit_exposure, smooth_components, subtract_focal_plane_sky
 from sediff.isr.sky_fringe import BANDS as FRINGING
-from sediff.isr.sky_fringe import subtract_fringe
+from sediff.isr.sky_fringe import record_fringe
+from sediff.isr.sky_templates import SkyTemplates, fit_templates
 from sediff.names import Exposure, exposure_table, raw_path
 from sediff.parameters import Parameters
 
@@ -58,7 +60,7 @@ def bin_exposure(exposure: Exposure, parameters: Parameters) -> tuple[BinnedSky,
             calibrations.append(read_bad_pixels(files['bpm'], ccd)[::ROW_STEP])
             curves, leak = sky_corrections(ccd, files, there, parameters)
             planes.append(bin_rows(rows, read_amplifiers(header), *calibrations, there[ccd], linearity=curves,
-                                   crosstalk=leak))
+                                   crosstalk=leak, overscan=parameters['OVERSCAN']))
             ccds.append(ccd)
         except SediffError as error:
             left_out.append(f'CCD {ccd} takes no part in the sky: {error}')
@@ -87,7 +89,7 @@ def sky_corrections(ccd: int, files: dict[str, list[Path]], there: dict[int, tup
 def binned_source_of(exposure: Exposure, parameters: Parameters) -> str:
     """Checksum of all that a binned sky is made from: the raw file and the calibrations of every CCD in it."""
     made_from: list = [fingerprint(raw_path(exposure.root, exposure.nite, exposure.expnum)), ROW_STEP, BLOCK,
-                       parameters['CROSSTALK']]
+                       parameters['CROSSTALK'], parameters['OVERSCAN']]
     for ccd in ccds_of(exposure):
         try:
             files, _ = calibration_inputs(exposure.with_ccd(ccd), parameters)
@@ -129,21 +131,24 @@ def binned_sky(exposure: Exposure, parameters: Parameters, log=lambda line: None
 
 
 def subtract(context: Context, image: CcdImage) -> CcdImage:
-    """The sky of a CCD off: by the components of its band where there are any, else by a local mesh; SKYMODEL says which."""
+    """The sky of a CCD off: by the components of its band where there are any, else by a local mesh; SKYMODEL says which.
+
+    In z and Y, FRINGFIL names the file of the fringes that were subtracted, or says `none`.
+    """
     files, model = context.files('skypca'), context.parameter('SKY_MODEL')
     reason = 'SKY_MODEL=local' if model == 'local' else '' if files else 'no sky components for this band and time'
     if not reason:
         try:
-            return _by_components(context, image, files)
+            return _say_fringes_stay(context, _by_components(context, image, files))
         except BadData as error:
             reason = str(error)
-    if model == 'pca':
+    if model in MUST_HAVE:
         raise BadData(f'{context.exposure.label()}: {reason}; build some with `python -m sediff calib build-skypca`, '
                       'or set SKY_MODEL=auto')
     context.log(f'local sky: {reason}')
     result = subtract_sky(image, context.parameter('SKY_BLOCK'))
     record(result.header, 'SKYMODEL', 'local', 'Sky subtracted')
-    return result
+    return _say_fringes_stay(context, result)
 
 
 def _by_components(context: Context, image: CcdImage, files: list[Path]) -> CcdImage:
@@ -152,16 +157,29 @@ def _by_components(context: Context, image: CcdImage, files: list[Path]) -> CcdI
     fit = fit_exposure(binned_sky(exposure, context.parameters, context.log), components)
     if fit.rms > context.parameter('SKY_MAX_RMS'):
         raise BadData(f'the components leave {fit.rms:.2%} of the sky, more than SKY_MAX_RMS')
-    if len(files) > 1:
-        sky, fringe = read_template_sum(files[1], exposure.ccd, exposure.band, fit.coefficients)
-    else:
-        sky, fringe = sky_from_components(components, fit, exposure.ccd, image.image.shape), None
-    result = subtract_focal_plane_sky(image, sky, fit, files[-1].name, file_checksum(files[-1]), len(files) > 1)
+    full = len(files) > 1
+    templates = read_templates(files[1], exposure.ccd, exposure.band) if full else \
+        SkyTemplates(smooth_components(components, exposure.ccd, image.image.shape))
+    if len(templates.planes) != len(fit.coefficients):
+        raise BadData(f'{files[-1]}: {len(templates.planes)} templates for {len(fit.coefficients)} sky components; build '
+                      'them together')
+    variance = max(float(fit.coefficients[0]), 1.0) + float(image.header.get('RDNOISE', 6.0)) ** 2
+    sky, fringes, left = fit_templates(image.image, image.mask, templates, fit.coefficients, variance)
+    result = subtract_focal_plane_sky(image, sky if fringes is None else sky + fringes, fit, files[-1].name,
+                                      file_checksum(files[-1]), full)
+    result.header['SKYOWN'] = (exposure.expnum in components.expnums, 'components were made from this exposure, too')
     context.log(f'sky by {len(fit.coefficients)} components of {files[0].name}: rms {fit.rms:.3%}, '
                 f'{fit.used:.1%} of the blocks')
-    if fringe is not None:
-        result = subtract_fringe(result, fringe, files[-1].name)
-        context.log(f'fringes {result.header["FRINGEA"]:.2f} e- rms')
-    elif exposure.band in FRINGING:
-        context.log(f'no fringe pattern for {exposure.label()} in {exposure.band}: fringes stay')
+    if fringes is not None:
+        record_fringe(result.header, left.strength, left.error, files[-1].name, file_checksum(files[-1]))
+        context.log(f'fringes {left.strength:.2f} e- rms')
     return result
+
+
+def _say_fringes_stay(context: Context, image: CcdImage) -> CcdImage:
+    """FRINGFIL says none in bands that fringe where no pattern was subtracted."""
+    if context.exposure.band in FRINGING and 'FRINGFIL' not in image.header:
+        record(image.header, 'FRINGFIL', 'none', 'Fringes subtracted')
+        context.log(f'no fringe pattern for {context.exposure.label()} in {context.exposure.band}: fringes stay, no streaks '
+                    'are looked for')
+    return image

@@ -2,14 +2,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from sediff.camera.amplifiers import Amplifier
-from sediff.camera.maskbits import Bit
+from sediff.camera.ccds import dead_amplifiers
 from sediff.errors import BadData, BadInput
 from sediff.flow.inputs import calibration_inputs
 from sediff.flow.sky import bin_exposure, ccds_of, sky_corrections
@@ -19,21 +18,19 @@ from sediff.io.sky import write_components, write_templates
 from sediff.isr.calib_frames import Frames, choose_band, classify, exposure_numbers, raw_files
 from sediff.isr.flat import has_response
 from sediff.isr.focal_plane import BinnedSky, without_sky_crosstalk
-from sediff.isr.linearity import LinearityTable, linearize
-from sediff.isr.sky_fit import SkyFit, fit_exposure, sky_from_components
+from sediff.isr.linearity import linearize
+from sediff.isr.sky_bins import bin_pixels
+from sediff.isr.sky_fit import fit_exposure, smooth_components
 from sediff.isr.sky_fringe import BANDS as FRINGING
-from sediff.isr.sky_fringe import build_fringe, fit_fringe
-from sediff.isr.sky_pca import SkyComponents, build_components, build_templates
+from sediff.isr.sky_pca import FEWEST_EXPOSURES, SkyComponents, build_components
+from sediff.isr.sky_templates import SkyTemplates, build_sky_templates
 from sediff.names import Exposure, sky_components_path, sky_template_path
 from sediff.parameters import Parameters, load
-
-#: Bytes that the strips of all exposures may take (the fit takes 14 times as many), and exposures that a fringe pattern is
-#: made of.
-MEMORY, FRINGE_EXPOSURES = 40e6, 16
+from sediff.pool import Outcome, run_pool
 
 
-def build_sky_components(args: argparse.Namespace, ccds: Sequence[int]) -> list[Path]:
-    """Write the components of the band and the templates of every CCD of the list that they cover.
+def build_sky_components(args: argparse.Namespace, ccds: Sequence[int]) -> list[Outcome]:
+    """Write the components of the band and the templates of every CCD of the list that they cover; an outcome a file.
 
     Raises
     ------
@@ -44,19 +41,36 @@ def build_sky_components(args: argparse.Namespace, ccds: Sequence[int]) -> list[
     """
     paths = _exposures(args)
     root = args.root.absolute()
-    parameters = load(None, [f'ROOT={root}'])
+    parameters = load(args.rc, [*args.overrides, f'ROOT={root}'])
     exposures = [_exposure(root, path) for path in paths]
     binned = [bin_exposure(exposure, parameters)[0] for exposure in exposures]
     components = build_components(binned, args.components)
     band = exposures[0].band
-    written = [sky_components_path(root, args.nite, band)]
-    write_components(written[0], components)
-    for ccd in (number for number in components.ccds if number in ccds):
-        path = sky_template_path(root, args.nite, band, ccd)
-        templates, fringe = _templates(paths, exposures, binned, components, ccd, parameters)
-        write_templates(path, templates, ccd, band, fringe)
-        written.append(path)
-    return written
+    path = sky_components_path(root, args.nite, band)
+    write_components(path, components)
+    tasks = [(_Task(args.nite, tuple(paths), tuple(exposures), tuple(binned), components, parameters), ccd)
+             for ccd in components.ccds if ccd in ccds]
+    return [Outcome(None, 0, '', path), *run_pool(_write_templates, tasks, args.workers)]
+
+
+@dataclass(frozen=True)
+class _Task:
+    """What the templates of every CCD are made from."""
+
+    nite: str
+    paths: tuple[Path, ...]
+    exposures: tuple[Exposure, ...]
+    binned: tuple[BinnedSky, ...]
+    components: SkyComponents
+    parameters: Parameters
+
+
+def _write_templates(task: tuple[_Task, int], send: Callable[[tuple], None]) -> Path:
+    common, ccd = task
+    band = common.exposures[0].band
+    path = sky_template_path(common.exposures[0].root, common.nite, band, ccd)
+    write_templates(path, _templates(common, ccd), ccd, band)
+    return path
 
 
 def _exposures(args: argparse.Namespace) -> list[Path]:
@@ -74,59 +88,39 @@ def _exposure(root: Path, path: Path) -> Exposure:
     return Exposure(root, int(header['EXPNUM']), path.parent.name, str(header['FILTER']).split()[0])
 
 
-def _templates(paths: Sequence[Path], exposures: Sequence[Exposure], binned: Sequence[BinnedSky], components: SkyComponents,
-               ccd: int, parameters: Parameters) -> tuple[np.ndarray, np.ndarray | None]:
-    """Full-resolution templates of a CCD, a strip of rows after the other, and its fringe pattern in bands that fringe."""
+def _templates(task: _Task, ccd: int) -> SkyTemplates:
+    """Templates of a CCD, and its fringe pattern in bands that fringe; exposures are read one by one and kept as bins."""
+    exposures, binned, components, parameters = task.exposures, task.binned, task.components, task.parameters
     chosen = [k for k, each in enumerate(binned) if ccd in each.ccds]
-    fits = [fit_exposure(binned[k], components) for k in chosen]
-    frames = Frames(tuple(paths[k] for k in chosen), ccd, exposures[0].nite)
-    inputs, _ = calibration_inputs(exposures[chosen[0]].with_ccd(ccd), parameters)
+    if len(chosen) < FEWEST_EXPOSURES:
+        raise BadData(f'CCD {ccd} can be used in {len(chosen)} exposures; take at least {FEWEST_EXPOSURES}')
+    coefficients = np.stack([fit_exposure(binned[k], components).coefficients for k in chosen])
+    frames = Frames(tuple(task.paths[k] for k in chosen), ccd, exposures[0].nite, parameters['OVERSCAN'])
+    smooth = smooth_components(components, ccd, frames.shape)
+    read_noise = float(np.median([each.read_noise for each in frames.amplifiers()]))
+    bins, weights = [], []
+    for number, k in enumerate(chosen):
+        image, good = _electrons(frames, number, exposures[k].with_ccd(ccd), parameters)
+        variance = max(coefficients[number, 0], 1.0) + read_noise ** 2
+        means, counts = bin_pixels(image, good, 5.0 * np.sqrt(variance))
+        bins.append(np.where(counts > 0, means - np.tensordot(coefficients[number].astype(np.float32), smooth, 1), 0))
+        weights.append((counts / variance).astype(np.float32))
+    return build_sky_templates(bins, weights, coefficients[:, 0], smooth, exposures[0].band in FRINGING,
+                               [exposures[k].expnum for k in chosen])
+
+
+def _electrons(frames: Frames, number: int, exposure: Exposure, parameters: Parameters) -> tuple[np.ndarray, np.ndarray]:
+    """Flat-fielded electrons of a CCD as SE01 and SE02 make them of the sky, and where they can be used."""
+    inputs, _ = calibration_inputs(exposure, parameters)
     bias, flat = (read_image(inputs[name][0])[0] for name in ('bias', 'flat'))
-    bad = read_bad_pixels(inputs['bpm'], ccd, bias.shape)
-    good, amplifiers = has_response(flat) & (bad == 0), frames.amplifiers()
-    small = sky_corrections(ccd, inputs, ccds_of(exposures[chosen[0]]), parameters)
-    coefficients = np.stack([fit.coefficients for fit in fits])
-    shape = frames.shape
-    height = int(np.clip(MEMORY / (4 * len(chosen) * shape[1]), 16, shape[0]))
-    corrections = bias, flat, good, amplifiers, *small
-    fringe, strengths = _fringes(frames, corrections, components, fits, ccd, exposures[0].band)
-    templates = np.zeros((coefficients.shape[1], *shape), np.float32)
-    for first in range(0, shape[0], height):
-        rows = slice(first, min(first + height, shape[0]))
-        images = np.stack([_electrons(image, bias[rows], flat[rows], good[rows], amplifiers, *small)
-                           for image in frames.rows(rows.start, rows.stop)])
-        if fringe is not None:
-            images -= strengths[:, None, None] * fringe[rows]
-        templates[:, rows] = build_templates(images, np.broadcast_to(good[rows], images.shape), coefficients)
-    return templates, fringe
-
-
-def _fringes(frames: Frames, corrections: tuple, components: SkyComponents, fits: Sequence[SkyFit], ccd: int,
-             band: str) -> tuple[np.ndarray | None, np.ndarray]:
-    """Fringe pattern of a CCD, and its strength in every exposure (e-), above the smooth sky of the binned components.
-
-    They are taken out of the images before the templates are made, or the mean fringes would hide in those.
-    """
-    if band not in FRINGING:
-        return None, np.zeros(len(fits), np.float32)
-
-    def residual(k: int) -> np.ndarray:
-        return _electrons(frames.frame(k), *corrections) - sky_from_components(components, fits[k], ccd, frames.shape)
-    good = corrections[2]
-    few = range(min(len(fits), FRINGE_EXPOSURES))
-    pattern = build_fringe([residual(k) for k in few], good, np.array([fits[k].coefficients[0] for k in few]))
-    mask = np.where(good, 0, int(Bit.BPM)).astype(np.uint16)
-    return pattern, np.array([fit_fringe(residual(k), mask, pattern)[0] for k in range(len(fits))], np.float32)
-
-
-def _electrons(rows: np.ndarray, bias: np.ndarray, flat: np.ndarray, good: np.ndarray,
-               amplifiers: Sequence[Amplifier], curves: LinearityTable, crosstalk: dict[str, float]) -> np.ndarray:
-    """Flat-fielded electrons of a strip, as SE01 and SE02 make them of the sky; 0 where nothing responds."""
-    if rows.shape != bias.shape:
-        raise BadData(f'rows of shape {rows.shape} and bias of {bias.shape}')
-    strip = [replace(each, ccd=(slice(0, len(rows)), each.ccd[1])) for each in amplifiers]
-    image = without_sky_crosstalk(rows, strip, crosstalk) - bias
-    image = linearize(image, strip, curves) if curves else image
-    for each in strip:
+    bad = read_bad_pixels(inputs['bpm'], exposure.ccd, bias.shape)
+    curves, crosstalk = sky_corrections(exposure.ccd, inputs, ccds_of(exposure), parameters)
+    amplifiers, dead = frames.amplifiers(), dead_amplifiers(exposure.ccd, exposure.nite)
+    image = without_sky_crosstalk(frames.frame(number), amplifiers, crosstalk) - bias
+    good = has_response(flat) & (bad == 0)
+    for each in amplifiers:
+        good[each.ccd] &= (image[each.ccd] < 0.9 * each.saturate) & (each.name not in dead)
+    image = linearize(image, amplifiers, curves) if curves else image
+    for each in amplifiers:
         image[each.ccd] *= np.float32(each.gain)
-    return np.divide(image, flat, out=np.zeros_like(image), where=good).astype(np.float32)
+    return np.divide(image, flat, out=np.zeros_like(image), where=good).astype(np.float32), good

@@ -16,7 +16,9 @@ from sediff.io.fits import header_of, read_header
 from sediff.io.opening import open_fits, write_fits
 from sediff.io.planes import write_image
 from sediff.isr.focal_plane import BinnedSky
+from sediff.isr.sky_bins import BIN
 from sediff.isr.sky_pca import SkyComponents
+from sediff.isr.sky_templates import SkyTemplates
 
 
 def sampled_ccds(path: str | os.PathLike, step: int) -> Iterator[tuple[int, Header, np.ndarray]]:
@@ -99,65 +101,62 @@ def write_components(path: str | os.PathLike, components: SkyComponents) -> None
     header = Header()
     header['BAND'], header['BLOCK'] = components.band, (components.block, '[px]')
     header['NEXP'], header['SKYRMS'] = (components.exposures, 'exposures'), (components.rms, 'residual over sky')
-    _write(path, [('COMPONENTS', components.values, header), ('CCDS', np.array(components.ccds, np.int32), None)])
+    planes = [('COMPONENTS', components.values, header), ('CCDS', np.array(components.ccds, np.int32), None)]
+    if components.expnums:
+        planes.append(('EXPNUMS', np.array(components.expnums, np.int64), None))
+    _write(path, planes)
 
 
 def read_components(path: str | os.PathLike) -> SkyComponents:
     """Read the components of a band; raises BadInput when the file has none."""
     (values, ccds), header = _read(path, ('COMPONENTS', 'CCDS'))
+    with open_fits(path) as handle:
+        expnums = tuple(int(number) for number in handle['EXPNUMS'].read()) if 'EXPNUMS' in handle else ()
     return SkyComponents(values, tuple(int(ccd) for ccd in ccds), str(header['BAND']), int(header['BLOCK']),
-                         int(header['NEXP']), float(header['SKYRMS']))
+                         int(header['NEXP']), float(header['SKYRMS']), expnums)
 
 
-def write_templates(path: str | os.PathLike, templates: np.ndarray, ccd: int, band: str,
-                    fringe: np.ndarray | None = None) -> None:
-    """Write a CCD's full-resolution templates (n, ny, nx) and its fringe pattern (ny, nx) where there is one."""
+def write_templates(path: str | os.PathLike, templates: SkyTemplates, ccd: int, band: str) -> None:
+    """Write a CCD's templates and its fringe pattern where there is one, and of each exposure that they were made from its
+    number, the noise of a pixel and the rms of its fringes (extension EXPOSURES)."""
     header = Header()
-    header['CCDNUM'], header['BAND'] = ccd, band
-    planes = [('TEMPLATES', templates.astype(np.float32), header)]
-    _write(path, planes if fringe is None else [*planes, ('FRINGE', fringe.astype(np.float32), header)])
+    header['CCDNUM'], header['BAND'], header['BIN'] = ccd, band, (BIN, '[px]')
+    planes = [('TEMPLATES', templates.planes.astype(np.float32), header)]
+    if templates.fringe is not None:
+        planes.append(('FRINGE', templates.fringe.astype(np.float32), header))
+    if templates.expnums:
+        table = np.zeros(len(templates.expnums), [('EXPNUM', 'i8'), ('NOISE', 'f4'), ('FRINGES', 'f4')])
+        table['EXPNUM'], table['NOISE'], table['FRINGES'] = templates.expnums, templates.noises, templates.strengths
+        planes.append(('EXPOSURES', table, None))
+    _write(path, planes)
 
 
-def read_templates(path: str | os.PathLike, ccd: int, band: str) -> tuple[np.ndarray, np.ndarray | None]:
-    """Templates (n, ny, nx) of a CCD and its fringe pattern or None.
+def read_templates(path: str | os.PathLike, ccd: int, band: str) -> SkyTemplates:
+    """Templates of a CCD with its fringe pattern.
 
     Raises
     ------
     BadInput
         The file has none.
     BadData
-        It belongs to another CCD or band.
+        It belongs to another CCD or band, or has another size of bins.
     """
-    (templates,), header = _read(path, ('TEMPLATES',))
+    (planes,), header = _read(path, ('TEMPLATES',))
     _check_owner(path, header, ccd, band)
+    if int(header.get('BIN', 1)) != BIN:
+        raise BadData(f'{path} has templates in bins of {header.get("BIN", 1)} px, {BIN} are needed; build it again with '
+                      '`python -m sediff calib build-skypca`')
     with open_fits(path) as handle:
-        return templates, handle['FRINGE'].read() if 'FRINGE' in handle else None
+        fringe = handle['FRINGE'].read() if 'FRINGE' in handle else None
+        made_from = handle['EXPOSURES'].read() if 'EXPOSURES' in handle else np.zeros(0, [('EXPNUM', 'i8'), ('NOISE', 'f4'),
+                                                                                           ('FRINGES', 'f4')])
+    return SkyTemplates(planes, fringe, *(tuple(made_from[name].tolist()) for name in ('EXPNUM', 'NOISE', 'FRINGES')))
 
 
-def read_template_sum(path: str | os.PathLike, ccd: int, band: str,
-                      coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """Templates of a CCD times coefficients (n,), summed, (ny, nx) float32, and the fringe pattern; a plane at a time.
-
-    Raises
-    ------
-    BadInput, BadData
-        As `read_templates`; or there are not as many templates as coefficients.
-    """
+def has_fringe(path: str | os.PathLike) -> bool:
+    """Whether a CCD's file of templates holds a fringe pattern, too."""
     with open_fits(path) as handle:
-        if 'TEMPLATES' not in handle:
-            raise BadInput(f'{path} has no extension TEMPLATES; it is no file of the sky: build it again')
-        header = header_of(handle['TEMPLATES'])
-        _check_owner(path, header, ccd, band)
-        count = int(handle['TEMPLATES'].get_dims()[0])
-        if count != len(coefficients):
-            raise BadData(f'{path}: {count} templates for {len(coefficients)} sky components; build them together')
-        try:
-            total = 0
-            for number, factor in enumerate(coefficients):
-                total = total + np.float32(factor) * handle['TEMPLATES'][number:number + 1, :, :][0]
-            return total, handle['FRINGE'].read() if 'FRINGE' in handle else None
-        except (OSError, ValueError) as error:
-            raise BadInput(f'{path} cannot be read ({error}); it may be truncated: build it again') from error
+        return 'FRINGE' in handle
 
 
 def _check_owner(path: str | os.PathLike, header: Header, ccd: int, band: str) -> None:

@@ -3,6 +3,6 @@
 
 def warm() -> None:
     """Compile the kernels of this room."""
-    from sediff.isr import bleed, brighterfatter, calibrate, cosmicrays, crosstalk, interpolate, linearity, streaks
-    for module in (bleed, brighterfatter, calibrate, cosmicrays, crosstalk, interpolate, linearity, streaks):
+    from sediff.isr import bleed, brighterfatter, calibrate, cosmicrays, crosstalk, interpolate, linearity, sky_bins, streaks
+    for module in (bleed, brighterfatter, calibrate, cosmicrays, crosstalk, interpolate, linearity, sky_bins, streaks):
         module.warm()

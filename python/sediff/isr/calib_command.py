@@ -113,7 +113,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             action.add_argument('--hot-rate', type=float, default=HOT_RATE, help='dark charge, e-/s, from which a pixel is '
                                 f'hot in darks and flats (default {HOT_RATE})')
         if name == 'build-skypca':
-            action.add_argument('--components', type=int, default=4, help='components kept (default 4)')
+            action.add_argument('--components', type=int, default=4,
+                                help='components at most (default 4), and one for two exposures after the first')
 
 
 def run(args: argparse.Namespace) -> int:
@@ -131,12 +132,11 @@ def run(args: argparse.Namespace) -> int:
         return 0
     if args.action == 'build-skypca':
         from sediff.flow.skypca import build_sky_components
-        for path in build_sky_components(args, ccds):
-            print(path)
-        return 0
-    plan = make_plan(args)
-    ccds = _of_the_files(args.ccds, ccds, exposures_of(plan))
-    outcomes = run_pool(_build_task, [(plan, ccdnum) for ccdnum in ccds], args.workers)
+        outcomes = build_sky_components(args, ccds)
+    else:
+        plan = make_plan(args)
+        ccds = _of_the_files(args.ccds, ccds, exposures_of(plan))
+        outcomes = run_pool(_build_task, [(plan, ccdnum) for ccdnum in ccds], args.workers)
     for outcome in outcomes:
         _report(outcome)
     return next((outcome.code for outcome in outcomes if outcome.code), 0)

@@ -31,6 +31,7 @@ from sediff.isr.noise import scale_weight, with_measured_read_noise
 from sediff.isr.overscan import measure_overscans, subtract_overscan
 from sediff.isr.saturation import mark_saturation
 from sediff.isr.sky import fit_sky
+from sediff.isr.sky_fringe import fringes_left
 from sediff.isr.streaks import find_streaks
 from sediff.isr.weight import inverse_variance, null_weight
 
@@ -294,14 +295,15 @@ def mask_cosmic_rays(ccd: CcdImage, fwhm: float | None = None, limit: float = 4.
     limit : float
         Noise-normalised threshold.
     streaks : bool
-        Whether to look for streaks.
+        Whether to look for streaks. In an image with its fringes (FRINGFIL `none`) they are not looked for: fringes are long
+        and straight, too.
     """
     header = ccd.header.copy()
     fwhm = fwhm or float(header.get('FWHM', 0.0)) or SHARPEST_FWHM
     rays = find_cosmic_rays(ccd.image, ccd.weight, ccd.mask, fwhm, limit)
     mask = ccd.mask | np.where(rays, int(Bit.CRAY), 0).astype(np.uint16)
     record(header, 'NCRAY', int(np.count_nonzero(rays)), 'Pixels hit by cosmic rays')
-    if streaks:
+    if streaks and not fringes_left(header):
         mask = mask | np.where(find_streaks(ccd.image, ccd.weight, mask), int(Bit.STREAK), 0).astype(np.uint16)
         record(header, 'NSTREAK', int(np.count_nonzero(mask & np.uint16(Bit.STREAK))), 'Pixels in streaks')
     return CcdImage(ccd.image, mask, null_weight(ccd.weight, mask), header)

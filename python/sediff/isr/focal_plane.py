@@ -47,7 +47,8 @@ class BinnedSky:
 
 def bin_rows(rows: np.ndarray, amplifiers: Sequence[Amplifier], bias: np.ndarray | None, flat: np.ndarray | None,
              bad: np.ndarray | None, dead: Sequence[str] = (), step: int = ROW_STEP, block: int = BLOCK,
-             linearity: LinearityTable | None = None, crosstalk: Mapping[str, float] | None = None) -> np.ndarray:
+             linearity: LinearityTable | None = None, crosstalk: Mapping[str, float] | None = None,
+             overscan: str = 'mean') -> np.ndarray:
     """Block medians of a CCD of which only some rows were read.
 
     Overscan, crosstalk of the sky, bias, linearity, gain and flat are corrected on those rows, as SE01 and SE02 do;
@@ -68,6 +69,8 @@ def bin_rows(rows: np.ndarray, amplifiers: Sequence[Amplifier], bias: np.ndarray
         Leaving it out makes the sky wrong by what the curve says at its level, 0.5 % at 250 ADU with DECam's.
     crosstalk : mapping of amplifier name to float, optional
         From `sky_crosstalk`.
+    overscan : str
+        How the overscan of a row is found (OVERSCAN).
 
     Returns
     -------
@@ -79,7 +82,7 @@ def bin_rows(rows: np.ndarray, amplifiers: Sequence[Amplifier], bias: np.ndarray
         As `subtract_overscan`, or the calibrations have other rows.
     """
     few = tuple(_with_rows(amplifier, len(rows)) for amplifier in amplifiers)
-    image = subtract_overscan(rows, few, dead=dead)
+    image = subtract_overscan(rows, few, dead=dead, method=overscan)
     for name, plane in (('bias', bias), ('flat', flat), ('bad-pixel mask', bad)):
         if plane is not None and plane.shape != image.shape:
             raise BadData(f'{name} has {plane.shape} pixels in these rows, the image {image.shape}')

@@ -4,14 +4,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
-from scipy.interpolate import RectBivariateSpline
 
 from sediff.camera.maskbits import UNUSABLE
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData
 from sediff.isr.focal_plane import BinnedSky
 from sediff.isr.history import once, record
+from sediff.isr.sky_bins import BIN, polynomial, polynomial_terms
 from sediff.isr.sky_pca import SkyComponents
 
 
@@ -62,8 +61,16 @@ def fit_exposure(binned: BinnedSky, components: SkyComponents, clip: float = 3.5
     return SkyFit(coefficients, rms, float(kept.mean()))
 
 
-def sky_from_components(components: SkyComponents, fit: SkyFit, ccd: int, shape: tuple[int, int]) -> np.ndarray:
-    """The sky of a CCD from binned components: a bicubic spline through the blocks' middles, (ny, nx) float32 electrons.
+def smooth_components(components: SkyComponents, ccd: int, shape: tuple[int, int], degree: int = 4) -> np.ndarray:
+    """The components of a CCD without the noise of their blocks: polynomials, in means of 4 x 4 pixels.
+
+    Blocks of few exposures are good to some 1e-4 of the sky each, as much as the noise of the pixels in them; a polynomial
+    through 512 of them is better by the square root of that number over that of its 15 terms. What it cannot follow (steps,
+    sharp ghosts) is left to the detail of the templates.
+
+    Returns
+    -------
+    ndarray, (n, ny // 4, nx // 4) float32
 
     Raises
     ------
@@ -72,33 +79,20 @@ def sky_from_components(components: SkyComponents, fit: SkyFit, ccd: int, shape:
     """
     if ccd not in components.ccds:
         raise BadData(f'the sky components have no CCD {ccd}; build them with exposures that have it')
-    blocks = np.tensordot(fit.coefficients, components.values[:, components.ccds.index(ccd)], axes=1)
-    return spread_blocks(blocks, shape, components.block)
+    bins = shape[0] // BIN, shape[1] // BIN
+    return np.stack([_smooth(blocks, bins, degree) for blocks in components.values[:, components.ccds.index(ccd)]])
 
 
-def sky_from_templates(templates: np.ndarray, fit: SkyFit) -> np.ndarray:
-    """The sky of a CCD from its full-resolution templates (n, ny, nx): (ny, nx) float32 electrons.
-
-    Raises
-    ------
-    BadData
-        There are not as many templates as coefficients.
-    """
-    if len(templates) != len(fit.coefficients):
-        raise BadData(f'{len(templates)} templates for {len(fit.coefficients)} sky components; build them together')
-    return np.tensordot(fit.coefficients.astype(np.float32), templates, axes=1)
-
-
-def spread_blocks(blocks: np.ndarray, shape: tuple[int, int], block: int) -> np.ndarray:
-    """Bicubic spline through block values at all pixels; blocks without value take that of the nearest that has one."""
-    missing = ~np.isfinite(blocks)
-    if missing.any():
-        nearest = ndimage.distance_transform_edt(missing, return_distances=False, return_indices=True)
-        blocks = blocks[tuple(nearest)]
-    middles = [(np.arange(count) + 0.5) * block - 0.5 for count in blocks.shape]
-    degree = [min(3, count - 1) for count in blocks.shape]
-    spline = RectBivariateSpline(*middles, blocks, kx=degree[0], ky=degree[1])
-    return spline(np.arange(shape[0]), np.arange(shape[1])).astype(np.float32)
+def _smooth(blocks: np.ndarray, shape: tuple[int, int], degree: int) -> np.ndarray:
+    """Polynomial through blocks, those further than 4 robust deviations left out."""
+    design, values = polynomial_terms(blocks.shape, degree).reshape(-1, blocks.size).T.astype(float), blocks.ravel()
+    kept = np.isfinite(values)
+    for _ in range(5):
+        terms = np.linalg.lstsq(design[kept], values[kept], rcond=1e-6)[0]
+        residual = np.where(np.isfinite(values), values - design @ terms, np.inf)
+        spread = 1.4826 * np.median(np.abs(residual[kept]))
+        kept = np.abs(residual) <= 4.0 * max(spread, 1e-7)
+    return polynomial(terms, shape, degree)
 
 
 def subtract_focal_plane_sky(ccd: CcdImage, sky: np.ndarray, fit: SkyFit, name: str, checksum: str = '',

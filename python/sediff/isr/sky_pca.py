@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
 from sediff.errors import BadData
 from sediff.isr.focal_plane import BinnedSky
+
+#: Fewest exposures that sky components, templates and fringes are made from. There are at most half as many components.
+FEWEST_EXPOSURES = 5
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,8 @@ class SkyComponents:
         How many they were made from.
     rms : float
         Residual of these exposures, in units of their sky.
+    expnums : tuple of int
+        Their numbers.
     """
 
     values: np.ndarray
@@ -34,6 +38,7 @@ class SkyComponents:
     block: int
     exposures: int
     rms: float
+    expnums: tuple[int, ...] = ()
 
 
 def build_components(binned_exposures: Sequence[BinnedSky], n: int = 4, clip: float = 4.0,
@@ -50,15 +55,16 @@ def build_components(binned_exposures: Sequence[BinnedSky], n: int = 4, clip: fl
     binned_exposures : sequence of BinnedSky
         Of one band and block size; CCDs that less than half of them have are left out.
     n : int
-        Number of components at most; those that are no more than the noise of the blocks are left out, because templates
-        made with their coefficients would add noise to every image.
+        Number of components at most, and at most one for two exposures after the first: more would follow the noise of
+        few exposures. Those that are no more than the noise of the blocks are left out, too.
 
     Raises
     ------
     BadData
-        Fewer than n + 2 exposures, one without sky, more than one band or block size, or no CCD in half of the exposures.
+        Fewer than `FEWEST_EXPOSURES`, one without sky, more than one band or block size, or no CCD in half of the exposures.
     """
-    _check(binned_exposures, n)
+    _check(binned_exposures)
+    n = min(n, (len(binned_exposures) - 1) // 2)
     ccds = _common_ccds(binned_exposures)
     shape = binned_exposures[0].values.shape[1:]
     data = np.stack([_plane(exposure, ccds).ravel() / exposure.level for exposure in binned_exposures])
@@ -76,61 +82,8 @@ def build_components(binned_exposures: Sequence[BinnedSky], n: int = 4, clip: fl
     values[:, known] = _scaled(v)
     rms = float(np.sqrt(np.mean((data - model)[kept] ** 2)))
     first = binned_exposures[0]
-    return SkyComponents(values.reshape(n, len(ccds), *shape), ccds, first.band, first.block, len(binned_exposures), rms)
-
-
-def build_templates(images: np.ndarray, usable: np.ndarray, coefficients: np.ndarray, clip: float = 3.0,
-                    passes: int = 5) -> np.ndarray:
-    """Full-resolution components of a piece of a CCD: what multiplies the coefficients of `fit_exposure` pixel by pixel.
-
-    Call it for strips of rows, so that all exposures' strips fit into memory together.
-
-    Parameters
-    ----------
-    images : ndarray, (exposures, ny, nx) float32, electrons
-        Flat-fielded, sky in.
-    usable : ndarray, (exposures, ny, nx) bool
-        Unmasked; objects not found by a mask are clipped.
-    coefficients : ndarray, (exposures, n)
-
-    Returns
-    -------
-    ndarray, (n, ny, nx) float32
-
-    Raises
-    ------
-    BadData
-        Fewer exposures than 2 n.
-    """
-    count, n = coefficients.shape
-    if count < 2 * n or len(images) != count:
-        raise BadData(f'{len(images)} images and coefficients of {count} exposures; {n} templates need {2 * n} '
-                      'of both')
-    scale = 1.0 / np.sqrt(np.maximum(coefficients[:, :1], 1.0))
-    design, data = coefficients * scale, images.reshape(count, -1) * scale
-    good = usable.reshape(count, -1) & np.isfinite(data)
-    per_sky = np.where(good, images.reshape(count, -1) / coefficients[:, :1], np.nan)
-    seen = good.any(axis=0)
-    middle = np.ones(data.shape[1])
-    middle[seen] = np.nanmedian(per_sky[:, seen], axis=0)
-    filled = np.where(good, data, design[:, :1] * middle)
-    solver = np.linalg.pinv(design)
-    start = design[:, :1] * middle
-    for number in range(passes):
-        model = start if number == 0 else design @ (solver @ filled)
-        residual = np.where(good, data - model, np.nan)
-        sigma = 1.4826 * np.nanmedian(np.abs(residual))
-        filled = np.where(good & (np.abs(residual) <= clip * sigma), data, model)
-    return (solver @ filled).reshape(n, *images.shape[1:]).astype(np.float32)
-
-
-def smooth_templates(templates: np.ndarray, size: int = 4, seam: int | None = None) -> np.ndarray:
-    """Running means over `size` pixels, not across the column where the second amplifier begins: less noise."""
-    if size <= 1:
-        return templates
-    seam = templates.shape[2] // 2 if seam is None else seam
-    parts = [templates[:, :, :seam], templates[:, :, seam:]]
-    return np.concatenate([ndimage.uniform_filter(part, (0, size, size), mode='nearest') for part in parts], axis=2)
+    return SkyComponents(values.reshape(n, len(ccds), *shape), ccds, first.band, first.block, len(binned_exposures), rms,
+                         tuple(each.expnum for each in binned_exposures))
 
 
 def _settle(data, good, model, rank, clip, passes):
@@ -156,9 +109,9 @@ def _more_to_find(residual: np.ndarray, kept: np.ndarray, rank: int) -> bool:
     return bool(largest > 1.1 * sigma * (np.sqrt(rows) + np.sqrt(columns)))
 
 
-def _check(binned: Sequence[BinnedSky], n: int) -> None:
-    if len(binned) < n + 2:
-        raise BadData(f'{len(binned)} exposures for {n} sky components; take at least {n + 2}')
+def _check(binned: Sequence[BinnedSky]) -> None:
+    if len(binned) < FEWEST_EXPOSURES:
+        raise BadData(f'{len(binned)} exposures for sky components; take at least {FEWEST_EXPOSURES}')
     dark = [str(exposure.expnum) for exposure in binned if not exposure.level > 0]
     if dark:
         raise BadData(f'exposures without sky: {", ".join(dark)}; leave biases out')

@@ -26,6 +26,8 @@ class Figure:
         Whether a value must be at least, or at most, its limit.
     digits : int
         Decimals shown.
+    advice : str
+        What a colour other than green means and what to do; '' where the figure says it.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Figure:
     unit: str
     high_is_good: bool
     digits: int
+    advice: str = ''
 
 
 FIGURES = (
@@ -50,6 +53,9 @@ FIGURES = (
     Figure('zero_point_spread', 'ZP_SPREAD', 'spread over CCDs', 'mag', False, 3),
     Figure('star_scatter', 'STAR_SCATTER', 'star scatter', 'mag', False, 3),
     Figure('lent_fraction', 'ZP_LENT', 'lent zero points', '', False, 2),
+    Figure('fringed_fraction', 'FRINGES', 'fringes left in', '', False, 2,
+           'fringes were not subtracted: fluxes are off by some per cent and no streaks were looked for; build components '
+           'with `python -m sediff calib build-skypca`'),
 )
 
 
@@ -100,7 +106,14 @@ def exposure_figures(ccds: Mapping[int, Mapping], expected: Iterable[int], compl
         'depth_loss': None if deep is None or reference_depth is None else reference_depth - deep,
         'astrometry_stars': float(min(stars)) if stars else None,
         'zero_point_spread': float(np.std(zero_points, ddof=1)) if len(zero_points) > 2 else None,
-        'lent_fraction': (len(rows) - len(own)) / len(rows) if rows else None}
+        'lent_fraction': (len(rows) - len(own)) / len(rows) if rows else None,
+        'fringed_fraction': _fringed_fraction(rows)}
+
+
+def _fringed_fraction(rows: list[Mapping]) -> float | None:
+    """Fraction of the CCDs whose fringes are still in; None where the band has none or nothing is recorded."""
+    known = [bool(row['fringes_left']) for row in rows if row.get('fringes_left') is not None]
+    return sum(known) / len(known) if known else None
 
 
 def graded(values: Mapping[str, float | None], limits: Mapping[str, tuple[float, float]]) -> list[dict]:
@@ -113,7 +126,7 @@ def graded(values: Mapping[str, float | None], limits: Mapping[str, tuple[float,
                       'yellow': yellow, 'better': 'high' if figure.high_is_good else 'low',
                       'parameters': [f'QC_{figure.stem}_GREEN', f'QC_{figure.stem}_YELLOW'],
                       'text': '-' if value is None else f'{value:.{figure.digits}f} {figure.unit}'.rstrip(),
-                      'colour': colour_of(value, green, yellow, figure.high_is_good)})
+                      'colour': colour_of(value, green, yellow, figure.high_is_good), 'advice': figure.advice})
     return table
 
 
@@ -126,7 +139,7 @@ def verdict(table: Iterable[Mapping]) -> str:
 def verdict_text(expnum: int, table: list[Mapping]) -> str:
     """One line for the terminal: the verdict, and the figures that are not green with what they should be."""
     odd = [f'{row["label"]} {row["text"]} is {row["colour"]} (green from {row["green"]:g}, yellow from {row["yellow"]:g})'
-           for row in table if row['colour'] in ('yellow', 'red')]
+           + (f', {row["advice"]}' if row.get('advice') else '') for row in table if row['colour'] in ('yellow', 'red')]
     return f'{expnum} quality: {verdict(table)}' + (f': {"; ".join(odd)}' if odd else '')
 
 

@@ -13,6 +13,7 @@ from sediff.isr.sky_fringe import BANDS as FRINGING
 from sediff.sim.bleed import BLED, SATURATED, bleed_out
 from sediff.sim.cards import wcs_header
 from sediff.sim.cosmics import add_cosmics
+from sediff.sim.deep_fringes import deep_fringes
 from sediff.sim.detector import Detector
 from sediff.sim.effects import bleed_into_register, collect_charge, effects_of, measured_counts, tape_bump_response
 from sediff.sim.focal_sky import focal_plane_sky, fringes
@@ -123,6 +124,8 @@ def sky_pattern(task: CcdTask, rng: np.random.Generator) -> np.ndarray:
         gradient = focal_plane_sky(task.seed, exposure.expnum, task.ccdnum)
     if 'fringes' in task.effects and exposure.band in FRINGING:
         gradient = gradient + fringes(task.seed, exposure.expnum, task.ccdnum)
+    if 'deepfringes' in task.effects and exposure.band in FRINGING:
+        gradient = gradient + deep_fringes(task.seed, exposure.expnum, task.ccdnum)
     return gradient
 
 

@@ -52,13 +52,14 @@ BANDS = {
 
 #: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
 #: tape bumps, a dome lamp that is not as even as the sky, bleeds into the serial register, a sky that varies over the whole
-#: focal plane (gradients and a pupil ghost that change from exposure to exposure), fringes in z and Y, bleeds into the
-#: register that spread over some columns only (puddles), and hot pixels and columns, whose charge grows with time.
+#: focal plane (gradients and a pupil ghost that change from exposure to exposure), fringes in z and Y, the same as strong
+#: and fine as DECam's, bleeds into the register that spread over some columns only (puddles), and hot pixels and columns,
+#: whose charge grows with time.
 #: And of the sky: stars that move by a fraction of their PSF from template to template, half of them in no catalogue;
 #: differential chromatic refraction; stars that have changed in the search exposure; and stars of G 7 to 15
 #: (`sediff.sim.variables`).
 EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'puddle', 'hotpixels',
-           'movers', 'dcr', 'variables', 'brightstars')
+           'deepfringes', 'movers', 'dcr', 'variables', 'brightstars')
 
 #: Columns of Gaia's photometry that the reference stars come with (`sediff.sim.gaia_columns`).
 GAIA_COLUMNS = ('errors', 'over', 'flux', 'fluxonly', 'none', 'mixed')
@@ -195,3 +196,4 @@ def generator(seed: int, *stream: int) -> np.random.Generator:
 PLAN, SKY, DETECTOR, OPTICS, LIGHT, READOUT, EFFECTS_STREAM, FOCAL_SKY, FRINGES, VARIABLES = range(10)
 #: Those of effects that came later.
 EDGE_STARS, PUDDLES, HOT_PIXELS = range(20, 23)
+DEEP_FRINGES = 0xF21

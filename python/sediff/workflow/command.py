@@ -13,6 +13,7 @@ import pandas as pd
 import sediff
 from sediff.camera.ccds import parse_ccd_list
 from sediff.errors import BadData, BadInput, SediffError
+from sediff.flow.sky_files import fringes_stay
 from sediff.io.exposures import read_blacklist, read_exposures
 from sediff.io.inventory import take_inventory
 from sediff.io.plan import write_plan
@@ -67,6 +68,7 @@ def run(args: argparse.Namespace, parameters: Mapping, look: Look | None = None)
             folder = write_plan(plan, Path.cwd() / f'mytemp_{expnum}', clean=parameters['RM_MYTEMP'])
             _report(plan, folder)
             refuse(plan)
+            _report_fringes(plan, parameters)
             _refuse_without_templates(plan, folder)
         except SediffError as error:
             failures.append(error)
@@ -169,6 +171,14 @@ def _report(plan: Plan, folder: Path) -> None:
         print(warning, file=sys.stderr)
     script = folder / f'desgw_pipeline_{search.expnum}.sh'
     print(f'run: nohup bash {shlex.quote(str(script))} > {shlex.quote(str(script.with_suffix(".log")))} 2>&1 &')
+
+
+def _report_fringes(plan: Plan, parameters: Mapping) -> None:
+    """A line about each exposure to be processed whose fringes would stay in."""
+    for job in plan.jobs:
+        from_raw = parameters['INPUT'] == 'raw' and not job.calibrate_only
+        if from_raw and (reason := fringes_stay(job.exposure, job.ccds, parameters)):
+            print(f'WARNING {reason}', file=sys.stderr)
 
 
 def _refuse_without_templates(plan: Plan, folder: Path) -> None:
