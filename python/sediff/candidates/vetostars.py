@@ -96,8 +96,8 @@ def judge_near_stars(detections: np.ndarray, stars: np.ndarray, planes: Surround
     photons, and the relative error that stars of like magnitude show in this difference) is a variable star; another one is
     vetoed, and likewise on the rest of the star's body. Elsewhere a detection is judged against the scatter of the score at
     its distance from the star, on the other sides of it: out to the list's radius, beyond the masked core and as far as the
-    rings scatter more than noise (at most FARTHEST radii), it is vetoed when it is less than SIGNIFICANT times that scatter or
-    not PSF-shaped.
+    rings scatter more than noise (at most FARTHEST radii), it is vetoed when it is less than SIGNIFICANT times that scatter
+    or not PSF-shaped.
     """
     count = len(detections)
     vetoed, variable = np.zeros(count, bool), np.zeros(count, bool)
