@@ -19,14 +19,17 @@ SIGNIFICANT = 5.0
 #: Largest misfit of a PSF-shaped source: sqrt(chi2 - 1) / SNR; largest |aperture / PSF flux - 1| besides two errors; and
 #: largest opposite peak beside it, of its own.
 MISFIT, APERTURE_MISFIT, OPPOSITE = 0.15, 0.5, 0.4
-#: A ring in which the score scatters more holds false light; the farthest such ring that is looked for, px.
-DISTURBED, FARTHEST = 1.3, 400.0
+#: A ring in which the score scatters more holds false light; the farthest such ring that is looked for, in units of the
+#: list's radius.
+DISTURBED, FARTHEST = 1.3, 4.0
 #: Relative error of stars' fluxes in the difference: at least the first, from so many other stars of like magnitude, and the
 #: second where they are fewer than FEW_STARS.
 LEAST_ERROR, WORST_ERROR, LIKE_STARS, FEW_STARS = 0.002, 0.02, 25, 5
 #: Variance of the flux that the filter, of uniform weight, finds for a star whose photons come in two images: 2 sum p^3 /
 #: (sum p^2)^2 of a Gaussian, times the flux.
 PHOTONS = 8.0 / 3.0
+#: Pixels of a ring, and stars of the list, that are looked at at most.
+RING_PIXELS, MOST_STARS = 4000, 2000
 #: Share of the PSF that must be usable where the difference is judged.
 _COVERAGE = 0.3
 
@@ -93,7 +96,8 @@ def judge_near_stars(detections: np.ndarray, stars: np.ndarray, planes: Surround
     photons, and the relative error that stars of like magnitude show in this difference) is a variable star; another one is
     vetoed, and likewise on the rest of the star's body. Elsewhere a detection is judged against the scatter of the score at
     its distance from the star, on the other sides of it: out to the list's radius, beyond the masked core and as far as the
-    rings scatter more than noise, it is vetoed when it is less than SIGNIFICANT times that scatter or not PSF-shaped.
+    rings scatter more than noise (at most FARTHEST radii), it is vetoed when it is less than SIGNIFICANT times that scatter
+    or not PSF-shaped.
     """
     count = len(detections)
     vetoed, variable = np.zeros(count, bool), np.zeros(count, bool)
@@ -148,6 +152,7 @@ def variation_error(flux_error: np.ndarray, stars: np.ndarray, owner: np.ndarray
     flux = 10.0 ** (0.4 * (planes.zero_point - np.asarray(stars['mag'], float)))
     ny, nx = planes.difference.shape
     inside = np.flatnonzero((stars['x'] > 0) & (stars['x'] < nx - 1) & (stars['y'] > 0) & (stars['y'] < ny - 1))
+    inside = inside[np.argsort(stars['mag'][inside], kind='stable')][::len(inside) // MOST_STARS + 1]
     found = forced_photometry(planes.difference, np.where(planes.bad, 0.0, planes.sigma ** 2).astype(np.float32), planes.bad,
                               planes.psf_at, stars['x'][inside], stars['y'][inside])
     whole = found['GOOD_FRACTION'] > 0.9
@@ -179,30 +184,44 @@ def _disturbed(places: np.ndarray, tree: cKDTree, star: np.void, radius: float, 
 
     `noise` is the error (electrons) of a flux in the sky. The scatter is that beyond the noise of the star's photons.
     """
-    x, y, half = float(star['x']), float(star['y']), max(2.0 * radius, radius + 4.0 * planes.fwhm)
+    x, y, half = float(star['x']), float(star['y']), FARTHEST * radius + planes.fwhm
     if not tree.query_ball_point((x, y), half):
         return
     score, usable, origin = local_score(planes, x, y, half)
     reach = _reach(score, usable, x - origin[0], y - origin[1], radius, half, planes.fwhm)
-    while reach >= half - planes.fwhm and half < FARTHEST:
-        half = min(2.0 * half, FARTHEST)
-        score, usable, origin = local_score(planes, x, y, half)
-        reach = _reach(score, usable, x - origin[0], y - origin[1], radius, half, planes.fwhm)
-    rows, columns = np.indices(score.shape, np.float32)
-    from_star = np.hypot(columns + (origin[0] - x), rows + (origin[1] - y))
-    photons = PHOTONS * 10.0 ** (0.4 * (planes.zero_point - float(star['mag']))) / noise ** 2
-    width = planes.fwhm / FWHM_OF_SIGMA
+    own = _PhotonNoise(planes, float(star['mag']), noise)
+    values, rows, columns, radii = _by_radius(score, usable, x - origin[0], y - origin[1])
     for member in tree.query_ball_point((x, y), reach):
-        at_x, at_y = places[member]
-        distance = float(np.hypot(at_x - x, at_y - y))
-        band = usable & (np.abs(from_star - distance) <= max(0.5 * planes.fwhm, 0.1 * distance))
-        if distance < ON_STAR * planes.fwhm:
-            band |= usable & (from_star < distance)
-        band &= np.hypot(columns + (origin[0] - at_x), rows + (origin[1] - at_y)) > 1.25 * planes.fwhm
-        if np.count_nonzero(band) >= 20:
-            values = score[band] / np.sqrt(1.0 + photons * np.exp(-from_star[band] ** 2 / (3.0 * width ** 2)))
-            own = np.sqrt(1.0 + photons * np.exp(-distance ** 2 / (3.0 * width ** 2)))
-            yield member, own * max(_scatter(values, distance < 2.5 * planes.fwhm), 1.0)
+        at_x, at_y = places[member] - origin
+        distance = float(np.hypot(at_x + origin[0] - x, at_y + origin[1] - y))
+        width = np.clip(0.1 * distance, 0.5 * planes.fwhm, 2.0 * planes.fwhm)
+        first = np.searchsorted(radii, 0.0 if distance < ON_STAR * planes.fwhm else distance - width)
+        last = np.searchsorted(radii, distance + width, 'right')
+        ring = slice(first, last, max((last - first) // RING_PIXELS, 1))
+        other = np.hypot(columns[ring] - at_x, rows[ring] - at_y) > 1.25 * planes.fwhm
+        if np.count_nonzero(other) >= 20:
+            sample = values[ring][other] / own.at(radii[ring][other])
+            yield member, own.at(distance) * max(_scatter(sample, distance < 2.5 * planes.fwhm), 1.0)
+
+
+class _PhotonNoise:
+    """Noise of the filter at radii (px) from a star, in units of that in the sky, from the star's photons."""
+
+    def __init__(self, planes: Surroundings, magnitude: float, noise: float):
+        self.photons = PHOTONS * 10.0 ** (0.4 * (planes.zero_point - magnitude)) / noise ** 2
+        self.width2 = (planes.fwhm / FWHM_OF_SIGMA) ** 2
+
+    def at(self, radius):
+        """For radii of any shape."""
+        return np.sqrt(1.0 + self.photons * np.exp(-np.square(radius) / (3.0 * self.width2)))
+
+
+def _by_radius(score: np.ndarray, usable: np.ndarray, x: float, y: float) -> tuple[np.ndarray, ...]:
+    """Score, row, column and radius about (x, y) of the usable pixels, by radius."""
+    rows, columns = np.nonzero(usable)
+    radii = np.hypot(columns - x, rows - y)
+    order = np.argsort(radii)
+    return score[rows, columns][order], rows[order], columns[order], radii[order]
 
 
 def _scatter(values: np.ndarray, few: bool) -> float:

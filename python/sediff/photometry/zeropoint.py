@@ -158,8 +158,7 @@ def fit_zero_point(mag_instrumental: np.ndarray, mag_error: np.ndarray, mag_refe
     options = options or ClipOptions()
     difference = np.asarray(mag_reference, float) - np.asarray(mag_instrumental, float)
     measured, given, good = _variances(difference, mag_error, reference_error, assumed, options)
-    n_all = len(measured)
-    difference = difference[good]
+    n_all, difference = len(measured), difference[good]
     x, y, shape = (place[0][good], place[1][good], place[2]) if place else (np.zeros(n_all), np.zeros(n_all), (1, 1))
     spatial, change = None, np.zeros(n_all)
     for _ in range(2 if place and options.spatial else 1):
