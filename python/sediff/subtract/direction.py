@@ -139,4 +139,6 @@ def smoothed(planes: Planes, stars: Stars, kernel: np.ndarray) -> Planes:
     image = convolve(planes.science, kernels, patch, planes.science_level)
     image += np.float32(planes.science_level)
     variance = convolve(planes.science_variance, squares, variance_patch)
-    return replace(planes, science=image, science_variance=np.maximum(variance, np.float32(1e-30)), science_bad=bad)
+    photons = planes.photons[0] * float((kernel**2).sum()), planes.photons[1]
+    return replace(planes, science=image, science_variance=np.maximum(variance, np.float32(1e-30)), science_bad=bad,
+                   photons=photons)

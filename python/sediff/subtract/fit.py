@@ -91,20 +91,17 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
     def sums_of(shift: np.ndarray) -> StarSums:
         return star_sums(basis, moved_stamps(stamps, shift, sharp), target, weight)
 
-    index = np.full(len(x), -1) if listed is None else listed.nearest(x, y)
-    shift = np.zeros((len(x), 2)) if listed is None else listed.shifts(index)
-    sums, colour_shift = sums_of(shift), None
+    shift, colour = (np.zeros((len(x), 2)), None) if listed is None else listed.at(x, y)
+    sums = sums_of(shift)
     _, first, _ = plain_fit(basis, sums.equations(), x, y, shape, _moderate(basis, len(x), order))
     sky = matched_sky(planes, KernelModel.from_solution(basis, first, shape), mesh, sky_order)
     known = sky.at(x, y), SKY_ERROR * noise / max(sky.share, 0.01) ** 2
     equations = sums.equations(*known)
     offsets = _left_over(basis, equations, x, y, shape, sharp, order)
-    if listed is not None:
-        colour = listed.colours(index)
-        colour_shift = _colour_shift(offsets, x, y, colour, listed)
-        if colour_shift is not None:
-            equations = sums_of(shift + colour_shift.at(colour)).equations(*known)
-            offsets = _left_over(basis, equations, x, y, shape, sharp, order)
+    colour_shift = None if listed is None else _colour_shift(offsets, x, y, colour, listed)
+    if colour_shift is not None:
+        equations = sums_of(shift + colour_shift.at(colour)).equations(*known)
+        offsets = _left_over(basis, equations, x, y, shape, sharp, order)
     slopes, used, offset, error = offsets
     field = fit_field(x[used], y[used], offset[used], error[used])
     if field is not None:
@@ -125,13 +122,13 @@ def _colour_shift(offsets, x, y, colour: np.ndarray, listed: ListedStars) -> Col
     """How the stars' offsets go with colour, the field of the others taken into account."""
     _, _, offset, error = offsets
     near = np.abs(offset).max(axis=1) < LARGEST
-    columns = colour[near], x[near], y[near], offset[near], error[near], (listed.slope, listed.slope_error), \
-        listed.usual
-    found = fit_colour_shift(*columns)
+    columns = colour[near], x[near], y[near], offset[near], error[near]
+    prior = (listed.slope, listed.slope_error), listed.usual
+    found = fit_colour_shift(*columns, *prior)
     if found is None:
         return None
     field = fit_field(x[near], y[near], offset[near] - found.at(colour[near]), error[near])
-    return fit_colour_shift(*columns, None if field is None else (field.length, field.rms))
+    return fit_colour_shift(*columns, *prior, None if field is None else (field.length, field.rms))
 
 
 def _moderate(basis: KernelBasis, stars: int, order: int | None) -> Freedom:

@@ -56,6 +56,11 @@ class ListedStars:
                 out[k] = near[distance.argmin()]
         return out
 
+    def at(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Shift (m, 2), 0 where it is not known, and colour (m,) of the stars at these places."""
+        index = self.nearest(x, y)
+        return self.shifts(index), self.colours(index)
+
     def known(self, index: np.ndarray) -> np.ndarray:
         """Whether each of `nearest`'s stars has a known shift: (m,) bool."""
         return (index >= 0) & np.isfinite(self.shift).all(axis=1)[index] if len(self.x) else np.zeros(len(index), bool)
