@@ -190,12 +190,14 @@ def sex_diffim(context: Context) -> None:
     bad = difference.weight <= 0
     systematic = systematic_variance(context.load('combined').image, difference.image, bad,
                                      context.load('diff_info').get('model_error', 0.0), psf.fwhm)
-    photons = context.load('photons')
-    hosts = light_in_score(photons, difference.image, context.load('diff_info')['photon_factor'], bad)
-    planes = difference.image, _variance(difference) + hosts, bad, psf.image
+    hosts = light_in_score(context.load('photons'), difference.image, context.load('diff_info')['photon_factor'], bad)
+    variance = _variance(difference)
+    variance += hosts
+    others = np.subtract(context.load('photons'), hosts, out=hosts)
+    planes = difference.image, variance, bad, psf.image
     scored = score_image(*planes, systematic=systematic)
     detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask,
-                                 photons=photons - hosts)
+                                 photons=others)
     context.log(f'{(detections["SIGN"] > 0).sum()} positive, {(detections["SIGN"] < 0).sum()} negative detections; noise '
                 f'{scored.noise_scale:.3f} of the propagated one, median score {scored.median:.3f}')
     context.save('diff_cat', (with_sky(detections, read_wcs(difference.header)), difference.header))

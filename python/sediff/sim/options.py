@@ -52,8 +52,9 @@ BANDS = {
 
 #: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
 #: tape bumps, a dome lamp that is not as even as the sky, bleeds into the serial register, a sky that varies over the whole
-#: focal plane (gradients and a pupil ghost that change from exposure to exposure), and fringes in z and Y.
-EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes')
+#: focal plane (gradients and a pupil ghost that change from exposure to exposure), fringes in z and Y, transients of S/N
+#: up to 300 on nuclei.
+EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'nuclei')
 
 
 @dataclass(frozen=True)
