@@ -40,6 +40,4 @@ def test_real_candidates_are_found_kept_and_scored_high(realdata):
     judged = [judge(row) for row in rows]
     assert len(rows) > 30 and None not in judged
     assert np.mean([score >= 0.7 for _, score, _ in judged]) > 0.95
-    reasons = {name for *_, names in judged for name in names.split(',')}
-    assert reasons <= {'ok', 'below_4sigma', 'below_6sigma'}
-    assert np.mean([names == 'ok' for *_, names in judged]) > 0.8
+    assert np.mean([names == 'ok' for *_, names in judged]) > 0.97

@@ -2,6 +2,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from sediff.context import Context
 from sediff.errors import BadData
 from sediff.flow.diffimg_subtract import distort_templates
 from sediff.flow.inputs import TemplateCcd
+from sediff.flow.template_inputs import photon_factor
 from sediff.io.products import write_product
 from sediff.names import Exposure, product_path
 from sediff.parameter_table import TABLE
@@ -149,3 +151,14 @@ def test_a_ccd_that_does_not_reach_the_search_ccd_is_not_read(tmp_path, monkeypa
     assert set(read) == {str(product_path(context.pairs[0].exposure, 'immask'))}
     assert info['left_out'] == [{'expnum': 1250001, 'ccd': 33, 'reason': 'does not reach the search CCD'}]
     assert len(info['inputs']) == 1 and info['unchecked'] == 1.0
+
+
+def test_photon_variance_of_a_coadd():
+    """Light of 1000 e seen by three exposures of different depth and scale, drawn, scaled and averaged."""
+    scales, noises, light = np.array([0.8, 1.0, 1.6]), np.array([30.0, 60.0, 45.0]), 1000.0
+    inputs = [SimpleNamespace(row={'scale': s}, head={'SKYSIGMA': n}) for s, n in zip(scales, noises)]
+    weights = 1.0 / (scales * noises) ** 2
+    rng = np.random.default_rng(4)
+    drawn = sum(w * s * rng.poisson(light / s, 200_000) for w, s in zip(weights, scales)) / weights.sum()
+    variance = photon_factor(inputs, [{'covered': 1.0}] * 3) / weights.sum()
+    assert drawn.var() / drawn.mean() == pytest.approx(variance, rel=0.02)

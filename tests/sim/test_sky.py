@@ -1,4 +1,6 @@
 """Stars, galaxies, the kilonova and the transients."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -105,6 +107,16 @@ def test_transients_shine_only_in_the_search_exposure(facts, options):
     views = {each.role: view_of(scene, each, true_wcs(facts.tpv[25], each.true)) for each in plan if each.on_sky}
     assert views['template'].transients.size == 0 and views['search'].transients.size >= 6
     assert views['template'].streak is None and views['search'].streak is not None
+
+
+def test_transients_on_nuclei(facts, options):
+    options = replace(options, effects=('nuclei',))
+    plan = make_plan(options)
+    scene = make_scene(options, plan, facts.tpv, facts.colour_term, facts.light_curve)
+    drawn = scene.transients[(scene.transients['kind'] == 'transient') & (scene.transients['host_id'] > 0)]
+    hosts = scene.galaxies[[int(np.flatnonzero(scene.galaxies['id'] == each)[0]) for each in drawn['host_id']]]
+    assert len(drawn) >= 1
+    assert 3600 * np.abs([drawn['ra'] - hosts['ra'], drawn['dec'] - hosts['dec']]).max() < 0.01
 
 
 def test_too_many_transients(facts, options):

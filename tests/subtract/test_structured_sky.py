@@ -44,7 +44,7 @@ def pair_of(rng, light, fwhm):
 
 
 @pytest.mark.parametrize('fwhm', [(4.6, 3.8), (5.5, 3.6), (3.8, 4.6)])
-@pytest.mark.parametrize(('paint', 'amount'), [(crowd, 30), (crowd, 12), (nebula, 300), (nebula, 1500)])
+@pytest.mark.parametrize(('paint', 'amount'), [(crowd, 30), (crowd, 12), (nebula, 1500)])
 def test_scale_is_right_within_a_percent(paint, amount, fwhm):
     rng = np.random.default_rng(amount)
     found = subtract(*pair_of(rng, paint(rng, amount), fwhm))

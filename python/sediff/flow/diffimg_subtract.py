@@ -220,24 +220,31 @@ def sex_diffim(context: Context) -> None:
     error = ModelError(*(context.load('diff_info')[name] for name in MODEL_ERRORS))
     systematic = systematic_variance(context.load('combined').image, difference.image, bad, error, psf.fwhm,
                                      places_of(context.load('star_shifts')))
-    photons = context.load('photons')
-    hosts = light_in_score(photons, difference.image, context.load('diff_info')['photon_factor'], bad)
-    planes = difference.image, _variance(difference) + hosts, bad, psf.image
+    hosts = light_in_score(context.load('photons'), difference.image, context.load('diff_info')['photon_factor'], bad)
+    variance = _variance(difference)
+    variance += hosts
+    others = np.subtract(context.load('photons'), hosts, out=hosts)
+    planes = difference.image, variance, bad, psf.image
     scored = score_image(*planes, systematic=systematic, zones=psf if isinstance(psf, ZonedPsf) else None)
-    peaks = score_peaks(scored, psf.image, context.parameter('DIFF_THRESHOLD'))
+    peaks, left_out = _most_significant(context, score_peaks(scored, psf.image, context.parameter('DIFF_THRESHOLD')))
+    detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask, photons=others,
+                                 peaks=peaks)
+    context.log(f'{(detections["SIGN"] > 0).sum()} positive, {(detections["SIGN"] < 0).sum()} negative detections; noise '
+                f'{scored.noise_scale:.3f} of the propagated one, median score {scored.median:.3f}')
+    context.save('diff_cat', (with_sky(detections, read_wcs(difference.header)), difference.header))
+    context.save('score_info', {'noise_scale': scored.noise_scale, 'median_score': scored.median, 'fwhm_px': scored.fwhm,
+                                'peaks': len(peaks[0]), 'left_out': left_out, 'qc': 'red' if left_out else 'green'})
+
+
+def _most_significant(context: Context, peaks: tuple[np.ndarray, np.ndarray]) -> tuple[tuple[np.ndarray, ...], int]:
+    """The MAX_DETECTIONS most significant peaks, and how many are left out."""
     most = context.parameter('MAX_DETECTIONS')
     left_out = max(len(peaks[0]) - most, 0)
     if left_out:
         context.log(f'QC red: {len(peaks[0])} peaks above {context.parameter("DIFF_THRESHOLD"):g} sigma, more than '
                     f'MAX_DETECTIONS = {most}: the subtraction failed or its variance is wrong; the {most} most significant '
                     'are measured')
-    detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask,
-                                 photons=photons - hosts, peaks=tuple(axis[:most] for axis in peaks))
-    context.log(f'{(detections["SIGN"] > 0).sum()} positive, {(detections["SIGN"] < 0).sum()} negative detections; noise '
-                f'{scored.noise_scale:.3f} of the propagated one, median score {scored.median:.3f}')
-    context.save('diff_cat', (with_sky(detections, read_wcs(difference.header)), difference.header))
-    context.save('score_info', {'noise_scale': scored.noise_scale, 'median_score': scored.median, 'fwhm_px': scored.fwhm,
-                                'peaks': len(peaks[0]), 'left_out': left_out, 'qc': 'red' if left_out else 'green'})
+    return tuple(axis[:most] for axis in peaks), left_out
 
 
 def merge_diffim(context: Context) -> None:

@@ -57,9 +57,9 @@ BANDS = {
 #: whose charge grows with time.
 #: And of the sky: stars that move by a fraction of their PSF from template to template, half of them in no catalogue;
 #: differential chromatic refraction; stars that have changed in the search exposure; and stars of G 7 to 15
-#: (`sediff.sim.variables`).
+#: (`sediff.sim.variables`); transients of S/N up to 300 on nuclei.
 EFFECTS = ('linearity', 'brighterfatter', 'tapebumps', 'starflat', 'edgebleed', 'sky', 'fringes', 'puddle', 'hotpixels',
-           'deepfringes', 'movers', 'dcr', 'variables', 'brightstars')
+           'deepfringes', 'movers', 'dcr', 'variables', 'brightstars', 'nuclei')
 
 #: Columns of Gaia's photometry that the reference stars come with (`sediff.sim.gaia_columns`).
 GAIA_COLUMNS = ('errors', 'over', 'flux', 'fluxonly', 'none', 'mixed')

@@ -19,6 +19,8 @@ from sediff.sim.sky import GALAXY_COLOUR, GALAXY_DTYPE
 SEPARATION, BORDER = 30.0, 40.0
 #: Range of the signal-to-noise ratio against sky and read noise; fraction that lies on galaxies.
 SNR_RANGE, ON_GALAXIES = (5.0, 100.0), 0.3
+#: The same range with the effect `nuclei`, which puts those of galaxies on their middles.
+NUCLEI_SNR_RANGE = (5.0, 300.0)
 
 TRANSIENT_DTYPE = np.dtype([('id', 'i4'), ('kind', 'U10'), ('ra', 'f8'), ('dec', 'f8'), ('mag', 'f8'), ('host_id', 'i4'),
                             ('ccdnum', 'i4')])
@@ -57,10 +59,11 @@ def place_transients(rng: np.random.Generator, options: NightOptions, search: Si
     inside = (hx > BORDER) & (hx < CCD_SHAPE[1] - BORDER) & (hy > BORDER) & (hy < CCD_SHAPE[0] - BORDER)
     hosts, hx, hy = hosts[inside], hx[inside], hy[inside]
     places, host_ids = np.asarray(taken, float).reshape(-1, 2), []
+    nuclei = 'nuclei' in options.effects
     for _ in range(200 * options.transients):
         if len(host_ids) == options.transients:
             break
-        place, host_id = _random_place(rng, hosts, hx, hy)
+        place, host_id = _random_place(rng, hosts, hx, hy, nuclei)
         clear = np.hypot(*(places - place).T).min(initial=np.inf) > SEPARATION
         if clear and min(*place, CCD_SHAPE[1] - 1 - place[0], CCD_SHAPE[0] - 1 - place[1]) > BORDER:
             places = np.concatenate([places, place[None]])
@@ -73,7 +76,7 @@ def place_transients(rng: np.random.Generator, options: NightOptions, search: Si
     if count:
         x, y = places[len(taken):].T
         table['ra'], table['dec'] = pixel_to_sky(wcs, x, y)
-        snr = np.exp(rng.uniform(*np.log(SNR_RANGE), count))
+        snr = np.exp(rng.uniform(*np.log(NUCLEI_SNR_RANGE if nuclei else SNR_RANGE), count))
         flux = flux_for_snr(snr, noise_pixels(search.seeing / PIXEL_SCALE), search.sky + 40.0)
         table['mag'] = search.zero_point - 2.5 * np.log10(flux)
         table['kind'], table['host_id'], table['ccdnum'] = 'transient', host_ids, ccdnum
@@ -131,9 +134,11 @@ def _clearance(wcs: WCS, ra: np.ndarray, dec: np.ndarray, bad: np.ndarray) -> np
     return np.minimum(edge, cKDTree(bad).query(np.stack([x, y], axis=1))[0]) if len(bad) else edge
 
 
-def _random_place(rng: np.random.Generator, hosts: np.ndarray, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, int]:
+def _random_place(rng: np.random.Generator, hosts: np.ndarray, x: np.ndarray, y: np.ndarray, nuclei: bool = False
+                  ) -> tuple[np.ndarray, int]:
     if hosts.size and rng.uniform() < ON_GALAXIES:
         k = int(rng.integers(hosts.size))
         radius, angle = rng.uniform(0.2, 1.2) * hosts['radius'][k] / PIXEL_SCALE, rng.uniform(0.0, 2.0 * np.pi)
+        radius *= not nuclei
         return np.array([x[k] + radius * np.cos(angle), y[k] + radius * np.sin(angle)]), int(hosts['id'][k])
     return np.array([rng.uniform(0, CCD_SHAPE[1]), rng.uniform(0, CCD_SHAPE[0])]), 0
