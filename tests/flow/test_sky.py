@@ -10,6 +10,7 @@ import pytest
 from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.flow.sky import binned_sky, binned_source_of
 from sediff.io.fits import read_ccd
+from sediff.io.products import read_product
 from sediff.io.sky import binned_source
 from sediff.names import Exposure, calib_path, exposure_table, product_path, sky_components_path
 from sediff.parameters import load
@@ -144,6 +145,7 @@ def test_without_components_the_sky_is_local_and_the_header_says_so(tree):
                        '-s', '-O', '-C')
         told = run.stderr.splitlines()
         assert [line for line in told if 'WARNING' in line] == [told[0]] and 'fringes' in told[0]
-        assert 'fringes left in 1.00 is red' in run.stdout + run.stderr
+        quality = read_product(exposure_table(of(tree), 'qc'), 'json')
+        assert quality['verdict'] == 'red' and quality['figures']['fringed_fraction']['colour'] == 'red'
     finally:
         hidden.rename(folder)

@@ -83,13 +83,13 @@ def spread_bins(bins: np.ndarray, seam: int | None = None) -> np.ndarray:
 def polynomial_terms(shape: tuple[int, int], degree: int) -> np.ndarray:
     """Products of Legendre polynomials of total degree at most `degree` over an image: (terms, ny, nx) float32."""
     rows, columns = (legvander(_places(length), degree) for length in shape)
-    return np.stack([np.outer(rows[:, i], columns[:, j]) for i, j in _orders(degree)]).astype(np.float32)
+    return np.stack([np.outer(rows[:, i], columns[:, j]) for i, j in polynomial_orders(degree)]).astype(np.float32)
 
 
 def polynomial(coefficients: np.ndarray, shape: tuple[int, int], degree: int) -> np.ndarray:
     """The sum of `polynomial_terms` times coefficients, at any number of pixels: (ny, nx) float32."""
     matrix = np.zeros((degree + 1, degree + 1))
-    for (i, j), value in zip(_orders(degree), coefficients):
+    for (i, j), value in zip(polynomial_orders(degree), coefficients):
         matrix[i, j] = value
     rows, columns = (legvander(_places(length), degree) for length in shape)
     return ((rows @ matrix).astype(np.float32) @ columns.T.astype(np.float32))
@@ -124,7 +124,8 @@ def _smooth(plane: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return plane
 
 
-def _orders(degree: int) -> list[tuple[int, int]]:
+def polynomial_orders(degree: int) -> list[tuple[int, int]]:
+    """Orders along rows and columns of each of `polynomial_terms`."""
     return [(i, j) for i in range(degree + 1) for j in range(degree + 1 - i)]
 
 

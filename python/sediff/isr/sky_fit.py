@@ -10,7 +10,8 @@ from sediff.ccdimage import CcdImage
 from sediff.errors import BadData
 from sediff.isr.focal_plane import BinnedSky
 from sediff.isr.history import once, record
-from sediff.isr.sky_bins import BIN, polynomial, polynomial_terms
+from sediff.isr.sky_bins import BIN, polynomial, polynomial_orders, polynomial_terms
+from sediff.isr.sky_detail import DEGREE
 from sediff.isr.sky_pca import SkyComponents
 
 
@@ -65,7 +66,8 @@ def smooth_components(components: SkyComponents, ccd: int, shape: tuple[int, int
     """The components of a CCD without the noise of their blocks: polynomials, in means of 4 x 4 pixels.
 
     Blocks of few exposures are good to some 1e-4 of the sky each, as much as the noise of the pixels in them; a polynomial
-    through 512 of them is better by the square root of that number over that of its 15 terms. What it cannot follow (steps,
+    through 512 of them is better by the square root of that number over that of its 15 terms. Terms beyond the cubic, which
+    every image fits by itself (`sky_detail`), must stand 4 of their errors out. What a polynomial cannot follow (steps,
     sharp ghosts) is left to the detail of the templates.
 
     Returns
@@ -92,7 +94,9 @@ def _smooth(blocks: np.ndarray, shape: tuple[int, int], degree: int) -> np.ndarr
         residual = np.where(np.isfinite(values), values - design @ terms, np.inf)
         spread = 1.4826 * np.median(np.abs(residual[kept]))
         kept = np.abs(residual) <= 4.0 * max(spread, 1e-7)
-    return polynomial(terms, shape, degree)
+    high = np.array([i + j > DEGREE for i, j in polynomial_orders(degree)])
+    errors = spread * np.sqrt(np.diag(np.linalg.pinv(design[kept].T @ design[kept])))
+    return polynomial(np.where(high & (np.abs(terms) < 4.0 * errors), 0.0, terms), shape, degree)
 
 
 def subtract_focal_plane_sky(ccd: CcdImage, sky: np.ndarray, fit: SkyFit, name: str, checksum: str = '',
