@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -78,6 +79,8 @@ class PatientStream:
 def watch_signals() -> None:
     """Make SIGINT, SIGTERM and SIGHUP raise `Stopped`; SIGINT also where it was inherited as ignored, as in a script's
     background jobs, SIGHUP only where it was not (nohup)."""
+    if threading.current_thread() is not threading.main_thread():
+        return
     for number in STOPPING:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
