@@ -33,6 +33,16 @@ class Stopped(KeyboardInterrupt):
         self.number = number
 
 
+def check_stopped() -> None:
+    """Raise `Stopped` where a signal has come whose exception got lost: a library turned it into one of its own."""
+    if _received:
+        raise Stopped(_received[0])
+
+
+#: Signals that have come.
+_received: list[int] = []
+
+
 class PatientStream:
     """A text stream whose reader may go away: what nobody can read is dropped and the work goes on.
 
@@ -81,6 +91,7 @@ def watch_signals() -> None:
     background jobs, SIGHUP only where it was not (nohup)."""
     if threading.current_thread() is not threading.main_thread():
         return
+    _received.clear()
     for number in STOPPING:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
@@ -128,6 +139,7 @@ def _log(text: str) -> str:
 
 
 def _stop(number, frame):
+    _received.append(number)
     raise Stopped(number)
 
 
