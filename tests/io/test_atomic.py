@@ -51,7 +51,7 @@ def test_a_file_where_the_folder_should_be_and_a_name_that_is_too_long(tmp_path)
 @pytest.mark.parametrize('number, kind', [
     (errno.ENOSPC, Temporary), (errno.EDQUOT, Temporary), (errno.EFBIG, Temporary), (errno.EROFS, Temporary),
     (errno.ENOENT, BadInput), (errno.EACCES, BadInput), (errno.ENOTDIR, BadInput), (errno.EISDIR, BadInput),
-    (errno.ENAMETOOLONG, BadInput), (errno.ECHILD, type(None)), (None, type(None))])
+    (errno.ENAMETOOLONG, BadInput), (errno.ECHILD, type(None)), (None, BadInput)])
 def test_what_an_error_of_the_system_means(tmp_path, number, kind):
     error = OSError(number, 'words', str(tmp_path / 'x')) if number else OSError('FITSIO status = 106')
     assert isinstance(explained(error, tmp_path / 'x'), kind)
