@@ -7,7 +7,7 @@ from importlib import import_module
 from sediff import __version__
 from sediff.errors import BadUsage, SediffError
 from sediff.io.atomic import explained
-from sediff.terminal import Stopped, last_resort, lost_output, watch_output, watch_signals
+from sediff.terminal import Stopped, check_stopped, last_resort, lost_output, watch_output, watch_signals
 from sediff.values import shown
 
 #: stage -> (module, what it does); the module has add_arguments(parser) and run(args), or run_argv(argv), or
@@ -70,7 +70,11 @@ def _guarded(stage: str, argv: list[str]) -> int:
         print(f'sediff: unknown stage {shown(stage)}; stages are {", ".join(STAGES)}', file=sys.stderr)
         return BadUsage.exit_code
     try:
-        return _run(stage, argv)
+        try:
+            return _run(stage, argv)
+        except Exception:
+            check_stopped()
+            raise
     except SediffError as error:
         print(f'sediff {stage}: {error}', file=sys.stderr)
         return error.exit_code
@@ -79,13 +83,10 @@ def _guarded(stage: str, argv: list[str]) -> int:
         return 128 + error.number
     except KeyboardInterrupt:
         return 130
-    except OSError as error:
-        failure = explained(error)
+    except Exception as error:
+        failure = explained(error) if isinstance(error, OSError) else None
         print(f'sediff {stage}: {failure or last_resort("unexpected", error)}', file=sys.stderr)
         return failure.exit_code if failure else 1
-    except Exception as error:
-        print(f'sediff {stage}: {last_resort("unexpected", error)}', file=sys.stderr)
-        return 1
 
 
 def _run(stage: str, argv: list[str]) -> int:

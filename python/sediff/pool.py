@@ -13,7 +13,7 @@ from multiprocessing.connection import wait
 
 from sediff.errors import SediffError, Temporary
 from sediff.io.atomic import explained
-from sediff.terminal import STOPPING, last_resort
+from sediff.terminal import STOPPING, check_stopped, last_resort
 
 #: Environment of the workers: one thread each, the pool is the parallelism.
 ONE_THREAD = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
@@ -145,9 +145,9 @@ def _guarded(function, task, send) -> Outcome:
     try:
         return Outcome(task, 0, '', function(task, send))
     except SediffError as error:
+        check_stopped()
         return Outcome(task, error.exit_code, str(error))
-    except OSError as error:
-        failure = explained(error)
-        return Outcome(task, failure.exit_code if failure else 1, str(failure or last_resort('unexpected', error)))
     except Exception as error:
-        return Outcome(task, 1, last_resort('unexpected', error))
+        check_stopped()
+        failure = explained(error) if isinstance(error, OSError) else None
+        return Outcome(task, failure.exit_code if failure else 1, str(failure or last_resort('unexpected', error)))

@@ -17,6 +17,7 @@ from sediff.io.atomic import explained
 from sediff.io.provenance import code_digest, digest, fingerprint, read_stamp, write_stamp
 from sediff.names import PRODUCTS
 from sediff.steps import Step
+from sediff.terminal import check_stopped
 
 Report = Callable[[str, str, dict], None]
 
@@ -98,6 +99,7 @@ def run_steps(steps: Sequence[Step], context: Context, overwrite: bool = False, 
     todo, identity = plan(steps, context, overwrite)
     report('plan', '', {'steps': len(steps), 'todo': len(todo)})
     for number, step in enumerate(todo):
+        check_stopped()
         report('start', step.label, {})
         try:
             facts = _run_one(step, context, identity[step.label])
@@ -122,6 +124,7 @@ def _run_one(step: Step, context: Context, identity: dict) -> dict:
         if missing:
             raise StepFailed(f'{step.label} ended without making {", ".join(missing)}')
     except Exception as error:
+        check_stopped()
         failure = error if isinstance(error, SediffError) else _unexpected(step, error, context.stamp_path(step, 'LOG'))
         context.log(traceback.format_exc())
         context.end(step, failure.exit_code)

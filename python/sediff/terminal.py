@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from pathlib import Path
@@ -30,6 +31,16 @@ class Stopped(KeyboardInterrupt):
     def __init__(self, number: int):
         super().__init__(signal.Signals(number).name)
         self.number = number
+
+
+def check_stopped() -> None:
+    """Raise `Stopped` where a signal has come whose exception got lost: a library turned it into one of its own."""
+    if _received:
+        raise Stopped(_received[0])
+
+
+#: Signals that have come.
+_received: list[int] = []
 
 
 class PatientStream:
@@ -78,6 +89,9 @@ class PatientStream:
 def watch_signals() -> None:
     """Make SIGINT, SIGTERM and SIGHUP raise `Stopped`; SIGINT also where it was inherited as ignored, as in a script's
     background jobs, SIGHUP only where it was not (nohup)."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+    _received.clear()
     for number in STOPPING:
         if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, _stop)
@@ -125,6 +139,7 @@ def _log(text: str) -> str:
 
 
 def _stop(number, frame):
+    _received.append(number)
     raise Stopped(number)
 
 

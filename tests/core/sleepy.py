@@ -33,6 +33,12 @@ def run_argv(argv):
               'limit': OSError(27, 'File too large', '/x/y'), 'readonly': OSError(30, 'Read-only file system', '/x/y')}
     if argv[0] in errors:
         raise errors[argv[0]]
+    if argv[0] == 'wrapped':
+        try:
+            print('is at 3', flush=True)
+            time.sleep(20)
+        except KeyboardInterrupt as error:
+            raise RuntimeError('Error calling __set_name__') from error
     if argv[0] == 'lines':
         for number in range(20000):
             print(number)

@@ -60,6 +60,14 @@ def test_sigint_stops_a_job_in_the_background_and_nohup_is_kept(tmp_path):
     assert ended(run, tmp_path)[0] == 130
 
 
+def test_a_signal_that_a_library_turned_into_an_error_of_its_own(tmp_path):
+    run = start(tmp_path, 'wrapped')
+    until(run, 'is at 3')
+    os.kill(run.pid, signal.SIGTERM)
+    returned, err = ended(run, tmp_path)
+    assert returned == 143 and 'stopped by SIGTERM' in err and 'RuntimeError' not in err
+
+
 def test_kills_at_random_moments_of_the_start(tmp_path):
     """While modules are loaded, the fork server starts, workers start: never a traceback, never another code."""
     moments = random.Random(5)

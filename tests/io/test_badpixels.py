@@ -31,6 +31,15 @@ def test_a_table_is_added_to_an_image(tmp_path):
     assert bits[7, 7] == 8 | 2048 and bits[7, 8] == 2048 and np.count_nonzero(bits) == 2
 
 
+def test_every_second_row(tmp_path):
+    image = np.zeros(SHAPE, np.uint8)
+    image[4, 1] = image[5, 1] = 1
+    write_images(tmp_path / 'built.fits', [('SCI', image, None)])
+    paths = [tmp_path / 'built.fits', write(tmp_path, 'x,y\n3,6\n3,7\n')]
+    whole, half = read_bad_pixels(paths, 33, SHAPE), read_bad_pixels(paths, 33, SHAPE, 2)
+    assert np.array_equal(half, whole[::2]) and np.count_nonzero(half) == 2
+
+
 @pytest.mark.parametrize('text, error, words', [
     ('', BadInput, ['is empty', 'ccdnum']), ('# nothing\n', BadInput, ['is empty']),
     ('row,col\n1,2\n', BadInput, ['bad.csv:1', "'row col'", 'x0, x1, y0, y1', 'FITS image']),

@@ -57,7 +57,7 @@ def bin_exposure(exposure: Exposure, parameters: Parameters) -> tuple[BinnedSky,
         try:
             files, _ = calibration_inputs(exposure.with_ccd(ccd), parameters)
             calibrations = [read_rows(files[name][0], ROW_STEP) for name in ('bias', 'flat')]
-            calibrations.append(read_bad_pixels(files['bpm'], ccd)[::ROW_STEP])
+            calibrations.append(read_bad_pixels(files['bpm'], ccd, step=ROW_STEP))
             curves, leak = sky_corrections(ccd, files, there, parameters)
             planes.append(bin_rows(rows, read_amplifiers(header), *calibrations, there[ccd], linearity=curves,
                                    crosstalk=leak, overscan=parameters['OVERSCAN']))

@@ -12,6 +12,7 @@ from sediff.io.sky import has_fringe
 from sediff.isr.sky_fringe import BANDS as FRINGING
 from sediff.isr.sky_pca import FEWEST_EXPOSURES
 from sediff.names import Exposure, sky_components_path
+from sediff.values import is_night
 
 #: Values of SKY_MODEL that make missing components an error.
 MUST_HAVE = ('components', 'pca')
@@ -24,7 +25,8 @@ def find_sky_files(exposure: Exposure, max_days: float) -> list[Path]:
     """The components nearest in time, and the CCD's templates made with them where they are; empty where there are none."""
     folder = sky_components_path(exposure.root, exposure.nite, exposure.band).parent
     found = [(abs(_day(match[1]) - _day(exposure.nite)), path) for path in sorted(folder.glob('D_n*_skypca-binned-fp.fits'))
-             if (match := _NAME.match(path.name)) and match[2] == exposure.band]
+             if (match := _NAME.match(path.name)) and match[2] == exposure.band
+             and is_night(match[1])]
     near = [path for days, path in sorted(found) if days <= max_days]
     if not near:
         return []

@@ -24,6 +24,7 @@ from sediff.io.seeing import seeing_of
 from sediff.names import Exposure, exposure_table, product_path
 from sediff.parameters import Parameters
 from sediff.report.qc import verdict_text
+from sediff.values import is_night, shown
 from sediff.workflow.choose import Choice
 from sediff.workflow.seeing import choose_by_seeing, parse_pool, rules_for
 from sediff.workflow.verify import (
@@ -52,7 +53,12 @@ def planned_templates(search: Exposure) -> list[Exposure]:
     missing = [number for number in numbers if number not in paths]
     if missing:
         raise BadInput(f'{_copy_pairs(search)} lacks templates {missing}; run DAGMaker.sh {search.expnum}')
-    return [replace(search, expnum=number, nite=paths[number].parent.parent.name, ccd=0) for number in numbers]
+    templates = [replace(search, expnum=number, nite=paths[number].parent.parent.name, ccd=0) for number in numbers]
+    wrong = [f'{one.expnum} in {shown(one.nite)}' for one in templates if not is_night(one.nite)]
+    if wrong:
+        raise BadInput(f'{_copy_pairs(search)}: templates {", ".join(wrong)}, which is no night YYYYMMDD; run DAGMaker.sh '
+                       f'{search.expnum}')
+    return templates
 
 
 def verified_templates(search: Exposure, parameters: Parameters, ccds: Sequence[int], calibrated: bool,
@@ -124,7 +130,7 @@ def _best_seeing(search: Exposure, templates: list[Exposure], parameters: Parame
 def _pool(search: Exposure) -> int | None:
     """How many exposures passed the cuts when the plan was made; None where its choices file is not there."""
     path = search.folder / f'choices_{search.expnum}.list'
-    return parse_pool(path.read_text(encoding='utf-8')) if path.is_file() else None
+    return parse_pool(path.read_text(encoding='utf-8', errors='replace')) if path.is_file() else None
 
 
 def _verdicts(search: Exposure, parameters: Parameters, templates: list[Exposure], wanted,
@@ -202,6 +208,8 @@ def _read(path: Path) -> str:
         return path.read_text(encoding='utf-8')
     except OSError as error:
         raise BadInput(f'no plan: cannot read {path} ({error.strerror}); run DAGMaker.sh first') from error
+    except UnicodeDecodeError as error:
+        raise BadInput(f'{path} is no text; run DAGMaker.sh again') from error
 
 
 def check_name(flag: str, name: str) -> str:

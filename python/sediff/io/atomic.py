@@ -60,6 +60,9 @@ def explained(error: OSError, path: str | os.PathLike | None = None) -> SediffEr
     if error.errno in _FULL or (error.errno in (None, 0) and _is_full(path.parent)):
         reason = os.strerror(error.errno or errno.ENOSPC)
         return Temporary(f'cannot write {path}: {reason}, {_free(path.parent)}; free some space and start again')
+    if error.errno is None and 'FITSIO' in str(error):
+        return BadInput(f'cannot {what} {path} as FITS ({str(error).splitlines()[0]}); it may be damaged: make or fetch it '
+                        'again')
     if error.errno == errno.EROFS:
         return Temporary(f'cannot write {path}: {error.strerror}; mount it for writing and start again')
     if isinstance(error, FileNotFoundError):

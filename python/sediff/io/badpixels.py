@@ -9,6 +9,7 @@ import numpy as np
 
 from sediff.errors import BadData, BadInput
 from sediff.io.calibration import read_calibration
+from sediff.io.sky import read_rows
 from sediff.values import shown
 
 #: Rows and columns of a trimmed CCD.
@@ -21,7 +22,8 @@ FORMAT = ('a FITS image of the CCD (0 is good), or a table with a line of column
 _CCD_NAMES = ('ccdnum', 'ccd')
 
 
-def read_bad_pixels(paths: Sequence[str | os.PathLike], ccdnum: int, shape: tuple[int, int] = SHAPE) -> np.ndarray:
+def read_bad_pixels(paths: Sequence[str | os.PathLike], ccdnum: int, shape: tuple[int, int] = SHAPE,
+                    step: int = 1) -> np.ndarray:
     """The bits of all files together.
 
     Parameters
@@ -32,10 +34,12 @@ def read_bad_pixels(paths: Sequence[str | os.PathLike], ccdnum: int, shape: tupl
         CCD they must belong to; rows of a table that name another are passed over.
     shape : (int, int)
         Rows and columns of the CCD.
+    step : int
+        Give every `step`th row only; an image is then not read whole, nor checked.
 
     Returns
     -------
-    ndarray, (ny, nx) int32
+    ndarray, (ny / step, nx) integer
         0 is good; bits as in `sediff.isr.badpixels.Defect`.
 
     Raises
@@ -45,9 +49,17 @@ def read_bad_pixels(paths: Sequence[str | os.PathLike], ccdnum: int, shape: tupl
     BadData
         An image of another CCD or shape; a pixel outside the CCD.
     """
-    bits = np.zeros(shape, np.int32)
+    planes = []
     for path in map(Path, paths):
-        bits |= _image(path, ccdnum, shape) if _is_fits(path) else _table(path, ccdnum, shape)
+        if not _is_fits(path):
+            planes.append(_table(path, ccdnum, shape)[::step])
+        else:
+            planes.append(_image(path, ccdnum, shape) if step == 1 else read_rows(path, step))
+    if len(planes) == 1:
+        return planes[0]
+    bits = planes[0].astype(np.int32)
+    for plane in planes[1:]:
+        bits |= plane.astype(np.int32)
     return bits
 
 
@@ -64,11 +76,11 @@ def _image(path: Path, ccdnum: int, shape: tuple[int, int]) -> np.ndarray:
     if image.dtype.kind == 'f' and not np.array_equal(image, np.rint(image)):
         raise BadData(f'bad-pixel mask {path} holds values that are no whole numbers; 0 for a good pixel and bits for a '
                       'bad one are needed')
-    return image.astype(np.int32)
+    return image if image.dtype.kind in 'iu' else image.astype(np.int32)
 
 
 def _table(path: Path, ccdnum: int, shape: tuple[int, int]) -> np.ndarray:
-    bits, columns = np.zeros(shape, np.int32), None
+    bits, columns = np.zeros(shape, np.int16), None
     for number, words in _lines(path):
         where = f'{path}:{number}'
         if columns is None:

@@ -63,8 +63,12 @@ def raw_ccds(path: str | os.PathLike) -> frozenset[int]:
     BadInput
         The file cannot be read or has no science CCD.
     """
-    with open_fits(path) as handle:
-        headers = [hdu.read_header() for hdu in handle]
+    try:
+        with open_fits(path) as handle:
+            headers = [hdu.read_header() for hdu in handle]
+    except OSError as error:
+        reason = (str(error).strip().splitlines() or ['?'])[0]
+        raise BadInput(f'{path}: its headers cannot be read ({reason}); it may be truncated: fetch it again') from error
     found = frozenset(int(header['CCDNUM']) for header in headers if 'CCDNUM' in header) & frozenset(SCIENCE_CCDS)
     if not found:
         raise BadInput(f'{path} has no extension with CCDNUM 1-62; fetch the raw exposure again')

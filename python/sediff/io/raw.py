@@ -123,10 +123,14 @@ def read_raw_primary(path: str | os.PathLike) -> tuple[Header, list[int]]:
 def read_raw_cards(path: str | os.PathLike) -> Header:
     """Primary header of a raw exposure; the world coordinates of its first CCD stand in for a pointing that is missing."""
     with open_fits(path) as handle:
-        header = header_of(handle[0])
-        if len(handle) > 1:
-            header.extend([card for card in header_of(handle[1]).cards
-                           if card.keyword in ('CRVAL1', 'CRVAL2') and card.keyword not in header])
+        try:
+            header = header_of(handle[0])
+            if len(handle) > 1:
+                header.extend([card for card in header_of(handle[1]).cards
+                               if card.keyword in ('CRVAL1', 'CRVAL2') and card.keyword not in header])
+        except (OSError, ValueError) as error:
+            reason = (str(error).strip().splitlines() or ['?'])[0]
+            raise BadInput(f'{path}: its headers cannot be read ({reason}); it may be truncated: fetch it again') from error
     return header
 
 
