@@ -19,7 +19,7 @@ from sediff.flow.template_inputs import psf_from_inputs, template_figures, templ
 from sediff.io.database import transaction
 from sediff.io.database_rows import replace_image
 from sediff.subtract.decorrelate import psf_of_difference
-from sediff.subtract.subtract import Difference, subtract
+from sediff.subtract.subtract import Difference, noise_warning, subtract
 from sediff.subtract.trust import systematic_variance
 from sediff.template.coadd import Source, stack
 from sediff.template.depth import depth, noise_area
@@ -118,6 +118,7 @@ def hotpants(context: Context) -> None:
     psf = context.load('template_psf' if result.direction == 'science' else 'combined_psf')
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
+    context.log(noise_warning(result.figures['noise_chi']) or 'noise of the difference as propagated')
     context.save('diff', _difference(search, template, result))
     context.save('diff_psf', psf_of_difference(psf, result))
     context.save('kern', (result.kernel.on_blocks(), _kernel_header(result)))

@@ -21,6 +21,8 @@ from sediff.warp.noise import mesh_of
 STAR_COUNT = 220
 #: For the first sky, before the PSFs match, pixels this many sigma of the template off its sky are left out: wings.
 FIRST_SOURCE_SIGMA = 2.0
+#: Rms of the sky over the propagated noise that needs no word.
+FINE_NOISE = (0.8, 1.25)
 
 @dataclass(frozen=True)
 class Difference:
@@ -146,6 +148,14 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     if decorrelate:
         applied = whitened(applied, way.planes, model, way.smoothing)
     return _difference(applied, model, way, widths, len(stars.x))
+
+
+def noise_warning(chi: float) -> str | None:
+    """What to say of a difference whose sky has `chi` times the propagated noise; None from 0.8 to 1.25."""
+    if FINE_NOISE[0] <= chi <= FINE_NOISE[1]:
+        return None
+    return (f'NOISECHI is {chi:.3g}: the sky of the difference has {chi:.3g} times the noise that the weights, variances or gains '
+            'of the images say (0.8 to 1.25 is fine); all significances are wrong by that')
 
 
 def _first_sky(planes: Planes, scale: float, mesh: int, order: int | None = None) -> Sky:
