@@ -154,8 +154,8 @@ def noise_warning(chi: float) -> str | None:
     """What to say of a difference whose sky has `chi` times the propagated noise; None from 0.8 to 1.25."""
     if FINE_NOISE[0] <= chi <= FINE_NOISE[1]:
         return None
-    return (f'NOISECHI is {chi:.3g}: the sky of the difference has {chi:.3g} times the noise that the weights, variances or gains '
-            'of the images say (0.8 to 1.25 is fine); all significances are wrong by that')
+    return (f'NOISECHI is {chi:.3g}: the sky of the difference has {chi:.3g} times the noise that the weights, variances or '
+            'gains of the images say (0.8 to 1.25 is fine); all significances are wrong by that')
 
 
 def _first_sky(planes: Planes, scale: float, mesh: int, order: int | None = None) -> Sky:
