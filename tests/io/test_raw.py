@@ -78,7 +78,8 @@ def test_cards_of_a_raw_exposure_reach_its_products(tmp_path):
     from sediff.io.inventory import raw_ccds
     from sediff.io.raw_scratch import RawScratch
     pixels = np.full((40, 60), 1000, np.uint16)
-    primary = Header({'EXPNUM': 1, 'DATE-OBS': '2020-01-02T03:04:05', 'FILTER': 'r DECam', 'HUMIDITY': None, 'SERIAL': 10**25})
+    primary = Header({'EXPNUM': 1, 'DATE-OBS': '2020-01-02T03:04:05', 'FILTER': 'r DECam', 'HUMIDITY': None,
+                      'SERIAL': 10**25})
     primary['PROGRAM'] = 'Precision astrometry of a cluster whose name is too long for a single card of eighty letters'
     path = tmp_path / 'DECam_00000001.fits.fz'
     write_raw(path, primary, [('S29', pixels, Header({'CCDNUM': 1}))])
