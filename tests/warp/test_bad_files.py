@@ -1,6 +1,7 @@
 """Bad input of `subtract` and `warp`: what is given, the exit code, the words that must be said; nothing is left behind."""
 from __future__ import annotations
 
+import gzip
 import sys
 from pathlib import Path
 
@@ -31,6 +32,12 @@ def plain(path, image=IMAGE, drop=(), **cards):
 def cut(path, share):
     """A file cut off."""
     data = plain(path).read_bytes()
+    path.write_bytes(data[:int(share * len(data))])
+
+
+def packed(path, share):
+    """A file that gzip compressed as a whole, cut off."""
+    data = gzip.compress(plain(path).read_bytes())
     path.write_bytes(data[:int(share * len(data))])
 
 
@@ -65,6 +72,7 @@ TABLE = [
     (lambda p: afits.PrimaryHDU().writeto(p), W, 3, ['has no image']),
     (lambda p: afits.PrimaryHDU().writeto(p), L, 3, ['no image']),
     (table, S, 3, ['no image']),
+    (lambda p: packed(p, 0.4), W, 3, ['x.fits']), (lambda p: packed(p, 0.4), S, 3, ['x.fits']),
     # its planes
     (lambda p: planes(p, 'N1', 'N2'), W, 3, ['2 image planes', '1 N1', '2 N2', '--ext']),
     (lambda p: planes(p, 'N1', 'N2'), L, 3, ['2 image planes', '1 N1']),
