@@ -190,7 +190,7 @@ DIFFIMG = (
          ('filterobj', 'diff_cat', 'diff', 'template', 'combined'), ('stamps',),
          'stamps of template, search and difference', ('STAMP_SIZE',), ('candidates',)),
     Step('RUN24', 'combined_autoScan', 'diffimg_candidates:auto_scan',
-         ('filterobj', 'diff_cat', 'diff', 'template', 'combined', 'diff_psf', 'photons', 'score_info', 'snveto'),
+         ('filterobj', 'diff_cat', 'diff', 'template', 'diff_psf', 'photons', 'score_info', 'snveto'),
          ('autoscan',), 'score between 0 and 1 from features of the stamps', ('VETOMAG', 'VETO_SCALE'), ('candidates',)),
     Step('RUN25', 'combined_makeCand', 'diffimg_candidates:make_cand',
          ('autoscan', 'filterobj', 'diff_cat', 'combined', 'score_info', 'ingest'), ('makecand',),

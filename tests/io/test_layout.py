@@ -128,6 +128,8 @@ def mosaic(*names):
 
 
 REFUSED = [
+    ([('SCI', IMAGE), ('DQ', np.zeros((9, 9), np.int16))], {}, BadInput, ['DQ has another shape', '9 x 9']),
+    (mosaic(*(f'N{k}' for k in range(1, 32))), {}, BadInput, ['31 image planes', '12 N12 80 x 96 ...', 'cannot be told']),
     (mosaic('N1', 'N2', 'N3'), {}, BadInput, ['3 image planes', '1 N1', '2 N2', '80 x 96', '--ext']),
     (mosaic('', '', ''), {}, BadInput, ['3 image planes', 'no name', 'cannot be told']),
     (mosaic('SCI', 'FOO'), {}, BadInput, ['FOO', 'not known', '[1]']),
@@ -162,6 +164,15 @@ def test_what_cannot_be_told_or_used_is_said(tmp_path, monkeypatch, planes, opti
     with pytest.raises(error) as caught:
         load_planes(ImageSource('a.fits', **options))
     assert all(word in str(caught.value) for word in words)
+
+
+def test_one_plane_without_a_name_beside_others_that_have_one(tmp_path):
+    """The image that fpack or Pan-STARRS leave unnamed."""
+    mask = np.zeros(IMAGE.shape, np.int16)
+    mask[4, 4] = 1
+    path = write_planes(tmp_path / 'a.fits', ('MASK', mask), ('', IMAGE, {'GAIN': 4.0}))
+    loaded = load_planes(ImageSource(str(path)))
+    assert (loaded.image == IMAGE).all() and np.argwhere(loaded.bad).tolist() == [[4, 4]]
 
 
 def test_axes_of_length_one_and_other_planes_beside(tmp_path):

@@ -68,3 +68,30 @@ def test_wrong_pixels(tmp_path):
     with pytest.raises(BadInput, match='16-bit'):
         write_raw(tmp_path / 'x.fits.fz', Header(), [('S1', np.zeros((8, 8), np.float32), Header())])
     assert not (tmp_path / 'x.fits.fz').exists()
+
+
+def test_cards_of_a_raw_exposure_reach_its_products(tmp_path):
+    """Undefined ones, strings over several cards, long integers: read, through the copy for other workers, written."""
+    from sediff.camera.headers import trimmed_header
+    from sediff.ccdimage import CcdImage
+    from sediff.io.fits import read_ccd, write_ccd
+    from sediff.io.inventory import raw_ccds
+    from sediff.io.raw_scratch import RawScratch
+    pixels = np.full((40, 60), 1000, np.uint16)
+    primary = Header({'EXPNUM': 1, 'DATE-OBS': '2020-01-02T03:04:05', 'FILTER': 'r DECam', 'HUMIDITY': None,
+                      'SERIAL': 10**25})
+    primary['PROGRAM'] = 'Precision astrometry of a cluster whose name is too long for a single card of eighty letters'
+    path = tmp_path / 'DECam_00000001.fits.fz'
+    write_raw(path, primary, [('S29', pixels, Header({'CCDNUM': 1}))])
+    data = path.read_bytes()
+    at = data.index(b'FILTER  = ') + 10
+    path.write_bytes(data[:at] + b'-NAN'.ljust(20) + data[at + 20:])
+    for read in (read_raw_ccd, RawScratch(tmp_path)):
+        image, header = read(path, 1)
+        header['FILTER'] = 'r DECam'
+        planes = image.astype(np.float32), pixels * 0, pixels * np.float32(1)
+        write_ccd(tmp_path / 'p.fits.fz', CcdImage(*planes, trimmed_header(header)))
+        found = read_ccd(tmp_path / 'p.fits.fz').header
+        assert 'HUMIDITY' in found and found['HUMIDITY'] is None and found['SERIAL'] == 10**25
+        assert found['PROGRAM'] == primary['PROGRAM'] and found['BAND'] == 'r'
+    assert raw_ccds(path) == {1}

@@ -15,13 +15,15 @@ from sediff.errors import BadData
 from sediff.subtract.command import run_argv
 
 SIDE, CENTRE, FLUX = 300, (150.3, 140.7), 9000.0
+HOTPANTS = ('-inim s.fits -tmplim z.fits -outim d.fits -oni n.fits -omi m.fits -n i -ig 4 -tg 4 -ir 7 -tr 7 '
+            '-iu 60000 -tu 60000')
 
 
 def tan(lon=40.0, lat=-30.0, names=('RA---TAN', 'DEC--TAN'), **cards):
     d = 0.263 / 3600
     middle = (SIDE + 1) / 2
-    return afits.Header({'CTYPE1': names[0], 'CTYPE2': names[1], 'CRVAL1': lon, 'CRVAL2': lat, 'CRPIX1': middle, 'CRPIX2': middle,
-                         'CD1_1': -d, 'CD1_2': 0.0, 'CD2_1': 0.0, 'CD2_2': d, **cards})
+    return afits.Header({'CTYPE1': names[0], 'CTYPE2': names[1], 'CRVAL1': lon, 'CRVAL2': lat, 'CRPIX1': middle,
+                         'CRPIX2': middle, 'CD1_1': -d, 'CD1_2': 0.0, 'CD2_1': 0.0, 'CD2_2': d, **cards})
 
 
 def stars(seed=3, count=70):
@@ -85,8 +87,7 @@ def test_a_template_of_zeros_where_it_has_no_data(files):
     afits.PrimaryHDU(template, tan(GAIN=4.0, SATURATE=6e4)).writeto('z.fits')
     hole = (template == 0).mean()
     right(*figures('s.fits', 'z.fits'), masked_share=(hole, hole + 0.1))
-    assert run_argv('-inim s.fits -tmplim z.fits -outim d.fits -oni n.fits -omi m.fits -n i -ig 4 -tg 4 -ir 7 -tr 7 -iu 60000 '
-                    '-tu 60000'.split()) == 0
+    assert run_argv(HOTPANTS.split()) == 0
     right(*measured(), masked_share=(hole, hole + 0.1))
 
 
@@ -94,11 +95,10 @@ def test_hotpants_fills_where_it_is_asked_to(files):
     template = files[1].copy()
     template[:, :70] = 1e-30
     afits.PrimaryHDU(template, tan()).writeto('z.fits')
-    words = ('-inim s.fits -tmplim z.fits -outim d.fits -oni n.fits -omi m.fits -n i -ig 4 -tg 4 -ir 7 -tr 7 -iu 60000 -tu 60000 '
-             '-fi -999 -fin -1')
-    assert run_argv(words.split()) == 0
+    assert run_argv(f'{HOTPANTS} -fi -999 -fin -1'.split()) == 0
     mask = afits.getdata('m.fits') != 0
-    assert mask[:, :70].all() and (afits.getdata('d.fits')[mask] == -999).all() and (afits.getdata('n.fits')[mask] == -1).all()
+    assert mask[:, :70].all()
+    assert (afits.getdata('d.fits')[mask] == -999).all() and (afits.getdata('n.fits')[mask] == -1).all()
 
 
 @pytest.mark.parametrize('layout', ['IMAGE MASK VARIANCE', 'SCI ERR DQ', 'SCI DQ', 'WGT MSK SCI'])
@@ -109,8 +109,8 @@ def test_planes_of_other_programs(files, layout):
         image, mask = image.copy(), np.zeros(image.shape, np.int16)
         if name == 's':
             image[:, 200], mask[:, 200] = 30000, 1
-        planes = {'IMAGE': image, 'SCI': image, 'MASK': mask, 'DQ': mask, 'MSK': mask, 'VARIANCE': variance, 'ERR': variance**0.5,
-                  'WGT': 1 / variance}
+        planes = {'IMAGE': image, 'SCI': image, 'MASK': mask, 'DQ': mask, 'MSK': mask, 'VARIANCE': variance,
+                  'ERR': variance**0.5, 'WGT': 1 / variance}
         hdus = [afits.ImageHDU(planes[each].astype(np.int16 if each in ('MASK', 'DQ', 'MSK') else np.float32),
                                tan(GAIN=4.0) if each in ('IMAGE', 'SCI') else None, name=each) for each in layout.split()]
         afits.HDUList([afits.PrimaryHDU(), *hdus]).writeto(f'{name}_p.fits')
@@ -144,7 +144,8 @@ def test_any_unit(files, science, template, normalize):
     flux, wrong, masked, chi = figures('s_u.fits', 't_u.fits', '--normalize', normalize)
     right(flux / (science if normalize == 'science' else template), wrong, masked, chi)
     header = afits.getheader('d.fits')
-    assert header['KERNSUM'] == pytest.approx(science / template, rel=0.01) and header['STAMPCHI'] == pytest.approx(1.0, abs=0.1)
+    assert header['KERNSUM'] == pytest.approx(science / template, rel=0.01)
+    assert header['STAMPCHI'] == pytest.approx(1.0, abs=0.1)
 
 
 def test_weights_of_one_are_said_with_the_factor_and_corrected(files, capsys):

@@ -101,6 +101,14 @@ def test_limits_and_fill_of_hotpants(tmp_path):
     assert np.argwhere(loaded_bad(tmp_path / 'a.fits', fill=-777.5)).tolist() == [[10, 13]]
 
 
+def test_a_fill_value_below_the_smallest_integer_is_no_zero(tmp_path):
+    image = np.round(sky(20.0)).astype(np.int16)
+    image[10, 10] = 0
+    afits.PrimaryHDU(image).writeto(tmp_path / 'a.fits')
+    assert not loaded_bad(tmp_path / 'a.fits', fill=1e-30)[10, 10]
+    assert loaded_bad(tmp_path / 'a.fits', fill=0.0)[10, 10]
+
+
 def test_hotpants_flags_reach_the_reader():
     from sediff.subtract.hotpants import parse
     words = '-inim s.fits[1] -tmplim t.fits -outim d.fits -il -5 -tl -6 -fi -999 -fin -1'.split()

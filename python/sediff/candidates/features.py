@@ -95,6 +95,7 @@ def features_at(detections: np.ndarray, template: np.ndarray, difference: np.nda
         x, y = (np.floor(detections[part][name] - 0.5).astype(np.int64) for name in ('X_IMAGE', 'Y_IMAGE'))
         planes = [cut_stamps(plane, x, y, size) for plane in (difference, template, sigma)]
         parts.append(_table(detections[part], *planes, fwhm, None if star_proximity is None else star_proximity[part]))
+        del planes
     return np.concatenate(parts)
 
 

@@ -34,7 +34,7 @@ from sediff.psf.model import PsfModel
 from sediff.psf.zoned import ZonedPsf
 from sediff.subtract.decorrelate import psf_of_difference
 from sediff.subtract.photons import light_in_score, photon_plane, photon_variance
-from sediff.subtract.subtract import MODEL_ERRORS, Difference, subtract
+from sediff.subtract.subtract import MODEL_ERRORS, Difference, noise_warning, subtract
 from sediff.subtract.trust import ModelError, systematic_variance
 from sediff.template.coadd import Source, stack
 from sediff.template.depth import depth, noise_area
@@ -147,6 +147,7 @@ def hotpants(context: Context) -> None:
     psf = context.load('template_psf' if result.direction == 'science' else 'combined_psf')
     figures = {'direction': result.direction, 'kernel_sum': result.kernel_sum, 'stamps': result.n_stamps, **result.figures}
     context.log(', '.join(f'{name} {value}' for name, value in figures.items()))
+    context.log(noise_warning(result.figures['noise_chi']) or 'noise of the difference as propagated')
     if warning := result.scale_warning():
         context.log(f'WARNING: {warning}')
         print(f'{context.exposure.label()}: {warning}', file=sys.stderr)

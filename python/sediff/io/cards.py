@@ -3,9 +3,12 @@ from __future__ import annotations
 
 import gzip
 import math
+import os
 import re
 import warnings
+import zlib
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 BLOCK, CARD = 2880, 80
 #: Keywords of the file's structure; whoever writes the file sets its own.
@@ -92,19 +95,32 @@ class Cards:
 
 def read_cards(path: str, start: int) -> Cards:
     """All cards of the header at byte `start` of a file (of what gzip holds, where it is compressed as a whole)."""
-    texts = []
     with open(path, 'rb') as plain:
-        packed = plain.read(2) == b'\x1f\x8b'
-        with gzip.open(plain) if packed else plain as handle:
-            plain.seek(0)
-            handle.seek(start)
-            while len(block := handle.read(BLOCK)) == BLOCK:
-                text = block.decode('ascii', 'replace').replace('\ufffd', '?')
-                for card in (text[k:k + CARD] for k in range(0, BLOCK, CARD)):
-                    if card.rstrip() == 'END':
-                        return Cards(texts)
-                    texts.append(legal(card))
+        if plain.read(2) == b'\x1f\x8b':
+            status = os.stat(path)
+            try:
+                return _cards_at(_unpacked(path, status.st_mtime_ns, status.st_size), start)
+            except (EOFError, zlib.error) as error:
+                raise OSError(f'what gzip holds is damaged: {error}') from error
+        return _cards_at(plain, start)
+
+
+def _cards_at(handle, start: int) -> Cards:
+    texts = []
+    handle.seek(start)
+    while len(block := handle.read(BLOCK)) == BLOCK:
+        text = block.decode('ascii', 'replace').replace('\ufffd', '?')
+        for card in (text[k:k + CARD] for k in range(0, BLOCK, CARD)):
+            if card.rstrip() == 'END':
+                return Cards(texts)
+            texts.append(legal(card))
     raise OSError(f'the header at byte {start} has no end')
+
+
+@lru_cache(maxsize=1)
+def _unpacked(path: str, modified: int, size: int) -> gzip.GzipFile:
+    """A gzip file kept open, so that headers one behind the other are reached in one pass."""
+    return gzip.open(path)
 
 
 def keyword_of(text: str) -> str:

@@ -56,12 +56,11 @@ def read_grid(path: str | os.PathLike, ext: str | int | None = None) -> tuple[tu
     path, chosen = split_extension(path)
     with open_fits(path) as handle:
         plane = choose_planes(planes_of(handle), path, ext if chosen is None else chosen).image
-        shape = plane.shape[next((k for k, size in enumerate(plane.shape[:-2]) if size > 1), len(plane.shape[:-2])):]
-        if len(shape) != 2:
-            raise BadInput(f'{path}: the image has {len(shape)} axes, two are needed')
+        if len(plane.shape) != 2:
+            raise BadInput(f'{path}: the image has {len(plane.shape)} axes, two are needed')
         place, name = handle[plane.index].get_offsets(), handle[0].get_filename()
         primary = read_cards(name, 0) if plane.index else Cards([])
-        return shape, read_cards(name, place['header_start']).inheriting(primary).own().header()
+        return plane.shape, read_cards(name, place['header_start']).inheriting(primary).own().header()
 
 
 def read_ccd(path: str | os.PathLike) -> CcdImage:

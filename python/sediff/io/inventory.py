@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sediff.errors import BadInput
 from sediff.io.corners import read_out
-from sediff.io.fits import open_fits
+from sediff.io.raw import read_raw_primary
 from sediff.names import Exposure, exposure_table, product_path, raw_path
 
 SCIENCE_CCDS = tuple(range(1, 63))
@@ -64,12 +64,10 @@ def raw_ccds(path: str | os.PathLike) -> frozenset[int]:
         The file cannot be read or has no science CCD.
     """
     try:
-        with open_fits(path) as handle:
-            headers = [hdu.read_header() for hdu in handle]
+        found = frozenset(read_raw_primary(path)[1]) & frozenset(SCIENCE_CCDS)
     except OSError as error:
         reason = (str(error).strip().splitlines() or ['?'])[0]
         raise BadInput(f'{path}: its headers cannot be read ({reason}); it may be truncated: fetch it again') from error
-    found = frozenset(int(header['CCDNUM']) for header in headers if 'CCDNUM' in header) & frozenset(SCIENCE_CCDS)
     if not found:
         raise BadInput(f'{path} has no extension with CCDNUM 1-62; fetch the raw exposure again')
     return found

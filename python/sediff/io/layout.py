@@ -23,6 +23,8 @@ NAMES = {
 KIND_OF = {name: kind for kind, names in NAMES.items() for name in names}
 #: UTYPE of Astropy's CCDData -> what its plane UNCERT holds.
 UTYPES = {'STDDEVUNCERTAINTY': SIGMA, 'VARIANCEUNCERTAINTY': VARIANCE, 'INVERSEVARIANCE': WEIGHT}
+#: Planes named in a message.
+MOST_LISTED = 12
 #: Which plane of noise is taken where there are several.
 NOISE_KINDS = (VARIANCE, SIGMA, WEIGHT)
 
@@ -60,15 +62,17 @@ def kind_of(name: str, utype: str = '') -> str:
 
 
 def planes_of(handle) -> list[Plane]:
-    """The images with pixels of an open file."""
+    """The images with pixels of an open file; leading axes of length 1 are left out."""
     out = []
     for number, hdu in enumerate(handle):
         if hdu.get_exttype() == 'IMAGE_HDU' and hdu.has_data():
             name = hdu.get_extname()
             # what fpack calls an image that had no name
             name = '' if name in ('COMPRESSED_IMAGE', 'PRIMARY') else name
-            out.append(Plane(number, name, max(1, int(hdu.get_extver() or 1)), tuple(int(size) for size in hdu.get_dims()),
-                             kind_of(name)))
+            shape = tuple(int(size) for size in hdu.get_dims())
+            while len(shape) > 2 and shape[0] == 1:
+                shape = shape[1:]
+            out.append(Plane(number, name, max(1, int(hdu.get_extver() or 1)), shape, kind_of(name)))
     return out
 
 
@@ -93,24 +97,25 @@ def choose_planes(planes: list[Plane], path: str, ext: str | int | None = None, 
     """
     if not planes:
         raise BadInput(f'{path} has no image')
-    found = f'{path} has {len(planes)} image planes: ' + '; '.join(str(plane) for plane in planes)
+    found = f'{path} has {len(planes)} image planes: ' + '; '.join(str(plane) for plane in planes[:MOST_LISTED]) \
+        + (' ...' if len(planes) > MOST_LISTED else '')
     if ext is not None:
-        return _with_companions(_named(planes, str(ext), found), planes)
+        return _with_companions(_named(planes, str(ext), found), planes, found)
     if len(planes) == 1:
         return Layout(planes[0])
     if wanted != IMAGE:
         return Layout(_of_kind(planes, wanted, found))
     known = [plane for plane in planes if plane.kind == IMAGE]
-    unnamed = [plane for plane in planes if plane.index == 0 and not plane.name]
+    unnamed = [plane for plane in planes if not plane.name]
     image = (known or unnamed)[:1]
-    if not image or len(known) > 1:
+    if not image or len(known or unnamed) > 1:
         raise BadInput(f'{found}. Which is the image cannot be told: choose one, {path}[{planes[0].index}] or --ext')
     strangers = [plane for plane in planes if plane.kind == UNKNOWN and plane.shape == image[0].shape and plane != image[0]]
     if strangers:
         unknown = ', '.join(plane.name or str(plane.index) for plane in strangers)
         raise BadInput(f'{found}. What {unknown} holds is not known (masks are called MSK, MASK, DQ; noise WGT, IVAR, VAR, '
                        f'ERR): name it so, or choose the image with {path}[{image[0].index}] or --ext {image[0].index}')
-    return _with_companions(image[0], planes)
+    return _with_companions(image[0], planes, found)
 
 
 def _named(planes: list[Plane], ext: str, found: str) -> Plane:
@@ -132,10 +137,13 @@ def _of_kind(planes: list[Plane], wanted: str, found: str) -> Plane:
     return chosen[0]
 
 
-def _with_companions(image: Plane, planes: list[Plane]) -> Layout:
-    """The planes of the same shape and version beside an image; none beside a mask or a noise."""
+def _with_companions(image: Plane, planes: list[Plane], found: str) -> Layout:
+    """The planes of the same version beside an image; none beside a mask or a noise."""
     if image.kind not in (IMAGE, UNKNOWN) or (image.kind == UNKNOWN and image.name):
         return Layout(image)
-    beside = [plane for plane in planes if plane.version == image.version and plane.shape == image.shape and plane != image]
+    beside = [plane for plane in planes if plane.version == image.version and plane.kind in (MASK, *NOISE_KINDS)]
+    other = [plane for plane in beside if plane.shape != image.shape]
+    if other:
+        raise BadInput(f'{other[0].name} has another shape than its image {image.name or image.index}: {found}')
     noises = [plane for kind in NOISE_KINDS for plane in beside if plane.kind == kind]
     return Layout(image, tuple(plane for plane in beside if plane.kind == MASK), noises[0] if noises else None)

@@ -11,7 +11,7 @@ import numpy as np
 
 from sediff.errors import BadData, BadInput
 from sediff.io.atomic import write_text
-from sediff.io.fits import open_fits
+from sediff.io.fits import header_of, open_fits
 from sediff.io.tables import text_lines
 from sediff.isr.linearity import LinearityCurve
 from sediff.values import finite
@@ -72,7 +72,7 @@ def _read_fits(path: Path, ccdnum: int) -> dict[str, tuple[np.ndarray, np.ndarra
     with open_fits(path) as handle:
         tables = [hdu for hdu in handle if hdu.get_exttype() == 'BINARY_TBL']
         for number, hdu in enumerate(tables, 1):
-            if int(hdu.read_header().get('CCDNUM', number)) == ccdnum:
+            if header_of(hdu).get('CCDNUM', number) == ccdnum:
                 return _from_hdu(path, hdu)
     return {}
 

@@ -25,13 +25,16 @@ class FitsFile(fitsio.FITS):
         name, self._link, self._rename = os.path.abspath(path), None, None
         if not PLAIN.fullmatch(name):
             self._link = tempfile.TemporaryDirectory(prefix='sediff_')
-            folder, plain = f'{self._link.name}/folder', f'.tmp{os.getpid()}_{os.path.basename(self._link.name)}.fits'
+            folder, base = f'{self._link.name}/folder', os.path.basename(name)
             os.symlink(os.path.dirname(name), folder)
-            if mode == 'r':
+            if PLAIN.fullmatch(f'/{base}'):
+                name = f'{folder}/{base}'
+            elif mode == 'r':
                 os.symlink(name, f'{self._link.name}/image.fits')
                 name = f'{self._link.name}/image.fits'
             else:
-                self._rename, name = (f'{folder}/{plain}', name), f'{folder}/{plain}'
+                plain = f'{folder}/.tmp{os.getpid()}_{os.path.basename(self._link.name)}.fits'
+                self._rename, name = (plain, name), plain
         try:
             super().__init__(name, mode, clobber=clobber)
         except OSError:

@@ -14,12 +14,9 @@ from sediff.errors import BadData, BadUsage
 from sediff.io.atomic import write_text
 from sediff.io.planes import write_plane
 from sediff.subtract.direction import DIRECTIONS
-from sediff.subtract.subtract import Difference, subtract
+from sediff.subtract.subtract import Difference, noise_warning, subtract
 from sediff.warp.inputs import ImageSource, LoadedImage, load_planes
 from sediff.warp.units import restored
-
-#: Rms of the sky over the propagated noise that needs no word.
-FINE_NOISE = (0.8, 1.25)
 
 
 @dataclass(frozen=True)
@@ -152,7 +149,9 @@ def execute(request: Request) -> Difference:
         print(note, file=sys.stderr)
     header, exponent = science.header, science.exponent
     result = replace(result, kernel_sum=float(np.ldexp(result.kernel_sum, exponent - template.exponent)))
-    _say_noise(result)
+    warning = noise_warning(result.figures['noise_chi'])
+    if warning:
+        print(warning + '. --scale-weights measures the noise', file=sys.stderr)
     if warning := result.scale_warning():
         print(f'{request.science.path}: {warning}', file=sys.stderr)
     cards = describe(result, request)
@@ -176,15 +175,6 @@ def execute(request: Request) -> Difference:
     if request.json_output:
         write_text(request.json_output, json.dumps(report(result, request), indent=1) + '\n')
     return result
-
-
-def _say_noise(result: Difference) -> None:
-    """Say on stderr when the sky of the difference has not the noise that was propagated."""
-    chi = result.figures['noise_chi']
-    if not FINE_NOISE[0] <= chi <= FINE_NOISE[1]:
-        print(f'NOISECHI is {chi:.3g}: the sky of the difference has {chi:.3g} times the noise that the weights, variances '
-              'or gains of the images say (0.8 to 1.25 is fine); all significances are wrong by that. --scale-weights '
-              'measures the noise', file=sys.stderr)
 
 
 def _filled(plane: np.ndarray, mask: np.ndarray, fill: tuple[float, float] | None, which: int) -> np.ndarray:

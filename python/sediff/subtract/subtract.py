@@ -24,10 +24,11 @@ from sediff.warp.noise import mesh_of
 STAR_COUNT = 220
 #: A larger relative error of the photometric scale is said.
 LARGEST_SCALE_ERROR = 0.01
-
-
+#: Rms of the sky over the propagated noise that needs no word.
+FINE_NOISE = (0.8, 1.25)
 #: Figures that are the parts of `ModelError`, in its order.
 MODEL_ERRORS = ('model_error', 'model_shape', 'model_shift', 'model_drift')
+
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,14 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     if decorrelate:
         applied = whitened(applied, way.planes, model, way.smoothing, template_zones, way.direction == 'science')
     return _difference(applied, model, way, widths, len(stars.x))
+
+
+def noise_warning(chi: float) -> str | None:
+    """What to say of a difference whose sky has `chi` times the propagated noise; None from 0.8 to 1.25."""
+    if FINE_NOISE[0] <= chi <= FINE_NOISE[1]:
+        return None
+    return (f'NOISECHI is {chi:.3g}: the sky of the difference has {chi:.3g} times the noise that the weights, variances or '
+            'gains of the images say (0.8 to 1.25 is fine); all significances are wrong by that')
 
 
 def _difference(applied: Applied, model: KernelModel, way: Way, widths: tuple[float, float], stars_found: int) -> Difference:

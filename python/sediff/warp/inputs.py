@@ -109,8 +109,8 @@ def load_planes(source: ImageSource) -> LoadedImage:
     bits = _join_masks(source, found, bad)
     low, high = limits(source, header, exponent)
     mark_range(image, bad, low, high)
-    if source.fill is not None:
-        bad |= values == np.asarray(source.fill).astype(values.dtype)
+    if source.fill is not None and (values.dtype.kind == 'f' or source.fill == round(source.fill)):
+        bad |= values == (np.asarray(source.fill).astype(values.dtype) if values.dtype.kind == 'f' else source.fill)
     gain, noise = _noise_of(source, found)
     mark_missing(image, bad)
     if bad.all():
