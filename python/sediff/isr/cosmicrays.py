@@ -16,6 +16,7 @@ from numba import njit
 from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.errors import BadData
 from sediff.isr.rayground import light_at, light_under
+from sediff.isr.raytracks import follow_tracks
 
 #: Mask bits whose pixels are neither searched nor used. Edges are searched.
 _BLIND = int(UNUSABLE & ~(Bit.EDGE | Bit.CRAY))
@@ -86,6 +87,7 @@ def find_cosmic_rays(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, fw
     seeds = _seeds(image, weight, mask, np.uint16(_BLIND), np.float32(typical), tests, float(limit))
     _grow(image, weight, mask, np.uint16(_BLIND), np.float32(typical), tests, rays, seeds, float(grow_limit),
           float(grow_sharpness), passes)
+    follow_tracks(image, weight, mask, _BLIND, typical, rays)
     return rays
 
 
