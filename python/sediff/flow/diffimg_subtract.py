@@ -23,6 +23,7 @@ from sediff.subtract.subtract import Difference, subtract
 from sediff.subtract.trust import systematic_variance
 from sediff.template.coadd import Source, stack
 from sediff.template.depth import depth, noise_area
+from sediff.template.single_rays import mask_single_rays
 
 
 def swarp_search(context: Context) -> None:
@@ -76,6 +77,8 @@ def distort_templates(context: Context) -> None:
                     f'FWHM {row["fwhm_px"]:.2f} px, {row["rejected"]:.5f} of its pixels rejected as artefacts')
     if stacked.unchecked > 0:
         context.log(f'{stacked.unchecked:.4f} of the covered pixels have one good input: artefacts cannot be known there')
+    rays = mask_single_rays(stacked.image, stacked.coverage, search, min(one.psf.fwhm for one in inputs))
+    context.log(f'{rays} pixels that one template alone covers masked: cosmic rays that the search image does not show')
     figures = template_figures(stacked, inputs, context.load('wstemplate')['search_zero_point'])
     context.log(f'covered {figures["covered"]:.3f} of the CCD; 5-sigma depth {figures["depth_5sigma"]:.3f} mag')
     stacked.image.header = template_header(search.header, inputs, used, figures)

@@ -15,6 +15,7 @@ from numba import njit
 
 from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.errors import BadData
+from sediff.isr import raytracks
 from sediff.isr.rayground import light_at, light_under
 from sediff.isr.raytracks import follow_tracks
 
@@ -115,6 +116,7 @@ def warm() -> None:
     image = rng.normal(0, 1, (32, 32)).astype(np.float32)
     image[15:18, 15] += 200
     find_cosmic_rays(image, np.ones_like(image), np.zeros(image.shape, np.uint16), 4.0)
+    raytracks.warm()
 
 
 def _moffat(fwhm: float, phase_y: float, phase_x: float, fine: int = 5) -> np.ndarray:
