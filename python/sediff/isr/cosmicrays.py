@@ -28,7 +28,7 @@ MARGIN = 0.85
 #: that difference.
 _STEEP, _SPREAD, _STRICT = 3.0, 1.5, 2.0
 #: Noises above the light around, and of a test on what is left without it, from which a pixel joins on steep ground.
-_ABOVE, _ABOVE_SHARP = 2.5, 1.5
+_ABOVE, _ABOVE_SHARP = 2.5, 1.8
 #: Steps from a pixel that a test has found to the last that joins by the light around alone, itself counted.
 _CHAIN = 4
 
@@ -50,7 +50,9 @@ def find_cosmic_rays(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, fw
     noises, that it is sharper than a star: r x (mean of the core) - (mean of the neighbours) is positive, where r is the
     smallest ratio of neighbours to core that a star of 0.85 FWHM shows anywhere. Then, pass by pass, pixels that touch a
     hit one join when, with the hit ones replaced by the median of the good ones around, they stand out by `grow_limit`
-    noises and one test shows `grow_sharpness`; on the flanks of stars only tests that need no replaced pixel count.
+    noises and one test shows `grow_sharpness`; on the flanks of stars only tests that need no replaced pixel count, and
+    what stands above the light around (`sediff.isr.rayground`). Last, straight tracks are followed through their gaps
+    (`sediff.isr.raytracks`).
 
     Parameters
     ----------

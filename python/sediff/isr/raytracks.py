@@ -18,6 +18,8 @@ WINDOW, WITHIN, BEYOND, GIVE_UP = 7, 2.0, 4.0, 7
 REACH, TAKEN, TAKEN_BESIDE = 1.1, 2.0, 4.0
 #: Light on one side of the line, in noises of a pixel, above which nothing is taken: an object lies there.
 SIDES = 1.0
+#: Noises from which a pixel on the line that no test has found belongs to a star.
+STAR = 8.0
 
 
 def follow_tracks(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, blind: int, typical: float,
@@ -93,8 +95,7 @@ def _follow(image, weight, mask, blind, typical, rays, first, last, middle, leve
     _walk(image, weight, mask, blind, typical, first, last, low, middle, level, slope, steep, signal)
     for k in range(first, last + 1):
         if _found(rays, k, level + slope * (k - middle), steep):
-            if not np.isnan(signal[k - low]):
-                _take(image, weight, mask, blind, typical, rays, k, middle, level, slope, steep)
+            _take(image, weight, mask, blind, typical, rays, k, middle, level, slope, steep)
             signal[k - low] = np.nan
     for k in range(first, last + 1):
         if _mean(signal, k - low, WINDOW // 2, WINDOW // 2) > WITHIN:
@@ -159,8 +160,9 @@ def _walk(image, weight, mask, blind, typical, first, last, low, middle, level, 
         v, u = _pixel(k, other, steep)
         if mask[y, x] & blind or mask[v, u] & blind:
             continue
-        signal[k - low] = (min(image[y, x], np.float32(6.0 * noise)) + min(image[v, u], np.float32(6.0 * noise))
-                           - 2.0 * side) / (noise * math.sqrt(2.0 + 4.0 / count))
+        if max(image[y, x], image[v, u]) - side > STAR * noise:
+            continue
+        signal[k - low] = (image[y, x] + image[v, u] - 2.0 * side) / (noise * math.sqrt(2.0 + 4.0 / count))
 
 
 @njit(cache=True)
@@ -188,12 +190,15 @@ def _found(rays, k, across, steep):
 def _take(image, weight, mask, blind, typical, rays, k, middle, level, slope, steep):
     width = image.shape[1] if steep else image.shape[0]
     across = level + slope * (k - middle)
-    side, _, _ = _side_light(image, mask, blind, k, across, steep)
+    side, brighter, _ = _side_light(image, mask, blind, k, across, steep)
+    if brighter > SIDES / math.sqrt(typical):
+        return
     taken = TAKEN_BESIDE if _found(rays, k, across, steep) else TAKEN
     for j in range(math.ceil(across - REACH), math.floor(across + REACH) + 1):
         if not 0 <= j < width:
             continue
         y, x = _pixel(k, j, steep)
         w = weight[y, x]
-        if not mask[y, x] & blind and image[y, x] - side > taken * math.sqrt(1.0 / (w if w > 0 else typical)):
+        excess = (image[y, x] - side) * math.sqrt(w if w > 0 else typical)
+        if not mask[y, x] & blind and taken < excess < STAR:
             rays[y, x] = True

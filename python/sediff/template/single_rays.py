@@ -55,7 +55,7 @@ def mask_single_rays(template: CcdImage, coverage: np.ndarray, search: CcdImage,
 
 
 def _local_light(image: CcdImage, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum of 3 x 3 pixels above the median of 9 x 9 (bad ones count as 0) around pixels (n, 2), and its noise: (n,) float."""
+    """Sum of 3 x 3 pixels above the median of 9 x 9 (bad ones count as 0) around pixels (n, 2), and its noise."""
     reach = np.arange(-4, 5)
     rows = np.clip(pixels[:, 0, None, None] + reach[:, None], 0, image.shape[0] - 1)
     columns = np.clip(pixels[:, 1, None, None] + reach, 0, image.shape[1] - 1)
