@@ -162,7 +162,7 @@ DIFFIMG = (
     Step('RUN16', 'combined+expose_distorTEMPLATES', 'diffimg_subtract:distort_templates',
          ('combined', 'wstemplate', 'template_heads', 'templates'), ('template', 'template_info', 'template_zones'),
          'template CCDs onto the search grid, one resampling, and their coadd without artefacts, with one PSF', (),
-         ('warp', 'template', 'flow/template_inputs', 'psf', 'subtract/holes', 'subtract/zones')),
+         ('warp', 'template', 'isr', 'flow/template_inputs', 'psf', 'subtract/holes', 'subtract/zones')),
     Step('RUN17', 'combined+expose_sexDistorTEMPLATES', 'diffimg_subtract:sex_template',
          ('template', 'template_info', 'combined', 'wstemplate', 'template_heads', 'templates'),
          ('template_cat', 'template_psf', 'template_quality'), 'detections of the template, its PSF and depth',

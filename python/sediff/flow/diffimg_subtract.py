@@ -38,6 +38,7 @@ from sediff.subtract.subtract import MODEL_ERRORS, Difference, noise_warning, su
 from sediff.subtract.trust import ModelError, systematic_variance
 from sediff.template.coadd import Source, stack
 from sediff.template.depth import depth, noise_area
+from sediff.template.single_rays import mask_single_rays
 
 
 def swarp_search(context: Context) -> None:
@@ -93,6 +94,9 @@ def distort_templates(context: Context) -> None:
                     f'FWHM {row["fwhm_px"]:.2f} px, {row["rejected"]:.5f} of its pixels rejected as artefacts')
     if stacked.unchecked > 0:
         context.log(f'{stacked.unchecked:.4f} of the covered pixels have one good input: artefacts cannot be known there')
+    rays = mask_single_rays(stacked.image, stacked.coverage, search, min(one.psf.fwhm for one in inputs))
+    context.log(f'{rays} pixels that one template alone covers masked: cosmic rays that the search image does not show')
+    stacked.members[stacked.image.weight <= 0] = 0
     correction = common_psf(stacked, inputs)
     broadened = correction.broadened if correction else 0.0
     if correction:

@@ -15,7 +15,9 @@ from numba import njit
 
 from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.errors import BadData
+from sediff.isr import raytracks
 from sediff.isr.rayground import light_at, light_under
+from sediff.isr.raytracks import follow_tracks
 
 #: Mask bits whose pixels are neither searched nor used. Edges are searched.
 _BLIND = int(UNUSABLE & ~(Bit.EDGE | Bit.CRAY))
@@ -26,7 +28,7 @@ MARGIN = 0.85
 #: that difference.
 _STEEP, _SPREAD, _STRICT = 3.0, 1.5, 2.0
 #: Noises above the light around, and of a test on what is left without it, from which a pixel joins on steep ground.
-_ABOVE, _ABOVE_SHARP = 2.5, 1.5
+_ABOVE, _ABOVE_SHARP = 2.5, 1.8
 #: Steps from a pixel that a test has found to the last that joins by the light around alone, itself counted.
 _CHAIN = 4
 
@@ -48,7 +50,9 @@ def find_cosmic_rays(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, fw
     noises, that it is sharper than a star: r x (mean of the core) - (mean of the neighbours) is positive, where r is the
     smallest ratio of neighbours to core that a star of 0.85 FWHM shows anywhere. Then, pass by pass, pixels that touch a
     hit one join when, with the hit ones replaced by the median of the good ones around, they stand out by `grow_limit`
-    noises and one test shows `grow_sharpness`; on the flanks of stars only tests that need no replaced pixel count.
+    noises and one test shows `grow_sharpness`; on the flanks of stars only tests that need no replaced pixel count, and
+    what stands above the light around (`sediff.isr.rayground`). Last, straight tracks are followed through their gaps
+    (`sediff.isr.raytracks`).
 
     Parameters
     ----------
@@ -86,6 +90,7 @@ def find_cosmic_rays(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, fw
     seeds = _seeds(image, weight, mask, np.uint16(_BLIND), np.float32(typical), tests, float(limit))
     _grow(image, weight, mask, np.uint16(_BLIND), np.float32(typical), tests, rays, seeds, float(grow_limit),
           float(grow_sharpness), passes)
+    follow_tracks(image, weight, mask, _BLIND, typical, rays)
     return rays
 
 
@@ -113,6 +118,7 @@ def warm() -> None:
     image = rng.normal(0, 1, (32, 32)).astype(np.float32)
     image[15:18, 15] += 200
     find_cosmic_rays(image, np.ones_like(image), np.zeros(image.shape, np.uint16), 4.0)
+    raytracks.warm()
 
 
 def _moffat(fwhm: float, phase_y: float, phase_x: float, fine: int = 5) -> np.ndarray:

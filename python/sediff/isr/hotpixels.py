@@ -127,11 +127,6 @@ def bright_blocks(frame: np.ndarray) -> np.ndarray:
     return medians > np.median(medians) + 8.0 * spread
 
 
-def warm() -> None:
-    """Compile the kernels."""
-    hot_in_science(lambda first, last: [np.ones((last - first, 16), np.float32)] * 3, [0, 1, 2], (16, 16))
-
-
 def _excess(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Each pixel less the median of its row's neighbours, in noises, and less what a star would have beside it.
 

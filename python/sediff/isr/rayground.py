@@ -11,11 +11,22 @@ HALF, FEWEST = 4, 16
 #: Exponent of the Moffat profile, and noises added to the light so that it is positive.
 BETA, OFFSET = 3.5, 2.0
 #: Share of the light by which the fit may be wrong wherever it is, and noises above the fit at which a pixel is left out.
-MODEL_ERROR, CLIP = 0.04, 2.5
+MODEL_ERROR, CLIP = 0.025, 2.5
 
 
 @njit(cache=True)
 def light_under(image, mask, blind, rays, y, x, variance, rows, solution):
+    """Light expected at a pixel, and the error of that, without the noise of the pixel itself; infinite: not known.
+
+    Parameters
+    ----------
+    rays : ndarray, (ny, nx)
+        Not 0 where hit; these pixels and, where enough others are left, those that touch them tell nothing.
+    variance : float
+        Of sky and read noise, electrons^2.
+    rows, solution : ndarray, (81, 9) and (6, 7) float64
+        Working space.
+    """
     light, error = _fit(image, mask, blind, rays, y, x, variance, 1, rows, solution)
     if not np.isfinite(error):
         light, error = _fit(image, mask, blind, rays, y, x, variance, 0, rows, solution)
@@ -32,24 +43,10 @@ def light_at(solution, u, v, variance):
 
 @njit(cache=True)
 def _fit(image, mask, blind, rays, y, x, variance, clear, rows, solution):
-    """Light expected at a pixel, and the error of that: a quadratic in the logarithm of the light around.
+    """`light_under` by a fit to I^(-1 / beta), which for a Moffat, round or not, is a quadratic in x and y.
 
-    The logarithm of a Gaussian is a quadratic; that of a Moffat, and of the flank of a galaxy, is one over a few pixels. The
-    pixel itself and `rays` are left out, and by and by what stands above the fit. Blends do not fit, and have a large error.
-
-    Parameters
-    ----------
-    variance : float
-        Of sky and read noise, electrons^2.
-    rows : ndarray, (81, 9) float64
-        Working space: six terms, logarithm, weight, residual.
-    solution : ndarray, (6, 7) float64
-        Working space.
-
-    Returns
-    -------
-    light, error : float
-        Without the noise of the pixel itself. The error is infinite where the pixels are too few.
+    Pixels within `clear` of a hit one are left out, the pixel itself, and by and by what stands above the fit. Blends do not
+    fit, and have a large error. `rows` holds, for each pixel, six terms, the value, its weight, and whether it is left out.
     """
     ny, nx = image.shape
     offset = OFFSET * math.sqrt(variance)
