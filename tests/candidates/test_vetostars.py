@@ -50,7 +50,7 @@ class Field:
         found = detect(self.image, self.variance, self.bad, PSF, systematic=self.systematic)
         sigma = np.sqrt(self.variance)
         planes = Surroundings(self.image, sigma, self.bad, PSF, FWHM, ZERO_POINT)
-        return found, apply_cuts(found, self.image, sigma, self.bad, FWHM, self.stars, cuts, planes)
+        return found, apply_cuts(found, self.image, sigma, self.bad, FWHM, self.stars, cuts, planes=planes)
 
     def outcome(self, x, y, **cuts):
         """Reasons and class of the detection at a place; None where nothing was detected."""
