@@ -292,7 +292,7 @@ def _grow(image, weight, mask, blind, typical, tests, rays, seeds, grow_limit, g
     steps = np.zeros(image.shape, np.uint8)
     for y, x in seeds:
         rays[y, x], steps[y, x] = True, 1
-    front = seeds
+    front, joined = seeds, [(np.int64(0), np.int64(0)) for _ in range(0)]
     seen = np.zeros(image.shape, np.uint8)
     for number in range(1, passes + 1):
         new = []
@@ -322,12 +322,13 @@ def _grow(image, weight, mask, blind, typical, tests, rays, seeds, grow_limit, g
                             new.append((j, i, _fewest_steps(steps, j, i) + 1))
         for y, x, step in new:
             rays[y, x], steps[y, x] = step == 1, step
+            if step > 1:
+                joined.append((y, x))
         if not len(new):
             break
         front = _as_array([(y, x) for y, x, _ in new])
-    for y in range(ny):
-        for x in range(nx):
-            rays[y, x] = steps[y, x] > 0
+    for y, x in joined:
+        rays[y, x] = True
 
 
 @njit(cache=True)
