@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 from sediff.camera.ccds import parse_ccd_list
@@ -11,13 +12,15 @@ from sediff.sim.night import simulate_night
 from sediff.sim.options import BANDS, EFFECTS, GAIA_COLUMNS, NightOptions
 
 
-def _day_range(text: str) -> tuple[int, ...]:
-    """`MIN,MAX` as two numbers."""
-    try:
-        first, last = (int(part) for part in text.split(','))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(f'{text!r} is no MIN,MAX') from error
-    return first, last
+def _range_of(kind: type) -> Callable[[str], tuple]:
+    """Reads `MIN,MAX` as two numbers of a kind."""
+    def read(text: str) -> tuple:
+        try:
+            first, last = (kind(part) for part in text.split(','))
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(f'{text!r} is no MIN,MAX') from error
+        return first, last
+    return read
 
 
 #: option, type, meaning with unit; defaults are those of NightOptions
@@ -45,10 +48,11 @@ OPTIONS = (
     ('kilonova_days', float, 'days from merger to search exposure'),
     ('hour_angle', float, 'hour angle of the search exposure, deg, west positive'),
     ('template_hour_angle', float, 'hour angle of the templates, deg, west positive'),
-    ('template_days', _day_range, 'nights from the templates to the search exposure, MIN,MAX'),
+    ('template_days', _range_of(int), 'nights from the templates to the search exposure, MIN,MAX'),
     ('gaia_columns', str, "columns of the reference stars' photometry: " + ', '.join(GAIA_COLUMNS)),
     ('edge_stars', int, 'stars per CCD of G = 7 to 12 within 600 rows of its first or last row'),
     ('darks', int, 'dark exposures of 300 s'),
+    ('transient_snr', _range_of(float), 'signal-to-noise of the transients in the search exposure, MIN,MAX'),
 )
 #: What --small changes.
 SMALL = {'stars': 400, 'galaxies': 150, 'transients': 8}

@@ -119,6 +119,8 @@ class NightOptions:
         Stars per CCD of G = 7 to 12 within 600 rows of its first or last row.
     darks : int
         Dark exposures of 300 s.
+    transient_snr : (float, float)
+        Range of the transients' signal-to-noise against sky and read noise of the search exposure.
     """
 
     seed: int = 1
@@ -152,6 +154,7 @@ class NightOptions:
     gaia_columns: str = 'errors'
     edge_stars: int = 0
     darks: int = 0
+    transient_snr: tuple[float, float] = (5.0, 100.0)
     facts: BandFacts = field(init=False)
 
     def __post_init__(self) -> None:
@@ -178,6 +181,8 @@ def _check(options: NightOptions) -> None:
     if not 1 <= first <= last or last - first + 1 < options.templates:
         raise BadUsage(f'--template-days {first},{last}: two numbers of nights, MIN,MAX, with room for '
                        f'{options.templates} templates')
+    if not 0.0 < options.transient_snr[0] < options.transient_snr[1]:
+        raise BadUsage('--transient-snr {:g},{:g}: two numbers above 0, MIN,MAX'.format(*options.transient_snr))
     if options.gaia_columns not in GAIA_COLUMNS:
         raise BadUsage(f'--gaia-columns {options.gaia_columns}: the simulator knows {", ".join(GAIA_COLUMNS)}')
     counts = ('seed', 'ramp', 'skies', 'templates', 'zeros', 'flats', 'stars', 'galaxies', 'transients', 'cosmics', 'dither',

@@ -17,9 +17,9 @@ from sediff.sim.sky import GALAXY_COLOUR, GALAXY_DTYPE
 
 #: Transients keep this far from each other and from the CCD's edges, pixels.
 SEPARATION, BORDER = 30.0, 40.0
-#: Range of the signal-to-noise ratio against sky and read noise; fraction that lies on galaxies.
-SNR_RANGE, ON_GALAXIES = (5.0, 100.0), 0.3
-#: The same range with the effect `nuclei`, which puts those of galaxies on their middles.
+#: Fraction that lies on galaxies.
+ON_GALAXIES = 0.3
+#: Range of the signal-to-noise ratio with the effect `nuclei`, which puts those of galaxies on their middles.
 NUCLEI_SNR_RANGE = (5.0, 300.0)
 
 TRANSIENT_DTYPE = np.dtype([('id', 'i4'), ('kind', 'U10'), ('ra', 'f8'), ('dec', 'f8'), ('mag', 'f8'), ('host_id', 'i4'),
@@ -76,7 +76,7 @@ def place_transients(rng: np.random.Generator, options: NightOptions, search: Si
     if count:
         x, y = places[len(taken):].T
         table['ra'], table['dec'] = pixel_to_sky(wcs, x, y)
-        snr = np.exp(rng.uniform(*np.log(NUCLEI_SNR_RANGE if nuclei else SNR_RANGE), count))
+        snr = np.exp(rng.uniform(*np.log(NUCLEI_SNR_RANGE if nuclei else options.transient_snr), count))
         flux = flux_for_snr(snr, noise_pixels(search.seeing / PIXEL_SCALE), search.sky + 40.0)
         table['mag'] = search.zero_point - 2.5 * np.log10(flux)
         table['kind'], table['host_id'], table['ccdnum'] = 'transient', host_ids, ccdnum
