@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from astropy.table import Table
 from scipy.spatial import cKDTree
 from scipy.stats import norm
 
@@ -108,13 +109,11 @@ def figures_of(night: Night, seed: int) -> tuple[dict, pd.DataFrame, pd.DataFram
 
 
 def known_sources(root: Path, truth: pd.DataFrame) -> pd.DataFrame:
-    """Everything that really changed: transients, and variables and moving objects where the night has such tables."""
-    tables = [truth[['ra', 'dec']]]
-    for name in ('variables', 'asteroids'):
-        path = root / 'truth' / f'{name}.csv'
-        if path.is_file():
-            tables.append(pd.read_csv(path)[['ra', 'dec']])
-    return pd.concat(tables, ignore_index=True)
+    """Everything that really changed: transients, and the stars that did with the effect `variables`."""
+    stars = Table.read(root / 'truth' / 'stars.fits')
+    if 'change' not in stars.colnames:
+        return truth[['ra', 'dec']]
+    return pd.concat([truth[['ra', 'dec']], stars[stars['change'] != 0]['ra', 'dec'].to_pandas()], ignore_index=True)
 
 
 def vectors(table: pd.DataFrame) -> np.ndarray:
