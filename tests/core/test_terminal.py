@@ -13,10 +13,13 @@ SLEEPY = [sys.executable, str(Path(__file__).with_name('sleepy.py'))]
 
 
 def start(tmp_path, *words, ignored=()) -> subprocess.Popen:
-    """A sleepy stage in a process group of its own, with signals ignored as a shell leaves them to background jobs."""
+    """A sleepy stage in a process group of its own, with signals ignored as a shell leaves them to background jobs.
+
+    The others are as on a terminal, even where this suite runs under nohup.
+    """
     def ignore():
-        for number in ignored:
-            signal.signal(number, signal.SIG_IGN)
+        for number in (signal.SIGINT, signal.SIGHUP, signal.SIGTERM):
+            signal.signal(number, signal.SIG_IGN if number in ignored else signal.SIG_DFL)
     return subprocess.Popen([*SLEEPY, *map(str, words)], cwd=tmp_path, text=True, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, start_new_session=True, preexec_fn=ignore)
 

@@ -20,8 +20,9 @@ def test_the_quality_file_turns_red(tmp_path):
     exposure = Exposure(tmp_path, 12345678, '20200101', 'r', 4, 7, 'dp33')
     mark_overfull(exposure, {4: 100})
     assert read_quality(exposure) == {}
-    write_json(exposure_table(exposure, 'qc'), {'verdict': 'green', 'figures': {}})
+    write_json(exposure_table(exposure, 'qc'), {'verdict': 'green', 'figures': {}, 'medians': {}})
     mark_overfull(exposure, {})
     assert read_quality(exposure)['verdict'] == 'green'
     mark_overfull(exposure, {5: 7, 4: 100})
-    assert read_quality(exposure) == {'verdict': 'red', 'figures': {}, 'left_out_detections': {'4': 100, '5': 7}}
+    assert read_quality(exposure) == {'verdict': 'red', 'figures': {}, 'medians': {},
+                                      'left_out_detections': {'4': 100, '5': 7}}

@@ -37,7 +37,7 @@ class FitsFile(fitsio.FITS):
                 self._rename, name = (plain, name), plain
         try:
             super().__init__(name, mode, clobber=clobber)
-        except OSError:
+        except (OSError, ValueError):
             self._unlink()
             raise
 
@@ -67,7 +67,7 @@ def open_fits(path: str | os.PathLike) -> FitsFile:
         raise BadInput(f'no such file: {path}')
     try:
         return FitsFile(path)
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise BadInput(f'{path} cannot be read as FITS ({first_line(error)}); fetch it again') from error
 
 

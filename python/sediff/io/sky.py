@@ -168,7 +168,10 @@ def _check_owner(path: str | os.PathLike, header: Header, ccd: int, band: str) -
 def _write(path: str | os.PathLike, planes: list[tuple[str, np.ndarray, Header | None]]) -> None:
     with write_fits(path) as handle:
         for name, values, header in planes:
-            write_image(handle, values, name, header_texts(header))
+            if values.dtype.fields:
+                handle.write_table(values, extname=name)
+            else:
+                write_image(handle, values, name, header_texts(header))
 
 
 def _read(path: str | os.PathLike, names: tuple[str, ...]) -> tuple[list[np.ndarray], Header]:
