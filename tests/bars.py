@@ -186,7 +186,8 @@ def half_point(snr: np.ndarray, found: np.ndarray) -> tuple[float, float]:
 
     Maximum likelihood of p = c Phi(S - m): noise of 1 sigma about a threshold m, c the share found above S/N 10.
     """
-    share = float(np.clip(found[snr > 10.0].mean(), 0.5, 1.0 - 1e-3))
+    bright = found[snr > 10.0]
+    share = float(np.clip(bright.mean(), 0.5, 1.0 - 1e-3)) if bright.size >= 20 else 1.0 - 1e-3
     grid = np.arange(3.0, 9.0, 0.01)
     chance = np.clip(share * norm.cdf(snr[:, None] - grid), 1e-6, 1.0 - 1e-6)
     likelihood = np.where(found[:, None], np.log(chance), np.log1p(-chance)).sum(axis=0)
