@@ -11,7 +11,8 @@ from astropy.io.fits import Header
 
 from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.ccdimage import CcdImage
-from sediff.io.fits import fitsio_header, read_ccd
+from sediff.io.cards import STRUCTURAL
+from sediff.io.fits import read_ccd
 from sediff.io.ldac import read_ldac
 from sediff.names import Exposure, product_path
 
@@ -134,3 +135,14 @@ def test_real_cutouts_as_far_as_they_go(realdata, tmp_path, expnum, nite, ccd, b
     assert image.header['EXPNUM'] == expnum and 0.5 < image.header['WGTCHI'] < 1.5
     assert len(read_ldac(product_path(exposure, 'sextractor'))[0]) >= 1
     assert not product_path(exposure, 'immask').is_file()
+
+
+def fitsio_header(header: Header) -> fitsio.FITSHDR:
+    """An astropy Header as fitsio wants it, structural cards left out."""
+    out = fitsio.FITSHDR()
+    for card in header.cards:
+        if STRUCTURAL.fullmatch(card.keyword) or card.keyword in ('EXTNAME', ''):
+            continue
+        value = str(card.value) if card.keyword in ('COMMENT', 'HISTORY') else card.value
+        out.add_record({'name': card.keyword, 'value': value, 'comment': card.comment})
+    return out

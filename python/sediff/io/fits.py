@@ -9,7 +9,7 @@ from astropy.io.fits import Header
 
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadInput
-from sediff.io.cards import STRUCTURAL, Cards, header_texts, read_cards
+from sediff.io.cards import Cards, header_texts, read_cards
 from sediff.io.checksum import check_sum
 from sediff.io.layout import WEIGHT, choose_planes, planes_of
 from sediff.io.opening import first_line, open_fits, split_extension, write_fits
@@ -106,19 +106,6 @@ def write_images(path: str | os.PathLike, planes: list[tuple[str, np.ndarray, He
     with write_fits(path, checksums) as handle:
         for name, pixels, header in planes:
             write_image(handle, pixels, name, header_texts(header), **(_rice(pixels, name) if compress else {}))
-
-
-def fitsio_header(header: Header | None) -> fitsio.FITSHDR | None:
-    """An astropy Header as fitsio wants it, structural cards left out."""
-    if header is None:
-        return None
-    out = fitsio.FITSHDR()
-    for card in header.cards:
-        if STRUCTURAL.fullmatch(card.keyword) or card.keyword in ('EXTNAME', ''):
-            continue
-        value = str(card.value) if card.keyword in ('COMMENT', 'HISTORY') else card.value
-        out.add_record({'name': card.keyword, 'value': value, 'comment': card.comment})
-    return out
 
 
 def _rice(pixels: np.ndarray, name: str) -> dict:

@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import fitsio
@@ -15,7 +16,7 @@ from sediff.errors import BadInput
 from sediff.io.cards import header_texts, read_cards
 from sediff.io.checksum import check_sum
 from sediff.io.fits import header_of
-from sediff.io.opening import first_line, open_fits, write_fits
+from sediff.io.opening import FitsFile, first_line, open_fits, write_fits
 from sediff.io.planes import write_image
 
 
@@ -114,24 +115,37 @@ read_raw_shared = SharedReader(read_raw_rows)
 
 
 def read_raw_primary(path: str | os.PathLike) -> tuple[Header, list[int]]:
-    """Primary header of a raw exposure and the numbers of its CCDs."""
-    with open_fits(path) as handle:
+    """Primary header of a raw exposure and the numbers of its CCDs.
+
+    Raises
+    ------
+    BadInput
+        The file is missing, no FITS file, or its headers cannot be read.
+    """
+    with _open_headers(path) as handle:
         numbers = [_ccdnum(handle, k) for k in range(len(handle))]
         return header_of(handle[0]), [number for number in numbers if number]
 
 
 def read_raw_cards(path: str | os.PathLike) -> Header:
     """Primary header of a raw exposure; the world coordinates of its first CCD stand in for a pointing that is missing."""
+    with _open_headers(path) as handle:
+        header = header_of(handle[0])
+        if len(handle) > 1:
+            header.extend([card for card in header_of(handle[1]).cards
+                           if card.keyword in ('CRVAL1', 'CRVAL2') and card.keyword not in header])
+    return header
+
+
+@contextmanager
+def _open_headers(path: str | os.PathLike) -> Iterator[FitsFile]:
+    """A raw file whose headers are read; what fails is BadInput that says so."""
     with open_fits(path) as handle:
         try:
-            header = header_of(handle[0])
-            if len(handle) > 1:
-                header.extend([card for card in header_of(handle[1]).cards
-                               if card.keyword in ('CRVAL1', 'CRVAL2') and card.keyword not in header])
+            yield handle
         except (OSError, ValueError) as error:
-            reason = (str(error).strip().splitlines() or ['?'])[0]
-            raise BadInput(f'{path}: its headers cannot be read ({reason}); it may be truncated: fetch it again') from error
-    return header
+            raise BadInput(f'{path}: its headers cannot be read ({first_line(error)}); it may be truncated: '
+                           'fetch it again') from error
 
 
 def write_raw(path: str | os.PathLike, primary: Header, ccds: Sequence[tuple[str, np.ndarray, Header]]) -> None:
