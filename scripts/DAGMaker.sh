@@ -4,10 +4,17 @@
 # desgw_pipeline_EXPNUM.dag for a grid, the lists of exposures, and why each template was taken or not.
 #
 # Usage: DAGMaker.sh [flags] EXPNUM [EXPNUM2 ...]
+#        DAGMaker.sh --id visit=EXPNUM^EXPNUM2 [flags]
 #   EXPNUM     search exposure; the others are of the same sequence: planned too, and never templates of each other
 #   -c LIST    CCDs: 33, or 1,3,5-12, or all. Default all that worked that night
 #   -P K=V     set a parameter, over the rc file, such as -P TWINDOW=15; repeatable
 #   -R DIR     folder of rc files. Default: ./dagmaker.rc if there is one, else rc beside scripts
+#   --id K=V ...  data IDs instead of EXPNUM: visit=668443^668444 filter=i (several --id add up)
+#   --where COND  a condition on what is registered: "nite=20170817 AND filter IN ('i', 'z')"
+#   --show WHAT   data, config or config=GLOB: print it and end, unless run is among the words
+#   --rerun [IN:]OUT
+#              write products to ROOT/rerun/OUT, and read what it lacks through the rerun IN (default: the
+#              one OUT was made from, at first ROOT itself)
 #   -h         this text
 #
 # Example: DAGMaker.sh -P TEFF_CUT_i=0.2 668443
@@ -19,8 +26,9 @@ scripts=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 source "$scripts/lib/options.sh"
 
 usage_or_continue $#
+accept_long id:many where:one show:many rerun:one
 parse_options c:P:R:h "$@"
-((${#positional[@]})) || fail 2 "an exposure number must be given; see $program -h"
+chosen || ((${#positional[@]})) || fail 2 "an exposure number must be given; see $program -h"
 for exposure in "${positional[@]}"; do
   [[ $exposure != -* ]] || fail 2 "flag $exposure must stand before the exposure numbers"
   check_integer EXPNUM "$exposure"

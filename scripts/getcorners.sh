@@ -6,7 +6,7 @@
 #   EXPNUM     exposure number, any length
 #   DATADIR    folder of the immask files, .fits.fz or .fits
 #   CORNERDIR  folder for the .out file; made if absent
-#   CCD        one CCD, 1 to 62
+#   CCD        one CCD, of DECam 1 to 62
 #   -h         this text
 #
 # Example: getcorners.sh 668443 persistent/gw/exp/20170817/668443 . 33

@@ -3,7 +3,7 @@
     python -m tests.bars --seeds 5-9 --ccds 12,13,19,20,26,27,33,34 --workers 2
 
 For each seed a night is simulated, calibrated, planned and processed; what the candidates' database holds is compared with
-the truth. The figures go to docs/bars.md with the date, the command and the version.
+the truth. The metrics go to docs/bars.md with the date, the command and the version.
 """
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ from scipy.stats import norm
 
 from sediff import __version__
 from sediff.candidates.cuts import LOW_SCORE
-from sediff.flow.check import MUST_FIND_SNR
-from sediff.sim.options import CCD_AREA, PIXEL_SCALE
+from sediff.cli.check import MUST_FIND_SNR
+
+CCD_AREA = 4096 * 2048 * (0.2637 / 3600.0) ** 2
+PIXEL_SCALE = 0.2637
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 SCRIPTS = REPOSITORY / 'scripts'
@@ -66,7 +68,7 @@ class Night:
         return code
 
     def sediff(self, *words, check: bool = True) -> int:
-        """A stage of `python -m sediff`."""
+        """A stage of `sediff`."""
         return self.run(sys.executable, '-m', 'sediff', *words, check=check)
 
 
@@ -217,7 +219,7 @@ def summary(rows: pd.DataFrame, sources: pd.DataFrame, false: pd.DataFrame) -> l
 
 
 def markdown(args, rows: pd.DataFrame, lines: list[tuple[str, str]], seconds: float) -> str:
-    """The page of figures."""
+    """The page of metrics."""
     head = [f'# Long bars, {datetime.date.today()}', '',
             f'`python -m tests.bars --seeds {args.seeds} --ccds {args.ccds} --band {args.band} --templates {args.templates}'
             f'{" --sim " + repr(args.sim) if args.sim else ""}`, sediff {__version__}, {seconds / 60:.0f} min with '

@@ -1,4 +1,4 @@
-"""Seconds and peak memory of every step of one CCD, warm, one thread; then the benches of single rooms (bench_*.py).
+"""Seconds and peak memory of every step of one CCD, warm, one thread; then the benches of single packages (bench_*.py).
 
 Run by `make bench`. Results are kept in bench_results/, as JSON with machine and versions and as a PNG.
 """
@@ -43,18 +43,21 @@ def main() -> int:
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
         rows.append(('whole command, imports included', time.time() - started, cpu, max(row[3] for row in rows)))
     report(rows)
-    parts()
-    return 0
+    failed = parts()
+    print(''.join(f'FAILED: {name}\n' for name in failed), end='')
+    return 1 if failed else 0
 
 
-def parts() -> None:
-    """Run the benches of single rooms, then print their rows as one table and keep them."""
+def parts() -> list[str]:
+    """Run the benches of single packages, then print their rows as one table and keep them; returns those that failed."""
     left = RESULTS / 'rows.jsonl'
     left.unlink(missing_ok=True)
+    failed = []
     for path in sorted((REPOSITORY / 'tests').glob('bench_*.py')):
         print(f'\n== {path.stem}', flush=True)
-        subprocess.run([sys.executable, str(path)], cwd=REPOSITORY, check=False,
-                       env={**environment(Path.cwd()), benchtable.ROWS: str(left)})
+        done = subprocess.run([sys.executable, str(path)], cwd=REPOSITORY, check=False,
+                              env={**environment(Path.cwd()), benchtable.ROWS: str(left)})
+        failed += [path.name] if done.returncode else []
     rows = benchtable.read_rows(left)
     left.unlink(missing_ok=True)
     print('\n' + benchtable.text_of(rows))
@@ -62,6 +65,7 @@ def parts() -> None:
     (RESULTS / 'bench.json').write_text(json.dumps(facts, indent=1) + '\n')
     benchtable.draw(rows, RESULTS / 'bench.png')
     print(f'kept: {RESULTS}/bench.json, bench.png')
+    return failed
 
 
 def process(root: Path, expnum: int | str, nite: str, *words) -> None:

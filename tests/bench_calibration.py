@@ -61,8 +61,8 @@ def make_files(folder: Path) -> None:
     import classic
 
     from sediff.astrometry.tangent import deproject
-    from sediff.camera.wcs import pixel_to_sky, read_wcs
-    from sediff.io.refcat import write_shards
+    from sediff.refcat.lookup import write_shards
+    from sediff.wcs.read import pixel_to_sky, read_wcs
     ccd, truth = classic.simulated_ccd(stars=1050, galaxies=6500)
     for card, value in {'EXPNUM': 1, 'CCDNUM': 33, 'MJD-OBS': MJD, 'SKYBRITE': 1700.0}.items():
         ccd.header[card] = value
@@ -87,9 +87,10 @@ def standards_of(ra, dec, magnitude):
     """Gaia's table of stars of given magnitude in r and BP - RP of 1."""
     import numpy as np
 
-    from sediff.camera.catalogs import catalog_path
-    from sediff.io.refcat import read_colour_terms
-    from sediff.photometry.colour_terms import decam_magnitudes
+    from sediff.instruments.base import table_path
+    from sediff.instruments.load import default_instrument
+    from sediff.photometry.colour_terms import band_magnitudes
+    from sediff.refcat.lookup import read_colour_terms
     from sediff.refcat.stars import empty_stars
     stars, rng = empty_stars(len(ra)), np.random.default_rng(7)
     stars['ra'], stars['dec'], stars['ref_epoch'] = ra, dec, 2016.0
@@ -99,7 +100,8 @@ def standards_of(ra, dec, magnitude):
     for _ in range(2):
         known = np.where(np.isfinite(stars['phot_g_mean_mag']), stars['phot_g_mean_mag'], magnitude)
         stars['phot_g_mean_mag'], stars['phot_bp_mean_mag'], stars['phot_rp_mean_mag'] = known, known + 0.5, known - 0.5
-        offset = decam_magnitudes(stars, 'r', read_colour_terms(catalog_path('colour_terms.json'))) - magnitude
+        terms = read_colour_terms(table_path(default_instrument(), 'colour_terms.json'))
+        offset = band_magnitudes(stars, 'r', terms) - magnitude
         for name in ('phot_g_mean_mag', 'phot_bp_mean_mag', 'phot_rp_mean_mag'):
             stars[name] -= offset
     stars['phot_g_mean_mag_error'] = 0.003
@@ -120,7 +122,7 @@ class Clock:
 
 
 def chain(folder: Path) -> int:
-    """The chain on the files in `folder`: figures as one line of JSON."""
+    """The chain on the files in `folder`: metrics as one line of JSON."""
     import fitsio
     import numpy as np
     from astropy.io.fits import Header
@@ -129,19 +131,19 @@ def chain(folder: Path) -> int:
     import sediff.psf
     from sediff.astrometry.fit import solve
     from sediff.astrometry.head import head_text
-    from sediff.camera.wcs import copy_wcs, pixel_to_sky, read_wcs
     from sediff.catalog.columns import UNITS
     from sediff.catalog.measure import measure, measure_bright
     from sediff.ccdimage import CcdImage
-    from sediff.flow.stars import psf_and_statistics
-    from sediff.io.ldac import write_ldac
-    from sediff.io.psfex import write_psf
-    from sediff.io.refcat import reference_stars
-    from sediff.io.refcat_cascade import standard_stars
+    from sediff.flow.single_epoch.stars import psf_and_statistics
+    from sediff.formats.ldac import write_ldac
+    from sediff.formats.psfex import write_psf
     from sediff.photometry.calibrate import calibrate_ccd
     from sediff.refcat import planes
-    for room in (sediff.catalog, sediff.psf, planes):
-        room.warm()
+    from sediff.refcat.cascade import standard_stars
+    from sediff.refcat.lookup import reference_stars
+    from sediff.wcs.read import copy_wcs, pixel_to_sky, read_wcs
+    for package in (sediff.catalog, sediff.psf, planes):
+        package.warm()
     truth = Header.fromtextfile(folder / 'truth.txt')
     true_ra, true_dec = pixel_to_sky(read_wcs(truth), np.array([500.0, 1500.0]), np.array([1000.0, 3000.0]))
     clock = Clock()
@@ -158,21 +160,21 @@ def chain(folder: Path) -> int:
     (folder / 'ours.head').write_text(head_text(solution))
     copy_wcs(solution.header, ccd.header)
     clock.lap('astrometry')
-    psf, figures = psf_and_statistics(ccd, bright, 2, 31)
+    psf, metrics = psf_and_statistics(ccd, bright, 2, 31)
     write_psf(folder / 'ours.psf', psf)
     clock.lap('PSF model')
     table = measure(ccd, psf, 1.5, apertures=(6.0, 12.0, 24.0, 40.0))
     write_ldac(folder / 'ours.fits', table, ccd.header, UNITS)
     clock.lap('catalogue')
     found = standard_stars(folder / 'refcat', 'gaia', 'r', read_wcs(ccd.header), image.shape, MJD)
-    result = calibrate_ccd(table, ccd.header, found.stars, 'r', found.terms, 'ours.fits')
+    result = calibrate_ccd(table, ccd.header, found.stars, 'r', found.terms, 'ours.fits', image.shape)
     for name, rows in result.tables.items():
         rows.to_csv(folder / f'{name}.csv', index=False)
     clock.lap('zero point')
     ra, dec = pixel_to_sky(read_wcs(ccd.header), np.array([500.0, 1500.0]), np.array([1000.0, 3000.0]))
     off = np.hypot((ra - true_ra) * np.cos(np.radians(true_dec)), dec - true_dec)
     print(json.dumps({'wall': clock.wall, 'cpu': clock.cpu, 'objects': len(table), 'matched': solution.n_matched,
-                      'psf_stars': figures['stars'], 'standards': result.zero_point.n_clipped,
+                      'psf_stars': metrics['stars'], 'standards': result.zero_point.n_clipped,
                       'position_mas': 3.6e6 * float(off.max()), 'zero_point': result.zero_point.zero_point - ZERO_POINT,
                       'peak': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024.0}))
     return 0

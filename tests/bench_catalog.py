@@ -51,23 +51,23 @@ def main() -> int:
                   f'ratio {runs[-1][1]["seconds"] / sum(seconds.values()):.3f}; a second CCD in the same process '
                   f'{runs[-1][1]["again"]:.2f} s, ratio {runs[-1][1]["again"] / sum(seconds.values()):.3f}', flush=True)
     seconds = min((theirs for theirs, _ in runs), key=lambda steps: sum(steps.values()))
-    figures = min((mine for _, mine in runs), key=lambda mine: mine['seconds'])
-    theirs, ratio = sum(seconds.values()), figures['seconds'] / sum(seconds.values())
+    metrics = min((mine for _, mine in runs), key=lambda mine: mine['seconds'])
+    theirs, ratio = sum(seconds.values()), metrics['seconds'] / sum(seconds.values())
     for step, value in (*seconds.items(), ('together', theirs)):
         print(f'{step:32s}{value:7.2f} s')
-    print(f'objects: theirs {len(table)}, ours {figures["objects"]}; PSF stars {figures["stars"]}')
-    print('ours: ' + ', '.join(f'{step} {value:.2f} s' for step, value in figures['steps'].items()))
-    print(f'ours together {figures["seconds"]:.2f} s, ratio {ratio:.3f} (bar {RATIO:.3f}), '
-          f'peak {figures["peak"]:.0f} MB (bar {MEMORY:.0f})')
+    print(f'objects: theirs {len(table)}, ours {metrics["objects"]}; PSF stars {metrics["stars"]}')
+    print('ours: ' + ', '.join(f'{step} {value:.2f} s' for step, value in metrics['steps'].items()))
+    print(f'ours together {metrics["seconds"]:.2f} s, ratio {ratio:.3f} (bar {RATIO:.3f}), '
+          f'peak {metrics["peak"]:.0f} MB (bar {MEMORY:.0f})')
     again = min(mine['again'] for _, mine in runs)
-    for part, seconds in (('PSF and catalogue', figures['seconds']), ('PSF and catalogue, second CCD', again)):
-        keep(part, seconds, peer='source-extractor + psfex + source-extractor', peer_seconds=theirs, peak_mb=figures['peak'],
-             note=f'{figures["objects"]} objects, SPREAD_MODEL ours only')
-    return int(ratio > RATIO or figures['peak'] > MEMORY)
+    for part, seconds in (('PSF and catalogue', metrics['seconds']), ('PSF and catalogue, second CCD', again)):
+        keep(part, seconds, peer='source-extractor + psfex + source-extractor', peer_seconds=theirs, peak_mb=metrics['peak'],
+             note=f'{metrics["objects"]} objects, SPREAD_MODEL ours only')
+    return int(ratio > RATIO or metrics['peak'] > MEMORY)
 
 
 def ours(folder: Path) -> int:
-    """Our PSF model and catalogue of the files in `folder`: figures as one line of JSON."""
+    """Our PSF model and catalogue of the files in `folder`: metrics as one line of JSON."""
     import fitsio
     from astropy.io.fits import Header
 
@@ -76,9 +76,9 @@ def ours(folder: Path) -> int:
     from sediff.catalog.columns import UNITS
     from sediff.catalog.measure import measure, measure_bright
     from sediff.ccdimage import CcdImage
-    from sediff.flow.stars import psf_and_statistics
-    from sediff.io.ldac import write_ldac
-    from sediff.io.psfex import write_psf
+    from sediff.flow.single_epoch.stars import psf_and_statistics
+    from sediff.formats.ldac import write_ldac
+    from sediff.formats.psfex import write_psf
     sediff.catalog.warm()
     sediff.psf.warm()
     rounds = []
@@ -89,7 +89,7 @@ def ours(folder: Path) -> int:
         times.append(time.process_time())
         bright = measure_bright(ccd)
         times.append(time.process_time())
-        psf, figures = psf_and_statistics(ccd, bright, 2, 31)
+        psf, metrics = psf_and_statistics(ccd, bright, 2, 31)
         write_psf(folder / 'ours.psf', psf)
         times.append(time.process_time())
         table = measure(ccd, psf, 1.5, apertures=APERTURES)
@@ -101,7 +101,7 @@ def ours(folder: Path) -> int:
     times = rounds[0]
     steps = dict(zip(('read', 'bright stars', 'PSF', 'catalogue'), (b - a for a, b in itertools.pairwise(times))))
     print(json.dumps({'seconds': times[-1] - times[0], 'again': rounds[1][-1] - rounds[1][0], 'steps': steps,
-                      'objects': len(table), 'stars': figures['stars'], 'peak': peak}))
+                      'objects': len(table), 'stars': metrics['stars'], 'peak': peak}))
     return 0
 
 

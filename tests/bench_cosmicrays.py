@@ -13,9 +13,9 @@ import numpy as np
 from scipy import ndimage
 
 from benchtable import keep
-from sediff.camera.maskbits import Bit
 from sediff.catalog.detect import estimate_fwhm
 from sediff.isr import cosmicrays
+from sediff.maskbits import Bit
 from sediff.sim.cosmics import add_cosmics
 
 #: arcsec per pixel.
@@ -186,11 +186,11 @@ def main(arguments: list[str] | None = None) -> int:
             for detector, run in detectors().items():
                 if detector == 'astroscrappy' and seeing != 1.0 and not options.full:
                     continue
-                figures = score(scene, *run(scene))
-                print(f'{detector:13s} {seeing:4.1f}"   {name:8s} {figures.seconds:7.3f}  {figures.recall:7.4f} '
-                      f'{figures.precision:9.4f}   {figures.touched} of {figures.stars}', flush=True)
+                metrics = score(scene, *run(scene))
+                print(f'{detector:13s} {seeing:4.1f}"   {name:8s} {metrics.seconds:7.3f}  {metrics.recall:7.4f} '
+                      f'{metrics.precision:9.4f}   {metrics.touched} of {metrics.stars}', flush=True)
                 if seeing == 1.0:
-                    took[name, detector] = figures
+                    took[name, detector] = metrics
     for name in ('sparse', 'crowded'):
         own, peer = took[name, 'sediff'], took.get((name, 'astroscrappy'))
         keep(f'cosmic rays, {name}', own.seconds, peer='astroscrappy' if peer else '', peer_seconds=peer and peer.seconds,

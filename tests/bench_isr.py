@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 
 from benchtable import keep
-from sediff.camera.amplifiers import read_amplifiers
-from sediff.camera.catalogs import catalog_path
-from sediff.camera.maskbits import Bit
-from sediff.io.calibration import file_checksum, read_calibration
-from sediff.io.crosstalk import read_crosstalk
-from sediff.io.linearity import read_linearity
-from sediff.io.raw import read_raw_rows
+from sediff.formats.calibration import file_checksum, read_calibration
+from sediff.formats.crosstalk import read_crosstalk
+from sediff.formats.linearity import read_linearity
+from sediff.formats.raw import read_raw_rows
+from sediff.instruments.amplifiers import read_amplifiers
+from sediff.instruments.base import table_path
+from sediff.instruments.load import default_instrument
 from sediff.isr import (
     badpixels,
     bias,
@@ -43,6 +43,7 @@ from sediff.isr import (
     weight,
 )
 from sediff.isr.brighterfatter import correct_brighter_fatter, power_law_shifts
+from sediff.maskbits import Bit
 
 #: Bars of the whole: seconds, and megabytes of resident memory.
 SECONDS, MEGABYTES = 2.5, 700
@@ -110,14 +111,14 @@ def calibrations(files: dict[str, Path], ccd: int) -> list[np.ndarray]:
     """Bias, flat and bad pixels, with the checksums that the header gets."""
     for kind in ('biascor', 'norm_dflatcor', 'bpm'):
         file_checksum(files[kind])
-    return [read_calibration(files[kind], kind, ccd) for kind in ('biascor', 'norm_dflatcor', 'bpm')]
+    return [read_calibration(files[kind], kind, ccd, None, (4096, 2048)) for kind in ('biascor', 'norm_dflatcor', 'bpm')]
 
 
 def corrections(clock: Clock, files: dict[str, Path], ccd: int) -> None:
     """Each correction alone."""
     raw, header = clock('read raw', read_raw_rows, files['raw'], ccd)
     mean, response, bad = clock('read calibrations', calibrations, files, ccd)
-    amplifiers, table = read_amplifiers(header), read_crosstalk(catalog_path('crosstalk.csv'))
+    amplifiers, table = read_amplifiers(header), read_crosstalk(table_path(default_instrument(), 'crosstalk.csv'))
     overscans = clock('overscan', overscan.measure_overscans, raw, amplifiers)
     image = clock('trim', overscan.subtract_overscan, raw, amplifiers, overscans=overscans)
     arrays = crosstalk.readout_arrays(image, ccd, amplifiers)
@@ -125,7 +126,7 @@ def corrections(clock: Clock, files: dict[str, Path], ccd: int) -> None:
                      (np.zeros(image.shape, bool), 10.0))
     image = clock('bias', bias.subtract_bias, image, mean)
     mask = clock('saturation', saturation.mark_saturation, image, np.zeros(image.shape, np.uint16), amplifiers)
-    curves = read_linearity(catalog_path('linearity.csv'), 25)
+    curves = read_linearity(table_path(default_instrument(), 'linearity.csv'), 25)
     clock('linearity', linearity.linearize, image, amplifiers, curves)
     image = clock('gain', gain.apply_gain, image, amplifiers)
     clock('brighter-fatter (5 x 5)', correct_brighter_fatter, image, power_law_shifts(2, 1.5e-7))
@@ -144,7 +145,7 @@ def corrections(clock: Clock, files: dict[str, Path], ccd: int) -> None:
 
 def whole(clock: Clock, files: dict[str, Path], ccd: int) -> None:
     """The stages in a row, as the flow runs them, with every default."""
-    table = read_crosstalk(catalog_path('crosstalk.csv'))
+    table = read_crosstalk(table_path(default_instrument(), 'crosstalk.csv'))
 
     def first():
         raw, header = read_raw_rows(files['raw'], ccd)

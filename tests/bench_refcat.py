@@ -19,10 +19,10 @@ import numpy as np
 from astropy.wcs import WCS
 
 from benchtable import keep
-from sediff.io.refcat import reference_stars
-from sediff.io.refcat_index import Index, read_catalogue, read_index, write_index
-from sediff.io.refcat_shard import write_shard
 from sediff.refcat.catalogue import POSITION_ERRORS, convert
+from sediff.refcat.index import Index, read_catalogue, read_index, write_index
+from sediff.refcat.lookup import reference_stars
+from sediff.refcat.shard import write_shard
 
 SHARDS, FULL_SHARD, FULL_STARS = 12288, 8000, 900_000
 SHAPE, MJD, LIMIT_MS = (4096, 2048), 58709.9, 50.0
@@ -77,7 +77,7 @@ def look_up(folder: Path, ra: float, dec: float) -> tuple[float, float, int]:
     return 1e3 * (time.perf_counter() - wall), 1e3 * (time.process_time() - used), stars.size
 
 
-def figures(folder: Path, ccds: int = 200, seed: int = 2) -> list[dict]:
+def metrics(folder: Path, ccds: int = 200, seed: int = 2) -> list[dict]:
     """Rows of the table: what, stars a CCD, median and largest processor time, median wall time (ms)."""
     rng = np.random.default_rng(seed)
     anywhere = list(zip(rng.uniform(0, 360, ccds), np.degrees(np.arcsin(rng.uniform(-1, 1, ccds)))))
@@ -110,7 +110,7 @@ def main() -> int:
         index = read_index(folder)
         print(f'{index.rows:.3g} stars in {len(index.shards)} shards, {index.bytes_out / 1e9:.2f} GB, '
               f'{index.bytes_out / index.rows:.1f} bytes a star')
-        table = figures(folder, args.ccds)
+        table = metrics(folder, args.ccds)
         print(f'{"reference stars of a CCD":<26}{"CCDs":>6}{"stars":>8}{"ms, median":>12}{"largest":>9}{"wall":>7}')
         for row in table:
             print(f'{row["what"]:<26}{row["ccds"]:>6}{row["stars"]:>8}{row["cpu_ms"]:>12.1f}'

@@ -105,7 +105,7 @@ def least(runs: list[dict]) -> dict:
 
 WARM = '''
 import importlib, json, sys, time
-command = importlib.import_module(f'sediff.{sys.argv[1]}.command')
+command = importlib.import_module(f'sediff.cli.{sys.argv[1]}')
 out = []
 for _ in range(int(sys.argv[2]) + 1):
     cpu, wall = time.process_time(), time.time()
@@ -119,7 +119,7 @@ DETECT = """
 import json, time
 import numpy as np
 from sediff.detect import detect
-from sediff.io.fits import read_image
+from sediff.formats.fits import read_image
 
 def psf_at(x, y, size):
     rows, columns = np.mgrid[:size, :size] - size // 2
@@ -151,7 +151,7 @@ def detection(folder: Path) -> dict:
 
 
 def judge(difference: np.ndarray, noise: np.ndarray, bad: np.ndarray, truth: dict) -> dict:
-    """Referee-like figures: noise of the sky, residual of stars, sources found, false detections, flux bias."""
+    """Referee-like metrics: noise of the sky, residual of stars, sources found, false detections, flux bias."""
     chi = np.where(bad, 0.0, difference / noise)
     inner = np.zeros(SHAPE, bool)
     inner[24:-24, 24:-24] = True
@@ -193,7 +193,7 @@ def judge(difference: np.ndarray, noise: np.ndarray, bad: np.ndarray, truth: dic
 
 
 def run(folder: Path, seed: int, repeat: int) -> dict:
-    """All figures."""
+    """All metrics."""
     truth = make_pair(folder, seed)
     outputs = ['-outim', 'ours.fits', '-oni', 'ours_noise.fits', '-omi', 'ours_mask.fits']
     hotpants = os.environ.get('HOTPANTS') or shutil.which('hotpants')
@@ -254,16 +254,16 @@ def draw(results: dict, path: Path) -> None:
 PEERS = {'subtract': 'HOTPANTS -ko 2 -bgo 2', 'warp': 'SWarp LANCZOS3 with combine', 'detect': 'source-extractor'}
 
 
-def _keep(name: str, figures: dict) -> None:
+def _keep(name: str, metrics: dict) -> None:
     """A row of the common table; peers stand beside ours."""
     if name in PEERS.values():
         return
-    ratio = figures.get('peer_over_this_cpu_s')
+    ratio = metrics.get('peer_over_this_cpu_s')
     shown = {'star_chi': 'star chi', 'false_positive': 'false +', 'false_negative': 'false -', 'found': 'found',
              'sources': 'of', 'flux_bias': 'flux bias'}
-    note = ', '.join(f'{text} {figures[key]:.4g}' for key, text in shown.items() if key in figures)
-    keep(name, figures['cpu_s'], peer=PEERS[name.split(',')[0]] if ratio else '',
-         peer_seconds=ratio and ratio * figures['cpu_s'], peak_mb=figures.get('peak_mb'), note=note)
+    note = ', '.join(f'{text} {metrics[key]:.4g}' for key, text in shown.items() if key in metrics)
+    keep(name, metrics['cpu_s'], peer=PEERS[name.split(',')[0]] if ratio else '',
+         peer_seconds=ratio and ratio * metrics['cpu_s'], peak_mb=metrics.get('peak_mb'), note=note)
 
 
 def main() -> None:
@@ -279,9 +279,9 @@ def main() -> None:
     out.mkdir(parents=True, exist_ok=True)
     (out / 'subtract.json').write_text(json.dumps({**machine(), 'seed': args.seed, 'results': results}, indent=1) + '\n')
     draw(results, out / 'subtract.png')
-    for name, figures in results.items():
-        _keep(name, figures)
-        print(f'{name:<30}' + '  '.join(f'{k} {v:.3f}' if isinstance(v, float) else f'{k} {v}' for k, v in figures.items()))
+    for name, metrics in results.items():
+        _keep(name, metrics)
+        print(f'{name:<30}' + '  '.join(f'{k} {v:.3f}' if isinstance(v, float) else f'{k} {v}' for k, v in metrics.items()))
 
 
 if __name__ == '__main__':

@@ -29,7 +29,7 @@ def read_rows(path: Path) -> list[dict]:
 
 def text_of(rows: list[dict]) -> str:
     """The table."""
-    lines = [f'{"part (one CCD, one thread)":<40}{"cpu s":>8}{"peer s":>9}{"peer/ours":>10}{"peak MB":>9}  peer; figures']
+    lines = [f'{"part (one CCD, one thread)":<40}{"cpu s":>8}{"peer s":>9}{"peer/ours":>10}{"peak MB":>9}  peer; metrics']
     for row in rows:
         ratio = f'{row["peer_seconds"] / row["seconds"]:.2f}' if row['peer_seconds'] else '-'
         peer = f'{row["peer_seconds"]:.2f}' if row['peer_seconds'] else '-'
@@ -40,7 +40,7 @@ def text_of(rows: list[dict]) -> str:
 
 
 def machine() -> dict:
-    """What the figures were measured on and with."""
+    """What the metrics were measured on and with."""
     packages = {}
     for package in PACKAGES:
         try:

@@ -4,6 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from sediff.engine.pool import one_thread
+
+one_thread()
+pytest_plugins = ['pytester', 'tests.tiers']
 REPOSITORY = Path(__file__).resolve().parents[1]
 
 

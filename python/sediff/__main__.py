@@ -1,43 +1,53 @@
-"""`python -m sediff STAGE ...`: one subcommand a stage; each imports only what it needs."""
+"""`sediff STAGE ...`, also as `python -m sediff STAGE ...`: one subcommand a stage; each imports only what it needs."""
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 
 from sediff import __version__
+from sediff.engine.pool import one_thread
+from sediff.engine.terminal import Stopped, check_stopped, last_resort, lost_output, watch_output, watch_signals
 from sediff.errors import BadUsage, SediffError
-from sediff.io.atomic import explained
-from sediff.terminal import Stopped, check_stopped, last_resort, lost_output, watch_output, watch_signals
+from sediff.formats.atomic import explained
 from sediff.values import shown
 
 #: stage -> (module, what it does); the module has add_arguments(parser) and run(args), or run_argv(argv), or
 #: main(stage, argv)
 STAGES = {
-    'sim': ('sediff.sim.command', 'simulate a night of raw DECam exposures with its truth'),
-    'calib': ('sediff.isr.calib_command', 'build bias, dome flat and bad-pixel mask from raw exposures'),
-    'plan': ('sediff.flow.plan', 'choose templates for an exposure and write its plan (DAGMaker.sh)'),
-    'sediff': ('sediff.flow.drivers', 'single epoch, verification and difference imaging (SEdiff.sh)'),
-    'se': ('sediff.flow.drivers', 'single epoch only (SE_job_mod.sh)'),
-    'verify': ('sediff.flow.drivers', 'check the template exposures (verifySE.sh)'),
-    'diffimg': ('sediff.flow.drivers', 'difference imaging only (RUN_DIFFIMG_PIPELINE.sh)'),
-    'calibrate': ('sediff.flow.calibrate', 'zero points from reference stars (BLISS-expCalib_Y3apass.py)'),
-    'starcat': ('sediff.flow.starcat', 'SNSTAR and SNVETO lists (makestarcat.py)'),
-    'refcat': ('sediff.refcat.command', 'shards of reference stars: build them from files or over the net; info'),
-    'corners': ('sediff.workflow.corners_command', 'corner files of images (getcorners.sh)'),
-    'subtract': ('sediff.subtract.command', 'PSF-matched difference of two aligned images; knows HOTPANTS flags'),
-    'warp': ('sediff.warp.command', 'resample an image onto the pixels of another'),
-    'status': ('sediff.flow.status', 'which steps of an exposure are done or failed (RUNMON.sh)'),
-    'check': ('sediff.flow.check', 'compare the candidates of a simulated night with its truth'),
-    'page': ('sediff.flow.page', 'HTML page of the candidates of an exposure'),
-    'config': ('sediff.flow.config', 'every parameter: value, unit, meaning, origin'),
-    'steps': ('sediff.flow.config', 'the table of steps, as text or as the drawing of scripts/README.md'),
-    'warm': ('sediff.flow.warm', 'compile the numerical kernels once (make setup does it)'),
+    'sim': ('sediff.cli.sim', 'simulate a night of raw exposures with its truth'),
+    'ingest': ('sediff.cli.ingest', 'take raw exposures or Community Pipeline products into the work tree'),
+    'calib': ('sediff.cli.calib', 'build bias, dome flat and bad-pixel mask from raw exposures'),
+    'plan': ('sediff.cli.plan', 'choose templates for an exposure and write its plan (DAGMaker.sh)'),
+    'sediff': ('sediff.cli.drivers', 'single epoch, verification and difference imaging (SEdiff.sh)'),
+    'se': ('sediff.cli.drivers', 'single epoch only (SE_job_mod.sh)'),
+    'verify': ('sediff.cli.drivers', 'check the template exposures (verifySE.sh)'),
+    'diffimg': ('sediff.cli.drivers', 'difference imaging only (RUN_DIFFIMG_PIPELINE.sh)'),
+    'calibrate': ('sediff.cli.calibrate', 'zero points from reference stars (BLISS-expCalib_Y3apass.py)'),
+    'starcat': ('sediff.cli.starcat', 'SNSTAR and SNVETO lists (makestarcat.py)'),
+    'refcat': ('sediff.cli.refcat', 'shards of reference stars: build them from files or over the net; info'),
+    'corners': ('sediff.cli.corners', 'corner files of images (getcorners.sh)'),
+    'subtract': ('sediff.cli.subtract', 'PSF-matched difference of two aligned images; knows HOTPANTS flags'),
+    'warp': ('sediff.cli.warp', 'resample an image onto the pixels of another'),
+    'adopt': ('sediff.cli.adopt', 'take products of an earlier version over instead of making them again'),
+    'force': ('sediff.cli.force', 'forced photometry at any place in the differences of a season'),
+    'postproc': ('sediff.cli.postproc', 'light curves of all candidates of a season (RUN_POSTPROC.sh)'),
+    'status': ('sediff.cli.status', 'which steps of an exposure are done or failed (RUNMON.sh)'),
+    'check': ('sediff.cli.check', 'compare the candidates of a simulated night with its truth'),
+    'fakes': ('sediff.cli.fakes', 'efficiency of an exposure from sources put into a copy of its differences'),
+    'why': ('sediff.cli.why', 'what happened at a place of the sky: detections, cuts, candidate, or why there is none'),
+    'classify': ('sediff.cli.classify', 'real or artefact: score stamps, judge scores, train on labels of your own'),
+    'skysources': ('sediff.cli.skysources', 'true noise, depth and false peaks of finished differences'),
+    'page': ('sediff.cli.page', 'HTML page of the candidates of an exposure'),
+    'retract': ('sediff.cli.retract', 'withdraw a bad exposure, as a source of candidates and as a template'),
+    'config': ('sediff.cli.config', 'every parameter: value, unit, meaning, origin'),
+    'steps': ('sediff.cli.config', 'the table of steps, as text or as the drawing of scripts/README.md'),
+    'warm': ('sediff.cli.warm', 'compile the numerical kernels once (make setup does it)'),
 }
 
 
 def usage() -> str:
     """The list of stages."""
-    lines = [f'sediff {__version__}: python -m sediff STAGE ...   (python -m sediff STAGE -h)', '']
+    lines = [f'sediff {__version__}: sediff STAGE ...   (sediff STAGE -h; --version)', '']
     lines += [f'  {stage:<10} {meaning}' for stage, (_, meaning) in STAGES.items()]
     return '\n'.join(lines)
 
@@ -55,7 +65,11 @@ def main(argv: list[str] | None = None) -> int:
     if not argv or argv[0] in ('-h', '--help'):
         print(usage())
         return 0 if argv else 2
+    if argv[0] == '--version':
+        print(f'sediff {__version__}')
+        return 0
     watch_signals()
+    one_thread()
     code = _guarded(argv[0], argv[1:])
     lost = lost_output()
     if lost is not None and not code:
@@ -79,7 +93,7 @@ def _guarded(stage: str, argv: list[str]) -> int:
         print(f'sediff {stage}: {error}', file=sys.stderr)
         return error.exit_code
     except Stopped as error:
-        print(f'sediff {stage}: stopped by {error}; start it again and it goes on where it was', file=sys.stderr)
+        print(f'sediff {stage}: stopped by {error}; start it again and it resumes', file=sys.stderr)
         return 128 + error.number
     except KeyboardInterrupt:
         return 130
@@ -95,8 +109,8 @@ def _run(stage: str, argv: list[str]) -> int:
         return module.main(stage, argv)
     if hasattr(module, 'run_argv'):
         return module.run_argv(argv)
-    from sediff.flow.arguments import Parser
-    parser = Parser(prog=f'python -m sediff {stage}', description=STAGES[stage][1])
+    from sediff.cli.arguments import Parser
+    parser = Parser(prog=f'sediff {stage}', description=STAGES[stage][1])
     module.add_arguments(parser)
     return module.run(parser.parse_args(argv))
 

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from astropy.io.fits import Header
 
+#: What an amplifier's cards (GAINA, SATURATA) can end with: its name.
+AMPLIFIERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
+
 
 @dataclass
 class CcdImage:
@@ -16,7 +19,7 @@ class CcdImage:
     image : ndarray, (ny, nx) float32
         Electrons (ADU before the gain is applied; header card BUNIT says which).
     mask : ndarray, (ny, nx) uint16
-        DES bits, see `sediff.camera.maskbits.Bit`.
+        DES bits, see `sediff.maskbits.Bit`.
     weight : ndarray, (ny, nx) float32
         Inverse variance of `image`, 0 where the pixel has no information.
     header : astropy.io.fits.Header
@@ -32,3 +35,26 @@ class CcdImage:
     def shape(self) -> tuple[int, int]:
         """(ny, nx)."""
         return self.image.shape
+
+
+def variance_from_weight(weight: np.ndarray) -> np.ndarray:
+    """Variance of pixels from their weight, 0 where that is not positive: (ny, nx) float32."""
+    out = np.zeros(weight.shape, np.float32)
+    np.divide(np.float32(1.0), weight, out=out, where=weight > 0)
+    return out
+
+
+def sigma_from_weight(weight: np.ndarray, noise_scale: float, photons: np.ndarray | None = None) -> np.ndarray:
+    """Noise of pixels that is `noise_scale` times what their weight says: (ny, nx) float32, infinite without weight.
+
+    Parameters
+    ----------
+    photons : ndarray, (ny, nx) float32, optional
+        Variance to add where it is positive: that of sources and hosts.
+    """
+    out = np.float32(noise_scale ** 2) / np.maximum(weight, np.float32(1e-30))
+    if photons is not None:
+        out += np.maximum(photons, np.float32(0))
+    np.sqrt(out, out=out)
+    out[weight <= 0] = np.inf
+    return out

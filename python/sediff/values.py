@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterable
 from datetime import date
 
 from sediff.errors import BadUsage
@@ -13,6 +14,8 @@ LAST_EXPNUM, LAST_SEARCH = 10**18 - 1, (1 << 27) - 1
 #: Largest season: 13 bits of the same identifiers.
 LAST_SEASON = (1 << 13) - 1
 _SHOWN = 60
+#: Forms of the table of candidates, the one that is always written first.
+TABLE_FORMS = ('csv', 'fits', 'votable', 'parquet')
 _SEXAGESIMAL = re.compile(r'([+-]?)([0-9]{1,3})[: hd]([0-9]{1,2})[: m]([0-9]{1,2}(?:\.[0-9]*)?)s?')
 
 
@@ -31,11 +34,21 @@ def finite(text: str) -> float:
         It is none; `nan` and `inf` are none.
     """
     if len(text) > 64 or not re.fullmatch(r'\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*', text):
-        raise ValueError(f'{shown(text)} is no number')
+        raise ValueError(f'{shown(text)} is not a number')
     value = float(text)
     if not math.isfinite(value):
-        raise ValueError(f'{shown(text)} is no finite number')
+        raise ValueError(f'{shown(text)} is not a finite number')
     return value
+
+
+def finite_number(flag: str) -> Callable[[str], float]:
+    """A type for argparse: the finite number of a flag; BadUsage names the flag where it is none."""
+    def parse(text: str) -> float:
+        try:
+            return finite(text)
+        except ValueError as error:
+            raise BadUsage(f'{flag}: {error}') from None
+    return parse
 
 
 def sexagesimal(text: str) -> float | None:
@@ -46,6 +59,41 @@ def sexagesimal(text: str) -> float | None:
         return None
     value = float(match[2]) + float(match[3]) / 60.0 + float(match[4]) / 3600.0
     return -value if match[1] == '-' else value
+
+
+def sky_position(ra: str, dec: str, names: tuple[str, str] = ('RA', 'DEC')) -> tuple[float, float]:
+    """RA and Dec in degrees of texts in degrees or sexagesimal (RA in hours, unless it is written with d).
+
+    Parameters
+    ----------
+    names : (str, str)
+        What messages call the two.
+
+    Raises
+    ------
+    BadUsage
+        Not a position.
+    """
+    turns = _angle(ra, names[0]) * (15.0 if sexagesimal(ra) is not None and 'd' not in ra else 1.0)
+    height = _angle(dec, names[1])
+    if 'h' in dec:
+        raise BadUsage(f'{names[1]} {shown(dec.strip())} is in hours; Dec is in degrees')
+    if not 0.0 <= turns <= 360.0:
+        raise BadUsage(f'{names[0]} {shown(ra.strip())} must be from 0 to 360 degrees (24 hours)')
+    if not abs(height) <= 90.0:
+        raise BadUsage(f'{names[1]} {shown(dec.strip())} must be from -90 to 90 degrees')
+    return turns % 360.0, height
+
+
+def _angle(text: str, name: str) -> float:
+    value = sexagesimal(text)
+    if value is not None:
+        return value
+    try:
+        return finite(text)
+    except ValueError:
+        raise BadUsage(f'{name} {shown(text.strip())} is no angle; write degrees (197.4504 -23.3815) or sexagesimal '
+                       '(13:09:48.1 -23:22:53)') from None
 
 
 def sexagesimal_text(value: float, digits: int, sign: bool = False) -> str:
@@ -128,12 +176,44 @@ def checked_expnum(text: object, what: str, last: int = LAST_EXPNUM) -> int:
     Raises
     ------
     BadUsage
-        It is no whole number from 0 to `last`.
+        It is not a whole number from 0 to `last`.
     """
     text = str(text)
     if not re.fullmatch(r'[0-9]{1,20}', text) or int(text) > last:
         raise BadUsage(f'{what} must be a whole number up to {last}, not {shown(text)}')
     return int(text)
+
+
+def checked_table_forms(text: object, what: str) -> tuple[str, ...]:
+    """The forms of `TABLE_FORMS` that a text names, apart by blanks or commas, csv always among them.
+
+    Raises
+    ------
+    BadUsage
+        Another word.
+    """
+    words = str(text).lower().replace(',', ' ').split()
+    unknown = [word for word in words if word not in TABLE_FORMS]
+    if unknown:
+        raise BadUsage(f'{what} must name forms of tables, {" ".join(TABLE_FORMS)}; {shown(unknown[0])} is none')
+    return tuple(form for form in TABLE_FORMS if form == TABLE_FORMS[0] or form in words)
+
+
+def checked_distances(text: object, what: str) -> tuple[float, ...]:
+    """Distances (Mpc) apart by commas, none is fine.
+
+    Raises
+    ------
+    BadUsage
+        One that is no number from 0.1 to 100000.
+    """
+    try:
+        found = tuple(finite(each) for each in str(text).split(',') if each.strip())
+    except ValueError as error:
+        raise BadUsage(f'{what}: {error}') from None
+    if not all(0.1 <= each <= 1e5 for each in found):
+        raise BadUsage(f'{what}: distances must be 0.1 to 100000 Mpc, not {shown(text)}')
+    return found
 
 
 def checked_file_pattern(text: object, what: str) -> str:
@@ -148,3 +228,14 @@ def checked_file_pattern(text: object, what: str) -> str:
     if '{' in bare or '}' in bare:
         raise BadUsage(f'{what} only {{ccd}} and {{band}} can be put in, as in flat_{{band}}_c{{ccd:02d}}.fits')
     return str(text)
+
+
+def format_ccds(ccds: Iterable[int]) -> str:
+    """A list of CCDs as users write it: 1,3-60,62."""
+    spans: list[list[int]] = []
+    for ccd in sorted(set(ccds)):
+        if spans and ccd == spans[-1][1] + 1:
+            spans[-1][1] = ccd
+        else:
+            spans.append([ccd, ccd])
+    return ','.join(str(first) if first == last else f'{first}-{last}' for first, last in spans)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def launch(stage: str) -> int:
-    """Run `python -m sediff STAGE` with this command's arguments; under the repository's Python if this one has no sediff.
+    """Run `sediff STAGE` with this command's arguments; under the repository's Python if this one has no sediff.
 
     Returns
     -------

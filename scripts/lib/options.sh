@@ -5,20 +5,34 @@ library=$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")
 repository=$(dirname -- "$(dirname -- "$library")")
 # shellcheck source-path=SCRIPTDIR source=messages.sh
 source "$library/messages.sh"
+# shellcheck source-path=SCRIPTDIR source=selection.sh
+source "$library/selection.sh"
 ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] >= 404)) || fail 3 "needs bash 4.4 or later, this is $BASH_VERSION"
 
 declare -A given=()     # letter -> its value, or 1 for a switch
 declare -a positional=() # what stands after the flags
 declare -a overrides=() # -P name=value, ready to pass on
 declare -a arguments=() # the command line being built for Python
+declare -A long_kinds=() # the driver's long options: name -> one (a value), many (values up to the next flag), none (a switch)
+declare -A long_given=() # long options that were given: name -> 1
+declare -a long_arguments=() # --name value ..., in the order they were given, ready to pass on
+taken=0                  # words that the last long option took
 
-# parse_options OPTSTRING ARGUMENT...: fills given, overrides and positional; -h prints the usage and ends.
+# accept_long NAME:KIND...: long options of this driver; Python gets them as they are and checks their values.
+accept_long() {
+  local option
+  for option in "$@"; do long_kinds[${option%%:*}]=${option#*:}; done
+}
+
+# parse_options OPTSTRING ARGUMENT...: fills given, overrides, positional, long_given and long_arguments; -h prints the usage
+# and ends, -- ends the flags.
 parse_options() {
   local letters=$1 letter
   shift
   OPTIND=1
-  while getopts ":$letters" letter; do
+  while getopts ":$letters-:" letter; do
     case $letter in
+      -) take_long "$OPTARG" "${@:OPTIND}"; OPTIND=$((OPTIND + taken)) ;;
       :) fail 2 "-$OPTARG needs an argument; see $program -h" ;;
       \?) fail 2 "unknown flag -$OPTARG; see $program -h" ;;
       h) print_usage; exit 0 ;;
@@ -42,6 +56,29 @@ take_option() {
   else
     given[$letter]=$value
   fi
+}
+
+# take_long NAME[=VALUE] WORD...: keep one long option with its values.
+take_long() {
+  local name=${1%%=*} word=$1
+  local -a values=()
+  shift
+  taken=0
+  [[ $name =~ ^[a-z][a-z-]*$ && -n ${long_kinds[$name]-} ]] || fail 2 "unknown flag --$name; see $program -h"
+  [[ ${long_kinds[$name]} == many || -z ${long_given[$name]-} ]] || fail 2 "--$name is given twice"
+  if [[ $word == *=* ]]; then
+    [[ ${long_kinds[$name]} != none ]] || fail 2 "--$name takes no value, found '${word#*=}'"
+    values=("${word#*=}")
+  elif [[ ${long_kinds[$name]} != none ]]; then
+    while (($#)) && [[ $1 != -* ]] && [[ $taken == 0 || ${long_kinds[$name]} == many ]]; do
+      values+=("$1")
+      taken=$((taken + 1))
+      shift
+    done
+  fi
+  [[ ${long_kinds[$name]} == none || -n ${values[0]-} ]] || fail 2 "--$name needs an argument, found '${1-}'; see $program -h"
+  long_given[$name]=1
+  long_arguments+=("--$name" "${values[@]}")
 }
 
 # no_positional: nothing may stand after the flags.
@@ -71,7 +108,6 @@ check_pattern() {
 
 check_integer() { check_pattern "$1" "$2" '^[0-9]+$' 'an integer'; }
 check_nite() { check_pattern "$1" "$2" '^[0-9]{8}$' 'a night as YYYYMMDD'; }
-check_band() { check_pattern "$1" "$2" '^(u|g|r|i|z|Y|VR)$' 'one of u g r i z Y VR'; }
 check_season() { check_pattern "$1" "$2" '^dp[0-9]+$' 'dp and a number, such as dp33'; }
 check_rpnum() { check_pattern "$1" "$2" '^r[0-9]+p[0-9]+$' 'rNpM, such as r4p7'; }
 check_word() { check_pattern "$1" "$2" '^[A-Za-z0-9][A-Za-z0-9_.+-]*$' 'one word without a slash'; }
@@ -81,25 +117,15 @@ check_workers() {
   check_pattern "$1" "$2" '^0*[1-9][0-9]*$' 'a number of processes, 1 or more'
 }
 
-# check_ccds FLAG VALUE: 33, 1,3,5-12, all, or 0 (element $PROCESS+1 of all, for HTCondor).
+# check_ccds FLAG VALUE: 33, 1,3,5-12, all, or 0 (element $PROCESS+1 of all, for HTCondor). Which there are Python knows.
 check_ccds() {
-  local flag=$1 value=$2 token first last
-  [[ $value == all || $value == 0 ]] && return
-  check_pattern "$flag" "$value" '^[0-9]{1,2}(-[0-9]{1,2})?(,[0-9]{1,2}(-[0-9]{1,2})?)*$' \
-    'a list of CCDs such as 33 or 1,3,5-12, or all, or 0'
-  local IFS=,
-  for token in $value; do
-    first=$((10#${token%%-*})) last=$((10#${token##*-}))
-    ((first >= 1 && last <= 62 && first <= last)) \
-      || fail 2 "$flag: '$token' in '$value' is not within the CCDs 1 to 62"
-  done
+  [[ $2 == all || $2 == 0 ]] && return
+  check_pattern "$1" "$2" '^[0-9]+(-[0-9]+)?(,[0-9]+(-[0-9]+)?)*$' 'a list of CCDs such as 33 or 1,3,5-12, or all, or 0'
 }
 
 # check_exposure_flags: the flags every exposure driver has, where given.
 check_exposure_flags() {
-  check_integer -E "${given[E]}"
-  check_nite -n "${given[n]}"
-  check_band -b "${given[b]}"
+  check_exposure
   check_word -d "${given[d]}"
   check_word -m "${given[m]}"
   if [[ -n ${given[v]-} ]]; then check_word -v "${given[v]}"; fi
@@ -143,8 +169,11 @@ rc_folder() {
 find_python() {
   python=${SEDIFF_PYTHON-}
   if [[ -z $python ]]; then
-    python=$repository/.venv/bin/python
-    [[ -x $python ]] || python=python3
+    # a checkout has .venv; an installed package lies in ENVIRONMENT/lib/pythonX.Y/site-packages/sediff/share
+    for python in "$repository/.venv/bin/python" "$repository/../../../../../bin/python"; do
+      [[ -x $python ]] && break
+      python=python3
+    done
   fi
   command -v -- "$python" > /dev/null || fail 3 "no Python at '$python'; run make setup in $repository"
   "$python" -c 'import sediff' 2> /dev/null \
@@ -155,5 +184,5 @@ find_python() {
 run_stage() {
   local python
   find_python
-  exec "$python" -m sediff "$1" "${arguments[@]}" "${overrides[@]}"
+  exec "$python" -m sediff "$1" "${arguments[@]}" "${long_arguments[@]}" "${overrides[@]}"
 }

@@ -5,7 +5,7 @@ import numpy as np
 from astropy.io.fits import Header
 
 from sediff.astrometry.tangent import deproject, project
-from sediff.camera.wcs import pixel_to_sky, read_wcs
+from sediff.wcs.read import pixel_to_sky, read_wcs
 
 SCALE = 0.263
 SHAPE = (4096, 2048)

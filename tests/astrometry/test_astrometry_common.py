@@ -10,9 +10,10 @@ from sediff.astrometry.common import CommonSolution, fall_back, fit_common
 from sediff.astrometry.fit import solve
 from sediff.astrometry.tables import Stars
 from sediff.astrometry.tpv import Tpv
-from sediff.camera.focalplane import camera_model
 from sediff.errors import BadData
+from sediff.instruments.focalplane import camera_model
 
+SHAPE = (4096, 2048)
 POINTING = (52.5, -28.0)
 CCDS = (3, 10, 28, 35, 40, 60)
 NONE = np.zeros(0)
@@ -28,7 +29,7 @@ def true_camera(ccd, seed=0):
 
 def common(ccds=CCDS, **changed):
     solved = {ccd: true_camera(ccd) for ccd in ccds} | {int(name[1:]): header for name, header in changed.items()}
-    return fit_common(solved, {ccd: camera_model(ccd, *POINTING) for ccd in solved})
+    return fit_common(solved, {ccd: camera_model(ccd, *POINTING) for ccd in solved}, SHAPE)
 
 
 def listed(field, count=None):
@@ -49,7 +50,7 @@ def test_the_camera_is_found_from_some_ccds():
 
 def test_it_survives_being_written():
     found = common()
-    again = CommonSolution(**found.figures())
+    again = CommonSolution(**found.metrics())
     assert again == found
 
 
@@ -67,7 +68,8 @@ def test_too_few_ccds():
 def test_a_star_free_ccd_takes_the_common_solution():
     found = common()
     stars = Stars(*[NONE] * 6)
-    solution = fall_back(stars, camera_model(20, *POINTING), found.predict(camera_model(20)), found.rms_mas, 'no stars')
+    solution = fall_back(stars, camera_model(20, *POINTING), found.predict(camera_model(20)), found.rms_mas, 'no stars',
+                         SHAPE)
     assert (solution.kind, solution.n_matched, solution.order, solution.chi2) == ('common', 0, 0, 0.0)
     assert solution.rms_ra == found.rms_mas
     assert wcs_error(solution.header, true_camera(20)) < 150.0
@@ -78,7 +80,8 @@ def test_a_star_free_ccd_takes_the_common_solution():
 def test_one_star_is_reported_and_moves_nothing():
     found, truth = common(), true_camera(20)
     predicted = found.predict(camera_model(20))
-    one = fall_back(listed(observed(truth, 60, 4), 1), camera_model(20, *POINTING), predicted, found.rms_mas, 'one star')
+    one = fall_back(listed(observed(truth, 60, 4), 1), camera_model(20, *POINTING), predicted, found.rms_mas, 'one star',
+                    SHAPE)
     assert one.n_matched == 1
     assert wcs_error(one.header, predicted.header()) < 1e-3
 
@@ -87,20 +90,20 @@ def test_a_few_stars_shift_it():
     found, truth = common(), true_camera(20)
     predicted = found.predict(camera_model(20))
     stars = listed(observed(truth, 60, 4), 8)
-    shifted = fall_back(stars, camera_model(20, *POINTING), predicted, found.rms_mas, 'few stars')
+    shifted = fall_back(stars, camera_model(20, *POINTING), predicted, found.rms_mas, 'few stars', SHAPE)
     assert shifted.n_matched >= 6
     assert field_error(shifted.header, truth, 4) < 15.0 < field_error(predicted.header(), truth, 4)
 
 
-def test_stars_that_contradict_it_and_a_bad_common_solution_are_refused():
+def test_stars_that_contradict_it_and_a_bad_common_solution_are_rejected():
     found, truth = common(), true_camera(20)
     stars = listed(observed(truth, 60, 4), 8)
     stars = Stars(stars.x + np.where(np.arange(8) % 2, 1.2, -1.2), stars.y, *(getattr(stars, name) for name in
                   ('sigma_px', 'ra', 'dec', 'ref_sigma')))
     with pytest.raises(BadData, match='few stars; its'):
-        fall_back(stars, camera_model(20, *POINTING), found.predict(camera_model(20)), found.rms_mas, 'few stars')
+        fall_back(stars, camera_model(20, *POINTING), found.predict(camera_model(20)), found.rms_mas, 'few stars', SHAPE)
     with pytest.raises(BadData, match='is no help'):
-        fall_back(stars, camera_model(20, *POINTING), found.predict(camera_model(20)), 400.0, 'few stars')
+        fall_back(stars, camera_model(20, *POINTING), found.predict(camera_model(20)), 400.0, 'few stars', SHAPE)
 
 
 def test_own_solutions_make_a_common_one():
@@ -112,7 +115,7 @@ def test_own_solutions_make_a_common_one():
         arguments = [field[name] for name in ('x', 'y', 'flux', 'sigma')]
         solved[ccd] = solve(*arguments, lost(camera_model(ccd, *POINTING), ccd, 20.0, 0.03), field['ra'], field['dec'],
                             field['mag']).header
-    found = fit_common(solved, {ccd: camera_model(ccd, *POINTING) for ccd in solved})
+    found = fit_common(solved, {ccd: camera_model(ccd, *POINTING) for ccd in solved}, SHAPE)
     assert field_error(found.predict(camera_model(20)).header(), true_camera(20), 1) < 60.0
 
 

@@ -6,9 +6,9 @@ from star_field import SCALE, ccd_header, mispointed, star_field, wcs_error
 from sediff.astrometry.adjust import adjust_wcs, offsets, wcs_cards
 from sediff.astrometry.fit import solve
 from sediff.astrometry.solution import AstrometryOptions
-from sediff.camera.wcs import pixel_to_sky, read_wcs
 from sediff.errors import BadData
-from sediff.io.fits import read_header
+from sediff.formats.fits import read_header
+from sediff.wcs.read import pixel_to_sky, read_wcs
 
 COUNTS = (30, 50, 100, 300, 1000, 3000)
 
@@ -53,7 +53,7 @@ def test_no_wrong_field_is_accepted(trial):
         solved(field, header)
 
 
-def test_a_flipped_or_shifted_field_is_refused():
+def test_a_flipped_or_shifted_field_is_rejected():
     header = ccd_header(10.0, -30.0)
     field = star_field(header, 500, 7)
     with pytest.raises(BadData):
@@ -64,7 +64,7 @@ def test_a_flipped_or_shifted_field_is_refused():
         solved(field, mispointed(header, 0.0, 0.0, 1.0))
 
 
-def test_bad_centroids_are_refused_by_their_residuals():
+def test_bad_centroids_are_rejected_by_their_residuals():
     header = ccd_header(10.0, -30.0)
     field = star_field(header, 300, 8, false=0.0)
     rng = np.random.default_rng(2)
@@ -135,7 +135,7 @@ def test_adjust_recovers_an_exact_change():
     assert np.abs(offsets(shifted, x, y, ra, dec)).max() < 0.01
 
 
-def test_adjust_refuses_stars_on_a_line():
+def test_adjust_rejects_stars_on_a_line():
     cards = wcs_cards(ccd_header())
     x = np.arange(10.0)
     ra, dec = pixel_to_sky(read_wcs(cards), x, x)

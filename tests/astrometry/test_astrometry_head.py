@@ -37,7 +37,7 @@ def test_missing_terms_are_written_as_identity():
     assert np.isclose(back['CRVAL1'], header['CRVAL1'], rtol=0, atol=1e-12)
 
 
-def test_wrong_projection_and_wrong_text_are_refused():
+def test_wrong_projection_and_wrong_text_are_rejected():
     header = ccd_header()
     header['CTYPE1'] = 'RA---SIN'
     with pytest.raises(BadData, match='TPV'):

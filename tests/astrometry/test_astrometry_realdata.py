@@ -9,7 +9,7 @@ from sediff.astrometry.tables import Stars
 from sediff.astrometry.tpv import Tpv
 from sediff.catalog.measure import measure_bright
 from sediff.ccdimage import CcdImage
-from sediff.io.fits import read_header, read_image
+from sediff.formats.fits import read_header, read_image
 from sediff.refcat.motion import at_epoch
 from sediff.refcat.stars import STAR_DTYPE, empty_stars
 

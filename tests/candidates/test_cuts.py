@@ -1,12 +1,18 @@
 """filterObj's cuts, each against a scene that only it should reject."""
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
-from sediff.candidates.cuts import CUTS, apply_cuts, filter_table_text, reject_names
-from sediff.candidates.scenes import add_stamp, moffat_psf, noise_flux
+from sediff.candidates.cut_list import CUTS, DEFAULT_CUTS
+from sediff.candidates.cuts import apply_cuts, filter_table_text, reason_table, reject_names
+from sediff.candidates.moving import MovingLimits
+from sediff.candidates.painters import add_stamp, moffat_psf, noise_flux
 from sediff.candidates.texttable import parse_table
 from sediff.detect import detect
 from sediff.errors import BadUsage
+from sediff.parameters.table import CUTS as PARAMETERS
+from sediff.parameters.table import DIFFIMG
 
 PSF = moffat_psf(4.2)
 SKY = 400.0
@@ -132,3 +138,43 @@ def test_table_names_the_reasons_and_survives_zero_rows(scene):
 def test_unknown_cut_is_named(scene):
     with pytest.raises(BadUsage, match='MAXA'):
         judge(*scene, cuts={'MAXA': 2.0})
+
+
+def test_every_reason_has_its_figure_on_the_wrong_side_of_the_limit(scene):
+    """A scene that fails many cuts: a row for each bit of each detection, whose value is beyond its limit."""
+    image, variance, bad = scene
+    add_stamp(image, 30 * UNIT * PSF(60, 150, 51), 60, 150)
+    add_stamp(image, -30 * UNIT * PSF(64.5, 150, 51), 64.5, 150)
+    add_stamp(image, 90 * UNIT * moffat_psf(9.0)(150, 150, 51), 150, 150)
+    image[40, 40] += 400 * 20
+    bad[101, 100] = True
+    veto = np.array([(40.0, 55.0, 19.0)], [('x', 'f8'), ('y', 'f8'), ('mag', 'f8')])
+    detections, result, _ = judge(image, variance, bad, veto=veto)
+    table = reason_table(detections, result)
+    assert {'masked_core', 'too_sharp', 'spread_model', 'too_large', 'dipole', 'veto_star', 'negative'} <= set(table['CUT'])
+    told = {}
+    for number, cut, value, limit, side in zip(*table.values()):
+        told.setdefault(number, []).append(cut)
+        assert {'above': value > limit, 'from': value >= limit, 'below': value < limit,
+                'up to': value <= limit}[side], (cut, value, limit)
+    assert told == {int(row['NUMBER']): reject_names(int(code)).split(',')
+                    for row, code in zip(detections, result.reject) if code}
+    core = table['CUT'].index('masked_core')
+    assert (table['VALUE'][core], table['LIMIT'][core]) == (1.0, 0.0)
+    assert reason_table(detections[:0], judge(*scene)[1]) == {'OBJID': [], 'CUT': [], 'VALUE': [], 'LIMIT': [], 'FAILS': []}
+
+
+def test_parameters_are_the_settings_with_the_same_defaults():
+    """Each CUT_X of rc/diffimg.rc is a setting x of the cuts or of moving stars; no setting is without a parameter."""
+    known = {parameter.name: parameter.default for parameter in DIFFIMG}
+    settings = {f'CUT_{name.upper()}': value for name, value in DEFAULT_CUTS.items()}
+    settings |= {f'CUT_MOVING_{field.name.upper()}': field.default for field in fields(MovingLimits)}
+    elsewhere = {'CUT_MAX_A': known['MAXA'], 'CUT_VETO_MAGNITUDE': known['VETOMAG'], 'CUT_VETO_SCALE': known['VETO_SCALE'],
+                 'CUT_VETO_VARIABLES': known['VETO_VARIABLES']}
+    assert {parameter.name: parameter.default for parameter in PARAMETERS} | elsewhere == settings
+
+
+@pytest.mark.parametrize('cut, setting, strict', [('low_snr', 'min_snr', 31.0), ('too_large', 'max_a', 0.5),
+                                                  ('too_sharp', 'min_a', 1.5), ('below_2sigma', 'max_below_2sigma', 1)])
+def test_a_setting_moves_its_cut_alone(scene, cut, setting, strict):
+    assert judge(*scene, cuts={setting: strict})[2] == {cut}

@@ -6,12 +6,7 @@ import pytest
 from sqlalchemy import create_mock_engine
 
 from sediff.candidates.associate import candidate_table_text
-from sediff.candidates.rows import detection_rows, midpoint_mjd_tai
-from sediff.candidates.schema import METADATA, source_id, source_parts
-from sediff.candidates.texttable import parse_table
-from sediff.detect.table import DETECTION_DTYPE
-from sediff.errors import BadInput, BadUsage
-from sediff.io.database import (
+from sediff.candidates.database import (
     add_forced,
     associate,
     candidates_of,
@@ -23,19 +18,13 @@ from sediff.io.database import (
     replace_image,
     transaction,
 )
+from sediff.candidates.rows import detection_rows, midpoint_mjd_tai
+from sediff.candidates.schema import METADATA, source_id, source_parts
+from sediff.candidates.texttable import parse_table
+from sediff.detect.table import DETECTION_DTYPE
+from sediff.errors import BadInput, BadUsage
 
-ARCSEC = 1 / 3600.0
-
-
-def row(number, ra, dec=-30.0, snr=10.0, nite=20200101, mjd=58849.1, **more):
-    return {'number': number, 'ra': ra % 360, 'dec': dec, 'snr': snr, 'reject': 0, 'band': 'i', 'nite': nite,
-            'midpointMjdTai': mjd, 'reliability': 0.9, **more}
-
-
-def store(engine, expnum, ccd, rows, season=33):
-    with transaction(engine) as connection:
-        replace_detections(connection, expnum, ccd, season, rows)
-        return associate(connection, expnum, ccd, season)
+from .writers import ARCSEC, row, store, write_eight
 
 
 @pytest.fixture
@@ -126,21 +115,11 @@ def test_images_and_forced_photometry_are_replaced(engine):
         assert [f['psfFlux'] for f in forced_of(connection, 5)] == [2.0] and forced_of(connection, 6) == []
 
 
-def _worker(url, expnum, barrier):
-    engine = open_database(url)
-    barrier.wait()
-    for ccd in range(1, 9):
-        rows = [row(n, 10.0 + 0.01 * ccd + 0.001 * n + (expnum - 1) * 0.2 * ARCSEC, nite=20200100 + expnum)
-                for n in range(1, 11)]
-        store(engine, expnum, ccd, rows)
-    engine.dispose()
-
-
 def test_two_processes_write_the_same_sky_at_once(tmp_path):
     url = f'sqlite:///{tmp_path}/candidates.sqlite'
     spawn = multiprocessing.get_context('spawn')
     barrier = spawn.Barrier(2)
-    workers = [spawn.Process(target=_worker, args=(url, expnum, barrier)) for expnum in (1, 2)]
+    workers = [spawn.Process(target=write_eight, args=(url, expnum, barrier)) for expnum in (1, 2)]
     for worker in workers:
         worker.start()
     for worker in workers:
@@ -202,6 +181,7 @@ def test_classes_are_kept_and_older_databases_get_the_column(tmp_path):
     with transaction(engine) as connection:
         for name in ('detections', 'candidates'):
             connection.exec_driver_sql(f'ALTER TABLE {name} DROP COLUMN "sourceClass"')
+        connection.exec_driver_sql('DROP TABLE alembic_version')
     engine.dispose()
     engine = open_database(url)
     made = store(engine, 2, 3, [row(1, 10.0, snr=20.0, sourceClass='variable_star'), row(2, 10.1, sourceClass=None)])

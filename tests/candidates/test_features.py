@@ -8,9 +8,9 @@ import pytest
 
 from sediff.candidates.features import CHUNK, FEATURES, feature_table, features_at
 from sediff.candidates.scenes import simulate_scene
-from sediff.candidates.stamps import cut_stamp, cut_stamps, cut_triplet
 from sediff.detect.finder import detect_on_score, score_peaks
 from sediff.detect.matched import score_image
+from sediff.detect.stamps import cut_stamp, cut_stamps, cut_triplet
 from sediff.detect.table import DETECTION_DTYPE
 from sediff.errors import BadData, BadInput, BadUsage
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from sediff.candidates.forced import forced_photometry
-from sediff.candidates.scenes import add_stamp, moffat_psf, noise_flux
+from sediff.candidates.painters import add_stamp, moffat_psf, noise_flux
 from sediff.errors import BadInput
 
 PSF = moffat_psf(4.2)

@@ -4,7 +4,7 @@ import pytest
 
 from sediff.candidates.cuts import apply_cuts, reject_names
 from sediff.candidates.moving import moving_stars
-from sediff.candidates.scenes import add_stamp, moffat_psf, noise_flux
+from sediff.candidates.painters import add_stamp, moffat_psf, noise_flux
 from sediff.detect import detect
 
 PSF = moffat_psf(4.2)
@@ -77,3 +77,20 @@ def test_no_detections():
     nothing = detect(np.random.default_rng(1).normal(size=(60, 60)).astype(np.float32), np.ones((60, 60), np.float32),
                      np.zeros((60, 60), bool), PSF, threshold=9.0)
     assert moving_stars(nothing, np.zeros((60, 60)), np.zeros((60, 60)), 4.2).shape == (0,)
+
+
+def test_the_figure_of_a_star_that_moved_is_the_difference_of_its_fluxes():
+    """Over what it may be, 30 % and three errors: nothing where the star is as bright, above 1 where half is lost."""
+    ratios = []
+    for left in (1.0, 0.5):
+        template, search = np.zeros((2, SIZE, SIZE))
+        paint(template, 100, 100, 400)
+        paint(search, 106, 103, 400 * left)
+        template, search = template.astype(np.float32), search.astype(np.float32)
+        noise = np.random.default_rng(5).normal(0, np.sqrt(SKY), template.shape).astype(np.float32)
+        variance, bad = np.full(template.shape, SKY, np.float32), np.zeros(template.shape, bool)
+        found = detect(search + noise - template, variance, bad, PSF)
+        near = np.hypot(found['X_IMAGE'] - 107, found['Y_IMAGE'] - 104) < 2
+        ratios.append(float(moving_stars(found, template, search, 4.2)[near & (found['SIGN'] > 0)][0]))
+        assert np.isinf(moving_stars(found, template, search, 4.2)[found['SIGN'] < 0]).all()
+    assert ratios[0] < 0.1 and ratios[1] > 1.0, ratios

@@ -12,7 +12,7 @@ from sediff.detect.finder import detect_on_score
 from sediff.detect.matched import score_image
 from sediff.psf.model import PsfModel
 from sediff.psf.zoned import ZonedPsf
-from sediff.subtract.decorrelate import psf_of_difference
+from sediff.subtract.difference_psf import psf_of_difference
 from sediff.subtract.subtract import subtract
 from sediff.subtract.zones import Zones
 from sediff.template.coadd import Source, stack

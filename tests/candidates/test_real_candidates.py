@@ -5,11 +5,21 @@ from astropy.table import Table
 
 from sediff.candidates.cuts import apply_cuts, reject_names
 from sediff.candidates.features import feature_table
-from sediff.candidates.scenes import moffat_psf
+from sediff.candidates.painters import moffat_psf
 from sediff.candidates.score import score_features
-from sediff.candidates.stamps import cut_stamp, cut_triplet
+from sediff.candidates.scoremodel import read_score_model
+from sediff.candidates.stampscan import set_features
 from sediff.detect import detect_on_score, score_image
-from sediff.io.scoremodel import read_score_model
+from sediff.detect.stamps import cut_stamp, cut_triplet
+from sediff.formats.stamp_sets import read_stamp_set
+from sediff.instruments.base import table_path
+from sediff.instruments.load import default_instrument
+
+
+def our_model():
+    """The score model that comes with the default instrument."""
+    return read_score_model(table_path(default_instrument(), 'autoscan.npz'))
+
 
 
 def judge(row):
@@ -29,7 +39,7 @@ def judge(row):
     features = feature_table(found, [cut_triplet(template, search, difference, x, y)], [cut_stamp(sigma, x, y)],
                              scored.fwhm)
     cuts = apply_cuts(found, difference, sigma, bad, scored.fwhm)
-    return found['SNR'][0], score_features(features, read_score_model())[0], reject_names(int(cuts.reject[0]))
+    return found['SNR'][0], score_features(features, our_model())[0], reject_names(int(cuts.reject[0]))
 
 
 @pytest.mark.realdata
@@ -41,3 +51,19 @@ def test_real_candidates_are_found_kept_and_scored_high(realdata):
     assert len(rows) > 30 and None not in judged
     assert np.mean([score >= 0.7 for _, score, _ in judged]) > 0.95
     assert np.mean([names == 'ok' for *_, names in judged]) > 0.97
+
+
+@pytest.mark.realdata
+def test_thumbs_alone_are_scored_as_real(realdata):
+    """As `sediff classify apply` does: no PSF, no noise and no catalogue are given. 32 of 35, each of the four objects."""
+    scores = {}
+    for path in sorted((realdata / 'gwmmads_s230922g' / 'candidates').glob('*.fits.gz')):
+        stamps, bright = read_stamp_set(path), Table.read(path)['SNR_FPHOT'] > 10
+        features, seen = set_features([stamp for stamp, use in zip(stamps.stamps, bright) if use], stamps.one_psf) \
+            if bright.any() else (np.zeros((0, 0)), np.zeros(0, bool))
+        if seen.any():
+            scores[path.name] = np.where(seen, score_features(features, our_model()), 0.0)
+    assert len(scores) == 4 and sum(map(len, scores.values())) == 35
+    for limit in (0.3, 0.7):
+        accepted = {name: np.count_nonzero(each >= limit) for name, each in scores.items()}
+        assert sum(accepted.values()) >= 32 and min(accepted.values()) >= 1

@@ -3,9 +3,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sediff.candidates.stamps import cut_stamp, cut_triplet, display_scale, display_triplet
+from sediff.detect.stamps import cut_stamp, cut_triplet, display_scale, display_triplet
 from sediff.errors import BadInput, BadUsage
-from sediff.io.stamps import read_stamps, write_stamps
+from sediff.formats.stamp_files import read_stamps, write_stamps
 
 
 def test_stamp_is_centred_on_the_nearest_pixel_and_padded():

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from scipy.spatial import cKDTree
 
-from sediff.candidates.cuts import CUTS, apply_cuts
-from sediff.candidates.scenes import add_stamp, moffat_psf, noise_flux
+from sediff.candidates.cut_list import CUTS
+from sediff.candidates.cuts import apply_cuts
+from sediff.candidates.painters import add_stamp, moffat_psf, noise_flux
 from sediff.detect import detect
 
 SKY, SIZE = 400.0, 1000

@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
-from sediff.candidates.cuts import VARIABLE_STAR, apply_cuts, filter_table_text, reject_names
-from sediff.candidates.scenes import add_stamp, moffat_psf
+from sediff.candidates.cuts import VARIABLE_STAR, apply_cuts, filter_table_text, reason_table, reject_names
+from sediff.candidates.painters import add_stamp, moffat_psf
 from sediff.candidates.texttable import parse_table
 from sediff.candidates.vetostars import Surroundings, local_score
 from sediff.detect import detect
@@ -38,7 +38,7 @@ class Field:
                 add_stamp(image, width_error * flux * (PSF(*place, 51) - wide(*place, 51)), *place)
         self.image = image + (np.sqrt(mean) * rng.standard_normal(mean.shape)).astype(np.float32)
         self.variance = np.full(mean.shape, SKY, np.float32)
-        light = (mean - SKY) / 2.0
+        self.light, light = mean - SKY, (mean - SKY) / 2.0
         # as the difference's score has it: errors of the stars' models, and their photons
         self.systematic = (error * light) ** 2 + 2.0 * light / noise_area(FWHM)
         self.bad = np.zeros(mean.shape, bool)
@@ -46,11 +46,14 @@ class Field:
     def add(self, flux, x, y):
         add_stamp(self.image, flux * PSF(x, y, 51), x, y)
 
-    def judge(self, **cuts):
-        found = detect(self.image, self.variance, self.bad, PSF, systematic=self.systematic)
+    def judge(self, photons=False, **cuts):
+        """Detections and cuts; with `photons` as in the pipeline, where errors of fluxes and the cuts' noise hold them."""
+        light = self.light if photons else None
+        found = detect(self.image, self.variance, self.bad, PSF, systematic=self.systematic, photons=light)
         sigma = np.sqrt(self.variance)
         planes = Surroundings(self.image, sigma, self.bad, PSF, FWHM, ZERO_POINT)
-        return found, apply_cuts(found, self.image, sigma, self.bad, FWHM, self.stars, cuts, planes=planes)
+        full = np.sqrt(self.variance + light) if photons else sigma
+        return found, apply_cuts(found, self.image, full, self.bad, FWHM, self.stars, cuts, planes=planes)
 
     def outcome(self, x, y, **cuts):
         """Reasons and class of the detection at a place; None where nothing was detected."""
@@ -104,22 +107,44 @@ def test_variable_stars_can_be_rejected():
     assert field.outcome(star['x'], star['y'], veto_variables=1) == ('variable_star', VARIABLE_STAR)
 
 
+@pytest.mark.parametrize('photons', [False, True])
 @pytest.mark.parametrize('distance', [1.5, 2.0, 3.0, 5.0])
-def test_transients_beside_clean_stars_are_kept(distance):
+def test_transients_beside_clean_stars_are_kept(distance, photons):
     """60 transients of S/N 8 to 40, the star's photons counted, at so many FWHM: the discs of 20 to 30 px hid them all."""
     field = Field(seed=3)
     chosen, angle = field.rng.permutation(361)[:60], field.rng.uniform(0.0, 2.0 * np.pi, 60)
     x = field.stars['x'][chosen] + distance * FWHM * np.cos(angle)
     y = field.stars['y'][chosen] + distance * FWHM * np.sin(angle)
-    photons = 8.0 / 3.0 * flux_of(field.stars['mag'][chosen]) * np.exp(-(2.3548 * distance) ** 2 / 3.0)
-    for place, flux in zip(zip(x, y), field.rng.uniform(8.0, 40.0, 60) * np.sqrt(UNIT ** 2 + photons)):
+    noise2 = 8.0 / 3.0 * flux_of(field.stars['mag'][chosen]) * np.exp(-(2.3548 * distance) ** 2 / 3.0)
+    for place, flux in zip(zip(x, y), field.rng.uniform(8.0, 40.0, 60) * np.sqrt(UNIT ** 2 + noise2)):
         field.add(flux, *place)
-    found, result = field.judge()
+    found, result = field.judge(photons)
     near = [at_place(found, result, *place) for place in zip(x, y)]
     vetoed = [outcome is not None and 'veto_star' in outcome[0] for outcome in near]
     assert sum(outcome is not None for outcome in near) > 50
     assert np.mean(vetoed) <= 0.05
     assert all(outcome is None or not outcome[1] for outcome in near)
+
+
+@pytest.mark.parametrize('photons', [False, True])
+def test_variable_stars_are_known_from_five_times_the_noise_on(photons):
+    """Errors of fluxes with the stars' photons (as the pipeline has them) or without: the threshold is the same, at
+    5 sqrt(sky^2 + 8/3 F + (e F)^2). Of 33 stars that change by 6.5 of that 27 are known (16 when their photons counted
+    twice), of as many by 3.5 hardly one, of 600 constant ones none."""
+    known = {0.0: [], 3.5: [], 6.5: []}
+    for seed in (11, 12):
+        field = Field(seed=seed, error=0.002)
+        field.systematic = None
+        flux = flux_of(field.stars['mag'])
+        sigma = np.sqrt(UNIT ** 2 + 8.0 / 3.0 * flux + (0.002 * flux) ** 2)
+        times = np.where(np.arange(361) % 12 == 0, field.rng.choice([3.5, 6.5], 361), 0.0)
+        for star, extra in zip(field.stars, times * sigma):
+            field.add(extra, star['x'], star['y'])
+        found, result = field.judge(photons)
+        for star, change in zip(field.stars, times):
+            known[change].append(at_place(found, result, star['x'], star['y']) == ('ok', VARIABLE_STAR))
+    assert np.mean(known[6.5]) > 0.7 and len(known[6.5]) > 25, np.mean(known[6.5])
+    assert np.mean(known[3.5]) < 0.15 and np.mean(known[0.0]) == 0.0
 
 
 @pytest.mark.parametrize('kind', ['ring', 'dipole'])
@@ -201,3 +226,30 @@ def test_wide_seeing_is_no_misshape():
     add_stamp(image, 3e5 * psf(150.2, 150.4, 101), 150.2, 150.4)
     found = detect(image, np.full(image.shape, SKY, np.float32), np.zeros(image.shape, bool), psf)
     assert psf_shaped(found[:1], 9.0).all() and abs(found['FLUX_APER'][0] / found['FLUX_PSF'][0] - 1.0) > 0.4
+
+
+def figures(field, name):
+    """(value, limit, side) of every detection that fails a cut, and how many the reject codes know."""
+    found, result = field.judge(veto_variables=1)
+    table = reason_table(found, result)
+    rows = [row[1:] for row in zip(table['CUT'], table['VALUE'], table['LIMIT'], table['FAILS']) if row[0] == name]
+    assert len(rows) == sum(name in reject_names(int(code)).split(',') for code in result.reject)
+    return rows, result
+
+
+def test_residuals_are_told_by_their_size():
+    rows, _ = figures(Field(seed=8, width_error=0.3), 'veto_star')
+    assert len({value for value, *_ in rows}) > 10
+    assert all(0.0 <= value <= limit == 5.0 and side == 'up to' for value, limit, side in rows)
+
+
+def test_variable_stars_are_told_by_their_variation():
+    """Two stars that vary by 12 and 24 times their error; a list of stars as quiet as these says so within a third."""
+    field = Field(seed=9, error=0.0)
+    for star, times in ((field.stars[100], 12.0), (field.stars[220], 24.0)):
+        flux = flux_of(star['mag'])
+        field.add(times * np.sqrt(UNIT ** 2 + 8.0 / 3.0 * flux + (0.002 * flux) ** 2), star['x'], star['y'])
+    rows, result = figures(field, 'variable_star')
+    assert sorted(value for value, *_ in rows) == pytest.approx([12.0, 24.0], rel=0.33)
+    assert all(limit == 5.0 and side == 'from' for _, limit, side in rows)
+    assert np.count_nonzero(result.classes == VARIABLE_STAR) == 2

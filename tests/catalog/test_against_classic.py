@@ -9,7 +9,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import rankdata
 
 from sediff.catalog.measure import measure, measure_bright
-from sediff.flow.stars import psf_of
+from sediff.flow.single_epoch.stars import psf_of
 
 APERTURES = (6.0, 12.0, 24.0)
 

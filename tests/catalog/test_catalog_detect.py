@@ -2,11 +2,11 @@ import numpy as np
 import pytest
 import sep
 
-from sediff.camera.maskbits import Bit
 from sediff.catalog.detect import detect, estimate_fwhm, gaussian_taps
 from sediff.catalog.kernels import smooth
 from sediff.catalog.windows import windowed_positions
 from sediff.errors import BadData
+from sediff.maskbits import Bit
 
 
 def test_smoothing_is_a_convolution():

@@ -1,17 +1,17 @@
 import numpy as np
 import pytest
 from astropy.io.fits import Header
+from tests.kernels import cold_kernels
 
-from sediff.camera.maskbits import Bit
-from sediff.camera.wcs import pixel_to_sky, read_wcs
-from sediff.catalog import warm
 from sediff.catalog.columns import BASE, PSF, empty_catalogue, magnitudes
 from sediff.catalog.measure import measure, measure_bright, measure_with_map
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData
-from sediff.io.fits import read_image
+from sediff.formats.fits import read_image
+from sediff.maskbits import Bit
 from sediff.psf.fit import fit_psf
 from sediff.psf.stars import select_stars
+from sediff.wcs.read import pixel_to_sky, read_wcs
 
 
 def match(catalogue, x, y):
@@ -185,8 +185,9 @@ def test_wrong_input(scene, psf):
         measure(CcdImage(ccd.image, ccd.mask[1:], ccd.weight, ccd.header), psf)
 
 
-def test_warm_runs():
-    warm()
+@pytest.mark.night
+def test_warm_compiles_every_kernel():
+    assert cold_kernels('sediff.catalog') == []
 
 
 @pytest.mark.realdata

@@ -1,7 +1,13 @@
 """The table of steps is consistent: every need is made before, every name is known, every step is documented."""
+import ast
+import inspect
+import textwrap
+
+import pytest
+
 from sediff import steps
-from sediff.names import PRODUCTS
-from sediff.parameter_table import TABLE
+from sediff.parameters.table import TABLE
+from sediff.repository.names import PRODUCTS
 
 DESGW = ('expose_prepData expose_makeStarCat expose_mkWStemplate expose_stripPV expose_makeWeight expose_sex1 '
          'combined_astromScamp combined_astromHeaders expose_sex2 expose_psfex1 combined+expose_doFake '
@@ -28,12 +34,20 @@ def test_every_product_has_a_file_name_and_every_file_name_a_maker():
     assert made == set(PRODUCTS)
 
 
-def test_every_step_can_be_loaded_and_reads_declared_parameters():
-    declared = {parameter.name for parameter in TABLE}
-    for step in steps.ALL:
-        assert callable(step.load())
-        assert step.doc
-        assert set(step.parameters) <= declared, step.label
+@pytest.mark.parametrize('step', steps.ALL, ids=lambda step: step.id)
+def test_a_step_is_a_function_of_its_context_that_does_what_the_table_says(step):
+    """A step of a CCD is called with the context alone; parameters it asks for and products it names are in its row."""
+    function = step.load()
+    if step not in steps.EXPOSURE:
+        inspect.signature(function).bind(object())
+    assert step.doc and set(step.parameters) <= {parameter.name for parameter in TABLE}
+    asked = {name: set() for name in ('parameter', 'load', 'save')}
+    for node in ast.walk(ast.parse(textwrap.dedent(inspect.getsource(function)))):
+        called = ast.unparse(node.func).partition('.') if isinstance(node, ast.Call) and node.args else ('', '', '')
+        if called[0] == 'context' and called[2] in asked and isinstance(node.args[0], ast.Constant):
+            asked[called[2]].add(node.args[0].value)
+    assert asked['parameter'] <= set(step.parameters)
+    assert asked['load'] <= {*step.needs, *step.makes} and asked['save'] <= set(step.makes)
 
 
 def test_every_step_is_in_the_documentation(repository):

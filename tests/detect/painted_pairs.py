@@ -4,7 +4,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sediff.psf.model import PsfModel
-from sediff.subtract.decorrelate import psf_of_difference
+from sediff.subtract.difference_psf import psf_of_difference
 from sediff.subtract.photons import light_in_score, photon_plane, photon_variance
 from sediff.subtract.subtract import Difference, subtract
 

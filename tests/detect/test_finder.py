@@ -5,7 +5,7 @@ from astropy.wcs import WCS
 from scipy.spatial import cKDTree
 from scipy.stats import norm
 
-from sediff.candidates.scenes import add_stamp, moffat_psf, noise_flux
+from sediff.candidates.painters import add_stamp, moffat_psf, noise_flux
 from sediff.detect import detect, score_image, with_sky
 from sediff.detect.dipole import fit_dipole
 from sediff.detect.table import DETECTION_DTYPE, Flag
@@ -173,7 +173,7 @@ def test_nothing_found_gives_an_empty_table_with_sky_columns():
     assert (sky['ALPHAWIN_J2000'][0] + 180) % 360 - 180 == pytest.approx(0, abs=2e-5)
 
 
-def test_a_failed_subtraction_is_refused():
+def test_a_failed_subtraction_is_rejected():
     image, variance, bad = image_with([], [], shape=(200, 200))
     with pytest.raises(BadData, match='subtraction'):
         detect(image, variance, bad, PSF, threshold=1.0, max_detections=20)

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from sediff.candidates.scenes import add_stamp, moffat_psf, noise_flux
+from sediff.candidates.painters import add_stamp, moffat_psf, noise_flux
 from sediff.detect import score_image
 from sediff.errors import BadData, BadInput
 

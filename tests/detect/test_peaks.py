@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from sediff.candidates.scenes import moffat_psf
+from sediff.candidates.painters import moffat_psf
 from sediff.detect.peaks import find_peaks, psf_correlation
 from sediff.errors import BadUsage
 

@@ -2,8 +2,9 @@
 import numpy as np
 import pytest
 
-from sediff.candidates.scenes import add_stamp, moffat_psf, noise_flux
+from sediff.candidates.painters import add_stamp, moffat_psf, noise_flux
 from sediff.detect import detect, score_image
+from sediff.detect.matched import add_to_systematic
 from sediff.errors import BadInput
 from sediff.subtract.trust import systematic_variance
 
@@ -55,6 +56,9 @@ def test_noise_of_the_sky_is_not_changed(field):
     systematic = systematic_variance(science, difference, bad, ERROR, 4.2)
     plain, with_error = (score_image(difference, variance, bad, PSF, systematic=s) for s in (None, systematic))
     assert with_error.noise_scale == pytest.approx(plain.noise_scale, rel=0.02)
+    whole = systematic.copy()
+    add_to_systematic(whole, variance, PSF)
+    assert np.array_equal(score_image(difference, whole, bad, PSF).score, with_error.score)
 
 
 def test_masked_pixels_have_no_systematic(field):

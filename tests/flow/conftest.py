@@ -1,69 +1,99 @@
-"""A small simulated night, processed once by the drivers, that the flow tests look at."""
+"""Fixtures of the flow tests: the shared night, copies of it, and commands in this process."""
 import os
 import subprocess
-import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
-SCRIPTS = REPOSITORY / 'scripts'
-EXPNUM, NITE, BAND = 12345678, '20231115', 'r'
+from .shared_night import (
+    BAND,
+    EXPNUM,
+    HOSTILE,
+    NITE,
+    READ_ONLY,
+    REPOSITORY,
+    SCRIPTS,
+    Night,
+    copy_of,
+    done,
+    made_once,
+    process,
+    raw,
+    rewrite_raw,
+    simulate,
+    unchanged,
+)
 
-
-@dataclass
-class Night:
-    """A work tree with two template exposures and a search exposure of CCD 33."""
-
-    root: Path
-
-    def environment(self, **values) -> dict:
-        """Environment of a command in this work tree."""
-        clean = {name: value for name, value in os.environ.items() if not name.startswith('SEDIFF_')}
-        return clean | {'SEDIFF_ROOT': str(self.root), 'SEDIFF_PYTHON': sys.executable, **values}
-
-    def run(self, command: str, *words, **values) -> subprocess.CompletedProcess:
-        """Run a driver, or a stage of `python -m sediff` where `command` is no script."""
-        script = SCRIPTS / command
-        start = [str(script)] if script.is_file() else [sys.executable, '-m', 'sediff', command]
-        return subprocess.run([*start, *map(str, words)], cwd=self.root, env=self.environment(**values), text=True,
-                              capture_output=True, timeout=600, check=False)
-
-    def sediff(self, *words, **values) -> subprocess.CompletedProcess:
-        """SEdiff.sh on the search exposure, CCD 33, in one process, with the flags of the plan."""
-        return self.run('SEdiff.sh', '-E', EXPNUM, '-n', NITE, '-b', BAND, '-r', 4, '-p', 7, '-S', 'dp33', '-c', 33,
-                        '-C', '-s', '-T', f'SNSTAR_{EXPNUM}_r4p7.LIST', '-V', f'SNVETO_{EXPNUM}_r4p7.LIST', *words, **values)
-
-    @property
-    def folder(self) -> Path:
-        """EXPDIR of the search exposure."""
-        return self.root / 'persistent' / 'gw' / 'exp' / NITE / str(EXPNUM)
-
-
-def done(result: subprocess.CompletedProcess) -> subprocess.CompletedProcess:
-    """The result of a command that must have succeeded."""
-    assert result.returncode == 0, result.stdout + result.stderr
-    return result
+__all__ = ['BAND', 'EXPNUM', 'HOSTILE', 'NITE', 'REPOSITORY', 'SCRIPTS', 'Night', 'copy_of', 'done', 'raw', 'rewrite_raw']
 
 
 @pytest.fixture(scope='session')
-def raw_night(tmp_path_factory) -> Night:
-    """Raw exposures, calibration images and a plan; nothing processed."""
-    night = Night(tmp_path_factory.mktemp('night'))
-    done(night.run('sim', '.', '--seed', 5, '--small', '--ccds', 33, '--templates', 2, '--expnum', EXPNUM, '--nite', NITE,
-                   '--band', BAND, '--workers', 1))
-    for kind in ('build-bias', 'build-dflat', 'build-bpm'):
-        band = [] if kind == 'build-bias' else ['--band', BAND]
-        done(night.run('calib', kind, '--root', '.', '--nite', NITE, '--ccds', 33, *band))
-    done(night.run('DAGMaker.sh', '-c', 33, EXPNUM))
-    return night
+def shared_folder(tmp_path_factory) -> Path:
+    """Folder that all workers of this run see."""
+    base = tmp_path_factory.getbasetemp()
+    return base.parent if 'PYTEST_XDIST_WORKER' in os.environ else base
 
 
 @pytest.fixture(scope='session')
-def night(raw_night) -> Night:
+def raw_night(shared_folder):
+    """Raw exposures, calibration images and a plan of the night that all share, never to be changed: see `copy`."""
+    night = Night(shared_folder / 'night')
+    night.root.mkdir(exist_ok=True)
+    before = made_once(shared_folder, 'raw night', lambda: simulate(night), night.root, READ_ONLY)
+    yield night
+    unchanged(night.root, READ_ONLY, before)
+
+
+@pytest.fixture(scope='session')
+def night(raw_night, shared_folder):
     """The same, processed to candidates by the plan's own script."""
-    script = raw_night.root / f'mytemp_{EXPNUM}' / f'desgw_pipeline_{EXPNUM}.sh'
-    done(subprocess.run(['bash', str(script)], cwd=raw_night.root, env=raw_night.environment(), text=True,
-                        capture_output=True, timeout=900, check=False))
-    return raw_night
+    everything = (*READ_ONLY, 'persistent')
+    before = made_once(shared_folder, 'processed night', lambda: process(raw_night), raw_night.root, everything)
+    yield raw_night
+    unchanged(raw_night.root, everything, before)
+
+
+@pytest.fixture(scope='module')
+def no_picture():
+    """The quality picture takes more time than the tables that it shows; for tests that do not look at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('sediff.report.quality_picture.picture', lambda report, instrument: b'')
+        yield
+
+
+@pytest.fixture
+def copy(night, tmp_path) -> Night:
+    """A copy of the processed night that a test may spoil."""
+    return copy_of(night, tmp_path / 'night')
+
+
+@pytest.fixture
+def tree(raw_night, tmp_path) -> Night:
+    """The unprocessed night, linked into a folder that a test may change."""
+    root = tmp_path / 'night'
+    for path in raw_night.root.rglob('*'):
+        if path.is_file() and path.relative_to(raw_night.root).parts[0] in (*READ_ONLY, 'exposures.list'):
+            target = root / path.relative_to(raw_night.root)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.symlink_to(path)
+    return Night(root)
+
+
+@pytest.fixture
+def in_process(monkeypatch, capfd, tmp_path):
+    """`in_process(night, stage, *words, **environment)`: what a driver runs, `sediff STAGE`, in this process."""
+    from sediff import __main__ as command
+    monkeypatch.setattr('signal.signal', lambda number, handler: None)
+    monkeypatch.setattr('tempfile.tempdir', str(tmp_path))
+    for name in [name for name in os.environ if name.startswith('SEDIFF_')]:
+        monkeypatch.delenv(name)
+
+    def run(night: Night, stage: str, *words, **environment) -> subprocess.CompletedProcess:
+        monkeypatch.chdir(night.root)
+        for name, value in {'SEDIFF_ROOT': night.root, **environment}.items():
+            monkeypatch.setenv(name, str(value))
+        rc = [] if '--rc' in words else ['--rc', REPOSITORY / 'rc']
+        code = command.main([stage, *map(str, words), *map(str, rc)])
+        said = capfd.readouterr()
+        return subprocess.CompletedProcess([stage, *words], code, said.out, said.err)
+    return run

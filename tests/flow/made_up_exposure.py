@@ -8,16 +8,17 @@ import numpy as np
 from astropy.io.fits import Header
 from made_up_stars import catalogue_of
 
-from sediff.camera.ccds import ccd_table
-from sediff.camera.wcs import out_corners, pixel_to_sky, read_wcs
 from sediff.ccdimage import CcdImage
-from sediff.flow.calibrate import with_zero_point
-from sediff.io.corners import out_line
-from sediff.io.products import write_product
-from sediff.names import PRODUCTS, Exposure, product_path
+from sediff.flow.single_epoch.calibrate import with_zero_point
+from sediff.formats.corners import out_line
+from sediff.instruments.ccds import ccd_table
+from sediff.instruments.load import default_instrument
 from sediff.photometry.tables import match_table, object_table, standard_table, zero_table
 from sediff.photometry.zeropoint import ZeroPoint
 from sediff.refcat.stars import empty_stars
+from sediff.repository.names import PRODUCTS, Exposure, product_path
+from sediff.repository.products import write_product
+from sediff.wcs.read import out_corners, pixel_to_sky, read_wcs
 
 CLEAR = 26.818 + 2.5 * np.log10(90.0)       # zero point in r, 90 s, airmass 1, no cloud
 EXPOSURE = Exposure(Path('/nowhere'), 1250064, '20230926', 'r')
@@ -30,7 +31,8 @@ def header_of(exposure: Exposure) -> Header:
     values = {'CTYPE1': 'RA---TAN', 'CTYPE2': 'DEC--TAN', 'CRVAL1': 52.5, 'CRVAL2': -28.0,
               'CRPIX1': 1024.5 - row['x_center_mm'] / 0.015, 'CRPIX2': 2048.5 - row['y_center_mm'] / 0.015, 'CD1_1': 0.0,
               'CD1_2': 7.3e-5, 'CD2_1': -7.3e-5, 'CD2_2': 0.0, 'EXPNUM': exposure.expnum, 'NITE': exposure.nite,
-              'BAND': exposure.band, 'CCDNUM': exposure.ccd, 'AIRMASS': 1.0, 'EXPTIME': 90.0}
+              'BAND': exposure.band, 'CCDNUM': exposure.ccd, 'AIRMASS': 1.0, 'EXPTIME': 90.0,
+              'MJD-OBS': 60213.2, 'SKYBRITE': 950.0, 'SKYSIGMA': 32.0, 'SATURATE': 60000.0}
     for name, value in values.items():
         header[name] = value.item() if isinstance(value, np.generic) else value
     return header
@@ -64,13 +66,13 @@ def make_ccd(exposure: Exposure, zero_point: float | None = CLEAR, fwhm: float =
 
 def quality_of(exposure: Exposure, zero_point: float | None, fwhm: float) -> dict:
     """What SE12 keeps."""
-    figures = {'band': exposure.band, 'objects': 30, 'fwhm_arcsec': fwhm, 'ellipticity': 0.05, 'sky_electrons': 950.0,
+    metrics = {'band': exposure.band, 'objects': 30, 'fwhm_arcsec': fwhm, 'ellipticity': 0.05, 'sky_electrons': 950.0,
                'sky_sigma': 32.0, 'psf_area': 40.0, 'exptime': 90.0, 'airmass': 1.0, 'astrometry_rms_mas': 12.0,
                'astrometry_stars': 80, 'astrometry_chi2': 1.0, 'zero_point': zero_point, 'reason': ''}
     if zero_point is not None:
-        figures |= {'zero_point_error': 0.004, 'relation_accuracy': 0.01, 'zero_point_rms': 0.03, 'star_scatter': 0.02,
+        metrics |= {'zero_point_error': 0.004, 'relation_accuracy': 0.01, 'zero_point_rms': 0.03, 'star_scatter': 0.02,
                     'stars': 30, 'stars_all': 30, 'spatial': None}
-    return figures | with_zero_point(figures, zero_point)
+    return metrics | with_zero_point(metrics, zero_point, default_instrument())
 
 
 def make_exposure(root: Path, expnum: int, ccds, **options) -> Exposure:

@@ -3,28 +3,27 @@ import numpy as np
 import pytest
 from made_up_exposure import make_exposure
 
+from sediff.engine.provenance import record_of, write_stamp
 from sediff.errors import BadInput
-from sediff.flow.exposure import ready_for_diffimg
-from sediff.flow.inputs import diffimg_inputs
-from sediff.flow.starcat import list_digest, widened, write_star_lists
-from sediff.flow.tables import write_exposure_tables
-from sediff.flow.usable import failure, single_epoch_problem
-from sediff.io.corners import read_out
-from sediff.io.provenance import write_stamp
-from sediff.io.tables import read_csv
-from sediff.names import exposure_table, product_path
-from sediff.parameter_table import TABLE
-from sediff.parameters import Parameters
-from sediff.steps import SE
+from sediff.flow.exposure.inputs import diffimg_inputs
+from sediff.flow.exposure.run import ready_for_diffimg
+from sediff.flow.exposure.starcat import around, list_digest, write_star_lists
+from sediff.flow.exposure.tables import write_exposure_tables
+from sediff.flow.exposure.usable import failure, single_epoch_problem
+from sediff.formats.corners import read_out
+from sediff.formats.tables import read_csv
+from sediff.instruments.load import default_instrument
+from sediff.instruments.settings import declared
+from sediff.parameters.model import Parameters
+from sediff.repository.inventory import take_inventory
+from sediff.repository.names import product_path
+from sediff.repository.table_sums import check_table
+from sediff.sphere import from_vectors
+from sediff.steps import CALIBRATION, SE
 
-PARAMETERS = Parameters(TABLE)
+PARAMETERS = Parameters(declared(default_instrument()))
 CCDS = (27, 28, 33)
-
-
-@pytest.fixture(autouse=True)
-def no_picture(monkeypatch):
-    """The quality picture takes most of the time and is not looked at here."""
-    monkeypatch.setattr('sediff.flow.quality.picture', lambda report: b'')
+SE_AND_CALIBRATION = {name: step for step in SE + CALIBRATION for name in step.makes}
 
 
 def spoil(exposure, product, how):
@@ -51,7 +50,46 @@ def test_tables_of_the_exposure_are_made_without_a_bad_ccd(tmp_path, capsys, pro
     err = capsys.readouterr().err
     assert ('1250064 c28 left out of the tables' in err and product_path(exposure.with_ccd(28), product).name in err) or (
         f'no {product}' in err), err
-    assert sorted(read_csv(exposure_table(exposure, 'ZP'))['CCDNUM'].unique()) == [27, 33]
+    assert sorted(read_csv(product_path(exposure, 'exposure_zp'))['CCDNUM'].unique()) == [27, 33]
+
+
+def test_a_text_with_another_digit_is_left_out_and_named(tmp_path, capsys):
+    """By the sums in the stamp of its step; what was brought from elsewhere has no stamp and is taken as it is."""
+    exposure = make_exposure(tmp_path, 1250064, CCDS)
+    path, step = product_path(exposure.with_ccd(28), 'zero'), SE_AND_CALIBRATION['zero']
+    stamp = exposure.with_ccd(28).se_folder / f'{step.label}.DONE'
+    write_stamp(stamp, {'key': 'k', 'products': {'zero': record_of(path)}})
+    write_exposure_tables(exposure, CCDS, PARAMETERS)
+    assert 'left out' not in capsys.readouterr().err
+    change_a_digit(path)
+    write_exposure_tables(exposure, CCDS, PARAMETERS)
+    assert f'1250064 c28 left out of the tables of the exposure: zero: {path} was altered' in capsys.readouterr().err
+    stamp.unlink()
+    write_exposure_tables(exposure, CCDS, PARAMETERS)
+    assert 'left out' not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('name', ['exposure_out', 'exposure_zp'])
+def test_a_table_of_the_exposure_with_another_digit_is_noticed(tmp_path, monkeypatch, name):
+    monkeypatch.setattr('sediff.repository.table_sums.PAUSE', 0.01)
+    exposure = make_exposure(tmp_path, 1250064, CCDS)
+    write_exposure_tables(exposure, CCDS, PARAMETERS)
+    path = product_path(exposure, name)
+    assert check_table(exposure, path) == path
+    change_a_digit(path)
+    with pytest.raises(BadInput, match='was altered since it was written; start single epoch of 1250064 again'):
+        check_table(exposure, path)
+    if name == 'exposure_out':
+        with pytest.raises(BadInput, match='was altered'):
+            take_inventory(exposure)
+    write_exposure_tables(exposure, CCDS, PARAMETERS)
+    assert check_table(exposure, path) == path
+
+
+def change_a_digit(path):
+    text = path.read_bytes()
+    at = max(place for place in range(len(text)) if text[place:place + 1].isdigit())
+    path.write_bytes(text[:at] + bytes([text[at] ^ 1]) + text[at + 1:])
 
 
 def test_corners_and_catalogues_that_cannot_be_read_are_left_out(tmp_path, capsys):
@@ -59,7 +97,7 @@ def test_corners_and_catalogues_that_cannot_be_read_are_left_out(tmp_path, capsy
     spoil(exposure.with_ccd(28), 'out', 'noise')
     spoil(exposure.with_ccd(33), 'match', 'noise')
     write_exposure_tables(exposure, CCDS, PARAMETERS)
-    assert read_out(exposure_table(exposure, 'out'))['ccdnum'].tolist() == [27, 33]
+    assert read_out(product_path(exposure, 'exposure_out'))['ccdnum'].tolist() == [27, 33]
     assert 'left out of the corners' in capsys.readouterr().err
 
 
@@ -70,11 +108,11 @@ def test_a_ccd_whose_last_run_failed_is_stale(tmp_path, capsys):
     assert 'SE07_scamp failed (no stars)' in failure(one, SE) and 'earlier run' in single_epoch_problem(one)
     write_exposure_tables(exposure, [27, 33], PARAMETERS)
     assert '1250064 c28 left out' in capsys.readouterr().err
-    assert sorted(read_csv(exposure_table(exposure, 'ZP'))['CCDNUM'].unique()) == [27, 33]
+    assert sorted(read_csv(product_path(exposure, 'exposure_zp'))['CCDNUM'].unique()) == [27, 33]
 
 
 def psf_file(exposure):
-    from sediff.io.psfex import write_psf
+    from sediff.formats.psfex import write_psf
     from sediff.psf.model import PsfModel
     write_psf(product_path(exposure, 'psf'), PsfModel(np.full((1, 5, 5), 0.04, np.float32), 0, (0.0, 0.0), (1.0, 1.0), 1.0,
                                                       3.0, 1.0, 9, 9))
@@ -132,7 +170,7 @@ def test_no_template_ccd_left_is_one_sentence(pair):
 
 def test_star_lists_do_without_a_template_that_cannot_be_read(pair, capsys):
     search, template = pair
-    exposure_table(template, 'ZP').write_bytes(b'')
+    product_path(template, 'exposure_zp').write_bytes(b'')
     write_star_lists(search, PARAMETERS, [search, template], 'STARS.LIST', None)
     assert 'template 1250050 left out of the star lists' in capsys.readouterr().err
     with pytest.raises(BadInput, match='cannot read the table'):
@@ -141,19 +179,21 @@ def test_star_lists_do_without_a_template_that_cannot_be_read(pair, capsys):
 
 def test_what_a_star_list_says_of_a_ccd_does_not_depend_on_the_other_ccds(pair):
     search, template = pair
-    corners = read_out(exposure_table(search, 'out'))
+    corners = read_out(product_path(search, 'exposure_out'))
     before = {}
     for ccds in ((28,), CCDS):
-        rows = [line for line, row in zip(exposure_table(search, 'out').read_text().splitlines(keepends=True), corners)]
+        lines = product_path(search, 'exposure_out').read_text().splitlines(keepends=True)
+        rows = [line for line, row in zip(lines, corners)]
         kept = [line for line, row in zip(rows, corners) if row['ccdnum'] in ccds] or rows
-        text = exposure_table(search, 'out').read_text()
-        exposure_table(search, 'out').write_text(''.join(kept))
+        text = product_path(search, 'exposure_out').read_text()
+        product_path(search, 'exposure_out').write_text(''.join(kept))
         path = write_star_lists(search, PARAMETERS, [template], 'STARS.LIST', None)[0]
-        exposure_table(search, 'out').write_text(text)
+        product_path(search, 'exposure_out').write_text(text)
         before[ccds] = path.read_text(), list_digest(path, search.with_ccd(28))
     assert before[28,][0] != before[CCDS][0] and before[28,][1] == before[CCDS][1]
 
 
-def test_corners_are_widened_across_ra_0():
-    corners = np.array([[[359.9, -1.0], [359.9, 1.0], [0.3, -1.0], [0.3, 1.0]]])
-    assert widened(corners)[0] == pytest.approx(np.array([[359.88, -1.1], [359.88, 1.1], [0.32, -1.1], [0.32, 1.1]]))
+def test_corners_are_moved_out_across_ra_0():
+    corners = np.array([[359.9, -1.0], [359.9, 1.0], [0.3, -1.0], [0.3, 1.0]])
+    ra, dec = from_vectors(around(corners, 0.1))
+    assert ra == pytest.approx([359.8, 359.8, 0.4, 0.4], abs=1e-4) and dec == pytest.approx([-1.1, 1.1, 1.1, -1.1], abs=1e-4)

@@ -35,7 +35,7 @@ def run(tmp_path, monkeypatch, capsys):
     return go
 
 
-def refused(run, words, files, code, texts):
+def rejected(run, words, files, code, texts):
     returned, err = run(words, files)
     assert returned == code, err
     assert all(text in err for text in texts), err
@@ -50,9 +50,10 @@ def refused(run, words, files, code, texts):
     ({'nite': '20231399'}, 2, ['--nite (-n)', 'calendar', '20231399']), ({'nite': '2017081'}, 2, ['--nite']),
     ({'nite': '20170230'}, 2, ['calendar']), ({'nite': '2017-8-17'}, 2, ['--nite']), ({'nite': '../../..'}, 2, ['--nite']),
     ({'nite': '00000000'}, 2, ['--nite']), ({'nite': '２０１７０８１７'}, 2, ['--nite']), ({'nite': ''}, 2, ['--nite']),
-    ({'band': 'q'}, 2, ['--band (-b)', 'u, g, r']), ({'band': 'I'}, 2, ['--band']), ({'band': 'g' * 500}, 2, ['500 char']),
+    ({'band': 'q'}, 2, ['--band (-b)', 'u g r']), ({'band': 'I'}, 2, ['--band']), ({'band': 'g' * 500}, 2, ['500 char']),
     ({'season': '33'}, 2, ['--season (-S)', 'dpNN']), ({'season': 'dp33/../x'}, 2, ['--season']),
     ({'season': 'dp9999'}, 2, ['8191']), ({'season': 'dp-1'}, 2, ['--season']), ({'season': 'dp' + LONG}, 2, ['--season']),
+    ({'ccds': LONG}, 2, ['CCD list', '100000 characters']), ({'ccds': '33,'}, 2, ['CCD list']),
     ({'rnum': '../4'}, 2, ['--rnum (-r)']), ({'rnum': '4' * 30}, 2, ['1 to 8 letters']), ({'rnum': '4 5'}, 2, ['--rnum']),
     ({'pnum': ''}, 2, ['--pnum (-p)']), ({'pnum': 'ü'}, 2, ['--pnum']), ({'cache': 'a/b'}, 2, ['--cache (-d)']),
     ({'cache': '..'}, 2, ['--cache']), ({'schema': '../gw'}, 2, ['--schema (-m)']), ({'schema': 'x' * 999}, 2, ['--schema']),
@@ -62,7 +63,7 @@ def refused(run, words, files, code, texts):
     ({'snveto': '../x'}, 3, ['no raw file']), ({'P': None, 'nonsense': '1'}, 2, ['nonsense']),
     ({}, 3, ['no raw file', 'check -E, -n and ROOT'])])
 def test_flags(run, changes, code, texts):
-    refused(run, sediff(**changes), None, code, texts)
+    rejected(run, sediff(**changes), None, code, texts)
 
 
 @pytest.mark.parametrize('value, texts', [
@@ -73,6 +74,7 @@ def test_flags(run, changes, code, texts):
     ('SKY_BLOCK=0x80', ['must be an integer']), ('ZP_OUTLIER=-inf', ['must be a number']), ('TWINDOW=NaN', ['number']),
     ('CROSSTALK=perhaps', ['true or false']), ('OVERSCAN=mode', ['must be one of mean']),
     ('BPM_MODE=both', ['add, replace']),
+    ('ZP_MIN_STARS=-3', ['below 3']), ('MAXA=-1', ['outside 0.1 to 100']),
     ('SEASON=33/../../x', ['SEASON', 'dpNN']), ('SEASON=', ['SEASON']), ('RNUM=4;rm', ['RNUM']),
     ('PNUM=' + '7' * 30, ['PNUM']),
     ('MIN_NITE=20231399', ['MIN_NITE', 'calendar']), ('MAX_NITE=20200230', ['calendar']), ('MIN_NITE=nan', ['integer']),
@@ -83,7 +85,7 @@ def test_flags(run, changes, code, texts):
     ('WORKERS=-1', ['outside 0']), ('ROOT=a\x00b', ['printable']), ('ROOT=a\tb', ['printable']),
     ('just words', ['name=value'])])
 def test_parameters(run, value, texts):
-    refused(run, ['config', '-P', value], None, 2, texts)
+    rejected(run, ['config', '-P', value], None, 2, texts)
 
 
 @pytest.mark.parametrize('name, text, code, texts', [
@@ -94,7 +96,13 @@ def test_parameters(run, value, texts):
     ('rc/dagmaker.rc', 'MIN_NITE=20231399\n', 2, ['dagmaker.rc:1', 'calendar']),
     ('rc/site/local.rc', 'ROOT=/nowhere\nRNUM=4\n', 2, ['local.rc:2', 'RNUM belongs in rc/dagmaker.rc'])])
 def test_rc_files(run, name, text, code, texts):
-    refused(run, ['config'], {name: text}, code, texts)
+    rejected(run, ['config'], {name: text}, code, texts)
+
+
+def test_a_mark_of_byte_order_is_no_part_of_an_rc_file(tmp_path):
+    from sediff.parameters.load import load
+    (tmp_path / 'diffimg.rc').write_bytes('\ufeffMAXA=1.25\r\n'.encode())
+    assert load(tmp_path, [])['MAXA'] == 1.25
 
 
 @pytest.mark.parametrize('text, code, texts', [
@@ -107,7 +115,7 @@ def test_rc_files(run, name, text, code, texts):
     (LIST + LINE, 3, ['no raw file']), (LIST + LINE.replace(' i ', ' N964 '), 2, ['band N964']),
     ('a b c\n', 3, ['columns are a b c', 'expnum (or'])])
 def test_lists_of_exposures(run, text, code, texts):
-    refused(run, ['plan', '668443'], {} if text is None else {'exposures.list': text}, code, texts)
+    rejected(run, ['plan', '668443'], {} if text is None else {'exposures.list': text}, code, texts)
 
 
 @pytest.mark.parametrize('words, code, texts', [
@@ -129,20 +137,20 @@ def test_lists_of_exposures(run, text, code, texts):
     (['nonsense'], 2, ['unknown stage']), (['x' * 5000], 2, ['5000 characters']),
     (['verify', *sediff()[1:]], 3, ['no plan'])])
 def test_other_stages(run, words, code, texts):
-    refused(run, words, None, code, texts)
+    rejected(run, words, None, code, texts)
 
 
 def test_a_root_that_is_a_file_or_not_there(run, monkeypatch):
     monkeypatch.setenv('SEDIFF_ROOT', '/nowhere/at/all')
-    refused(run, sediff(), None, 3, ['ROOT=/nowhere/at/all is no folder'])
+    rejected(run, sediff(), None, 3, ['ROOT=/nowhere/at/all is not a folder'])
     monkeypatch.setenv('SEDIFF_ROOT', '/etc/hostname')
-    refused(run, sediff(), None, 3, ['is no folder'])
+    rejected(run, sediff(), None, 3, ['is not a folder'])
 
 
 @pytest.mark.parametrize('noise', [b'\xff\x00' * 500, b'', b'process 12 on nowhere\n', 'ü\x1b[31m'.encode() * 99])
 def test_lock_files_of_noise(tmp_path, noise):
     from sediff.errors import Temporary
-    from sediff.io.locks import lock
+    from sediff.formats.locks import lock
     path = tmp_path / 'x.lock'
     path.write_bytes(noise)
     with lock(path, 'CCD 33'):
@@ -156,8 +164,8 @@ def test_lock_files_of_noise(tmp_path, noise):
     (None, 'is a folder'), (b'\xff' * 5000, 'not a database'), (b'SQLite format 3\x00' + b'\x00' * 4000, 'damaged one'),
     (b'text\n' * 999, 'not a database')])
 def test_databases_that_are_none(tmp_path, content, words):
+    from sediff.candidates.database import open_database
     from sediff.errors import BadInput
-    from sediff.io.database import open_database
     path = tmp_path / 'dp33.sqlite'
     if content is None:
         path.mkdir()

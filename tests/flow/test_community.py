@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from astropy.io.fits import Header
 
-from sediff.camera.maskbits import UNUSABLE, Bit
+from sediff.cards import STRUCTURAL
 from sediff.ccdimage import CcdImage
-from sediff.io.cards import STRUCTURAL
-from sediff.io.fits import read_ccd
-from sediff.io.ldac import read_ldac
-from sediff.names import Exposure, product_path
+from sediff.formats.fits import read_ccd
+from sediff.formats.ldac import read_ldac
+from sediff.maskbits import UNUSABLE, Bit
+from sediff.repository.names import Exposure, product_path
 
 from .conftest import BAND, EXPNUM, NITE, Night, done
 
@@ -28,16 +28,6 @@ HELD = {'V4.8.2a': (Bit.BPM, Bit.CRAY, Bit.STREAK, Bit.SATURATE), 'V2.2.1': (Bit
 
 def product(root, name: str):
     return product_path(Exposure(root, EXPNUM, NITE, BAND, 4, 7, 'dp33').with_ccd(33), name)
-
-
-@pytest.fixture(scope='module')
-def original(raw_night, tmp_path_factory) -> Night:
-    """The search exposure processed from its raw file."""
-    night = Night(tmp_path_factory.mktemp('original'))
-    for name in ('dts', 'calib', 'refcat'):
-        (night.root / name).symlink_to(raw_night.root / name)
-    done(single_epoch(night, 'SEdiff.sh'))
-    return night
 
 
 def single_epoch(night: Night, driver: str, *words):
@@ -79,13 +69,13 @@ def write_triple(folder, ccd: CcdImage, version: str) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize('driver, version', [('SEdiff.sh', 'V4.8.2a'), ('SE_job_mod.sh', 'V2.2.1')])
-def test_a_full_ccd_becomes_the_same_product(original, tmp_path, driver, version):
+def test_a_full_ccd_becomes_the_same_product(night, tmp_path, driver, version):
     """Mask bits that the form can hold come back, the image is the same, the weight is as measured, MAGZERO stays."""
-    raw = read_ccd(product(original.root, 'immask'))
-    night = Night(tmp_path)
-    (tmp_path / 'refcat').symlink_to(original.root / 'refcat')
+    raw = read_ccd(product(night.root, 'immask'))
+    tree = Night(tmp_path)
+    (tmp_path / 'refcat').symlink_to(night.root / 'refcat')
     write_triple(tmp_path / 'cp', raw, version)
-    done(single_epoch(night, driver, '-P', 'INPUT=community'))
+    done(single_epoch(tree, driver, '-P', 'INPUT=community'))
     ccd = read_ccd(product(tmp_path, 'immask'))
     header = ccd.header
     assert header['MAGZERO'] == MAGZERO and header['MAGZEROE'] == pytest.approx(MAGZERO + 2.5 * np.log10(GAIN))
@@ -106,31 +96,30 @@ def test_a_full_ccd_becomes_the_same_product(original, tmp_path, driver, version
     sky = good & (np.abs(ccd.image) < 4 * header['SKYSIGMA'])
     assert np.std(ccd.image[sky] * np.sqrt(ccd.weight[sky])) == pytest.approx(1.0, abs=0.08)
     assert not ccd.weight[(ccd.mask & np.uint16(UNUSABLE)) != 0].any()
-    catalogues = [read_ldac(product(root, 'fullcat'))[0] for root in (original.root, tmp_path)]
+    catalogues = [read_ldac(product(root, 'fullcat'))[0] for root in (night.root, tmp_path)]
     assert len(catalogues[1]) == pytest.approx(len(catalogues[0]), rel=0.15)
-    zeros = [float(pd.read_csv(product(root, 'zero'))['ZP'].iloc[0]) for root in (original.root, tmp_path)]
+    zeros = [float(pd.read_csv(product(root, 'zero'))['ZP'].iloc[0]) for root in (night.root, tmp_path)]
     assert zeros[1] == pytest.approx(zeros[0], abs=0.01)
 
 
-def test_a_file_of_the_triple_is_missing(original, tmp_path):
-    night = Night(tmp_path)
-    (tmp_path / 'refcat').symlink_to(original.root / 'refcat')
-    write_triple(tmp_path / 'cp', read_ccd(product(original.root, 'immask')), 'V4.8.2a')
+def test_a_file_of_the_triple_is_missing(night, tmp_path):
+    (tmp_path / 'refcat').symlink_to(night.root / 'refcat')
+    write_triple(tmp_path / 'cp', read_ccd(product(night.root, 'immask')), 'V4.8.2a')
     next((tmp_path / 'cp').glob('*_oow_*')).unlink()
-    result = single_epoch(night, 'SEdiff.sh', '-P', 'INPUT=community')
+    result = single_epoch(Night(tmp_path), 'SEdiff.sh', '-P', 'INPUT=community')
     assert result.returncode == 3 and 'lacks c4d_231116_043000_oow' in result.stderr and 'Traceback' not in result.stderr
 
 
 @pytest.mark.parametrize('expnum, nite, ccd, band', [(650104, '20170521', 33, 'r'), (634850, '20170414', 34, 'g')])
 def test_real_cutouts_as_far_as_they_go(realdata, tmp_path, expnum, nite, ccd, band):
-    """500-pixel cutouts pass ingestion and detection; no reference stars are given, so that astrometry refuses them."""
+    """500-pixel cutouts pass ingestion and detection; no reference stars are given, so that astrometry rejects them."""
     night = Night(tmp_path)
     (tmp_path / 'refcat').mkdir()
     shutil.copytree(realdata / 'legacypipe' / 'testcase4' / 'images', tmp_path / 'cp')
     result = night.run('SEdiff.sh', '-E', expnum, '-n', nite, '-b', band, '-r', 4, '-p', 7, '-S', 'dp33', '-c', ccd, '-t',
                        '-s', '-P', 'INPUT=community', '-P', 'KEEP_INTERMEDIATE=true')
     exposure = Exposure(tmp_path, expnum, nite, band, 4, 7, 'dp33').with_ccd(ccd)
-    assert result.returncode in (3, 4) and 'SE07_scamp' in result.stderr and 'Traceback' not in result.stderr
+    assert result.returncode == 3 and 'SE07_scamp' in result.stderr and 'Traceback' not in result.stderr
     image = read_ccd(product_path(exposure, 'crmasked'))
     assert image.header['EXPNUM'] == expnum and 0.5 < image.header['WGTCHI'] < 1.5
     assert len(read_ldac(product_path(exposure, 'sextractor'))[0]) >= 1

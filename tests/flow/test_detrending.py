@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from astropy.io.fits import Header
 
-from sediff.context import Context
+from sediff.engine.context import Context
 from sediff.errors import BadInput, BadUsage
-from sediff.flow import community
-from sediff.flow.inputs import find_calibration, single_epoch_inputs
-from sediff.io.fits import write_images
-from sediff.names import Exposure, calib_path
-from sediff.parameters import load
+from sediff.flow.exposure.inputs import find_calibration, single_epoch_inputs
+from sediff.flow.single_epoch import community
+from sediff.formats.fits import write_images
+from sediff.instruments.settings import load_parameters as load
+from sediff.repository.names import Exposure, calib_path
 
 HEAD = 'epoch,bands,first_expnum,last_expnum,first_nite,last_nite,calib_from,calib_to,bias,bpm,flat,skypca,starflat\n'
 
@@ -76,8 +76,8 @@ def test_own_files(exposure):
 
 
 def test_no_calibration_at_all(exposure):
-    with pytest.raises(BadInput, match='python -m sediff calib'):
-        find_calibration(exposure.root, 'bpm', exposure.with_ccd(34), 100.0, None)
+    with pytest.raises(BadInput, match='sediff calib'):
+        find_calibration('bpm', exposure.with_ccd(34), 100.0, None)
 
 
 def test_community_image_becomes_the_product(realdata, tmp_path):

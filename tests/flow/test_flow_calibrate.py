@@ -7,18 +7,21 @@ from astropy.io.fits import Header
 from made_up_exposure import CLEAR, header_of, make_exposure
 from made_up_stars import catalogue_of, gaia_stars
 
-from sediff.camera.wcs import out_corners, pixel_to_sky, read_wcs
 from sediff.ccdimage import CcdImage
+from sediff.cli.calibrate import main
 from sediff.errors import BadUsage
-from sediff.flow.calibrate import main
-from sediff.io.corners import out_line
-from sediff.io.products import write_product
-from sediff.io.refcat import read_colour_terms, write_shards
-from sediff.io.tables import read_csv
-from sediff.names import PRODUCTS, exposure_table, product_path
-from sediff.photometry.colour_terms import decam_magnitudes
+from sediff.formats.corners import out_line
+from sediff.formats.tables import read_csv
+from sediff.instruments.base import table_path
+from sediff.instruments.load import default_instrument
+from sediff.photometry.colour_terms import band_magnitudes
 from sediff.psf.model import PsfModel
+from sediff.refcat.lookup import read_colour_terms, write_shards
+from sediff.repository.names import PRODUCTS, product_path
+from sediff.repository.products import write_product
+from sediff.wcs.read import out_corners, pixel_to_sky, read_wcs
 
+pytestmark = pytest.mark.usefixtures('no_picture')
 FLAGS = ['--expnum', '1250064', '--reqnum', '4', '--attnum', '7']
 
 
@@ -39,7 +42,7 @@ def observe(tmp_path, repository, monkeypatch):
     """A function that writes CCD images, catalogues of stars and shards, with the flux of each CCD's stars changed."""
     monkeypatch.setenv('ROOT', str(tmp_path))
     monkeypatch.delenv('SEDIFF_RC', raising=False)
-    terms = read_colour_terms(repository / 'catalogs/colour_terms.json')
+    terms = read_colour_terms(table_path(default_instrument(), 'colour_terms.json'))
     exposure = make_exposure(tmp_path, 1250064, [])
 
     def act(ccds, change=lambda ccd, catalogue: catalogue, band='r'):
@@ -54,7 +57,7 @@ def observe(tmp_path, repository, monkeypatch):
             stars['ra'], stars['dec'] = pixel_to_sky(read_wcs(header), *places)
             stars['ref_epoch'] = 2016.0
             gathered.append(stars)
-            magnitude = decam_magnitudes(stars, band if band in 'ugrizY' else 'r', terms)
+            magnitude = band_magnitudes(stars, band if band in 'ugrizY' else 'r', terms)
             catalogue = catalogue_of(stars['ra'], stars['dec'], magnitude, CLEAR, seed=ccd)
             catalogue['FLUX_PSF'] *= 10 ** (0.4 * 0.01 * rng.normal(size=200))
             image = CcdImage(np.zeros((4096, 2048), np.float32), np.zeros((4096, 2048), np.uint16),
@@ -99,11 +102,11 @@ def test_a_ccd_without_usable_stars_takes_the_exposure_s_zero_point(observe, kin
     quality = json.loads(product_path(exposure.with_ccd(34), 'quality').read_text())
     assert quality['zero_point'] is None and 'needs 4' in quality['reason']
     own = read_csv(product_path(exposure.with_ccd(33), 'zero_point'))
-    lent = read_csv(product_path(exposure.with_ccd(34), 'zero_point'))
+    fallback = read_csv(product_path(exposure.with_ccd(34), 'zero_point'))
     assert abs(own['NewZP'][0] - CLEAR) < 0.005
-    assert (lent['NewZP'][0], lent['NewZPFlag'][0]) == (pytest.approx(own['NewZP'][0]), 1)
+    assert (fallback['NewZP'][0], fallback['NewZPFlag'][0]) == (pytest.approx(own['NewZP'][0]), 1)
     assert (read_csv(product_path(exposure.with_ccd(34), 'zp'))['ZeroPoint_FLAGS'] == 1).all()
-    assert json.loads(exposure_table(exposure, 'qc').read_text())['ccds']['34']['lent']
+    assert json.loads(product_path(exposure, 'qc').read_text())['ccds']['34']['lent']
 
 
 def test_one_ccd_and_the_other_magnitudes(observe):
@@ -124,7 +127,7 @@ def test_bands_that_gaia_reaches_poorly_state_it(observe, band):
     assert quality['cloud_known'] == (band == 'Y')
 
 
-def test_vr_is_refused_with_the_reason(observe, capsys):
+def test_vr_is_rejected_with_the_reason(observe, capsys):
     observe((33,), band='VR')
     assert main('calibrate', FLAGS) == 4
     said = capsys.readouterr().err

@@ -9,21 +9,24 @@ from made_up_exposure import CLEAR, EXPOSURE
 from made_up_stars import catalogue_of, gaia_stars
 from test_flow_calibrate import FLAGS, full_header, write
 
-from sediff.camera.wcs import out_corners, pixel_to_sky, read_wcs
 from sediff.ccdimage import CcdImage
-from sediff.flow.calibrate import main
-from sediff.io.corners import out_line
-from sediff.io.fits import read_header
-from sediff.io.products import read_product
-from sediff.io.refcat import read_colour_terms, write_shards
-from sediff.io.refcat_cascade import catalogue_folder
-from sediff.io.refcat_index import read_catalogue
-from sediff.io.refcat_shard import write_shard
-from sediff.names import product_path
-from sediff.photometry.colour_terms import decam_magnitudes
+from sediff.cli.calibrate import main
+from sediff.formats.corners import out_line
+from sediff.formats.fits import read_header
+from sediff.instruments.base import table_path
+from sediff.instruments.load import default_instrument
+from sediff.photometry.colour_terms import band_magnitudes
 from sediff.psf.model import PsfModel
-from sediff.refcat.regions import pixels_of, separation
+from sediff.refcat.cascade import catalogue_folder
+from sediff.refcat.index import read_catalogue
+from sediff.refcat.lookup import read_colour_terms, write_shards
+from sediff.refcat.regions import pixels_of
+from sediff.refcat.shard import write_shard
 from sediff.refcat.standards import catalogue_magnitudes
+from sediff.repository.names import product_path
+from sediff.repository.products import read_product
+from sediff.sphere import separation
+from sediff.wcs.read import out_corners, pixel_to_sky, read_wcs
 
 COUNT = 500
 
@@ -54,7 +57,7 @@ def sky(tmp_path, repository, monkeypatch):
     for name in ps1.dtype.names:
         ps1[name] = gaia[name] if name in gaia.dtype.names else 0.003
     blue = rng.uniform(-0.1, 1.1, COUNT)
-    truth = decam_magnitudes(gaia, 'r', read_colour_terms(repository / 'catalogs/colour_terms.json'))
+    truth = band_magnitudes(gaia, 'r', read_colour_terms(table_path(default_instrument(), 'colour_terms.json')))
     # r_DECam = r + 0.0189 - 0.1335 (g - r), the relation of the catalogue; a tenth are redder than it reaches
     blue[::10] = 1.6
     ps1['mag_r'] = truth - 0.0189 + 0.1335 * blue

@@ -2,26 +2,26 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from astropy.io.fits import Header
 
 from sediff import steps
-from sediff.camera.maskbits import Bit
 from sediff.ccdimage import CcdImage
-from sediff.context import Context
+from sediff.engine.context import Context
+from sediff.engine.runner import run_steps
 from sediff.errors import BadData
-from sediff.flow.diffimg_subtract import distort_templates
-from sediff.flow.inputs import TemplateCcd
-from sediff.flow.template_inputs import photon_factor
-from sediff.io.products import write_product
-from sediff.names import Exposure, product_path
-from sediff.parameter_table import TABLE
-from sediff.parameters import Parameters
+from sediff.flow.diffimg.subtract import _photons_per_unit, coadd_templates
+from sediff.flow.diffimg.template_inputs import photon_factor
+from sediff.flow.exposure.inputs import TemplateCcd
+from sediff.instruments.load import default_instrument
+from sediff.instruments.settings import declared
+from sediff.maskbits import Bit
+from sediff.parameters.model import Parameters
 from sediff.psf.model import PsfModel
-from sediff.runner import run_steps
+from sediff.repository.names import Exposure, product_path
+from sediff.repository.products import read_product, write_product
 
 SHAPE, SKY = (420, 400), 400.0
 STEPS = [step for step in steps.DIFFIMG if step.id in ('RUN16', 'RUN17')]
@@ -52,7 +52,7 @@ def context_with(root: Path, shifts, stars=60, fwhms=(4.0, 4.0, 4.0)) -> Context
     x, y = np.stack(np.meshgrid(np.linspace(25, 375, 8), np.linspace(25, 395, 8))).reshape(2, -1)[:, :stars]
     flux = 10 ** rng.uniform(4.0, 5.0, x.size)
     search = Exposure(root, 1250100, '20231115', 'r', ccd=33)
-    context = Context(search, Parameters(TABLE), {})
+    context = Context(search, Parameters(declared(default_instrument())), {})
     context.pairs, rows, heads = [], [], []
     j, i = np.mgrid[-15:16, -15:16]
     for number, (shift, fwhm) in enumerate(zip(shifts, fwhms)):
@@ -141,12 +141,12 @@ def test_zero_overlap_is_a_clear_exit(tmp_path):
 
 def test_a_ccd_that_does_not_reach_the_search_ccd_is_not_read(tmp_path, monkeypatch):
     context = context_with(tmp_path, [2.0, 5000.0])
-    from sediff.io.ccdrows import CcdRows
+    from sediff.formats.ccdrows import CcdRows
     read = []
     plain = CcdRows.read
     monkeypatch.setattr(CcdRows, 'read', lambda self, *rows: read.append(str(self.path)) or plain(self, *rows))
     context._lines = []
-    distort_templates(context)
+    coadd_templates(context)
     info = json.loads(context.path('template_info').read_text())
     assert set(read) == {str(product_path(context.pairs[0].exposure, 'immask'))}
     assert info['left_out'] == [{'expnum': 1250001, 'ccd': 33, 'reason': 'does not reach the search CCD'}]
@@ -156,9 +156,28 @@ def test_a_ccd_that_does_not_reach_the_search_ccd_is_not_read(tmp_path, monkeypa
 def test_photon_variance_of_a_coadd():
     """Light of 1000 e seen by three exposures of different depth and scale, drawn, scaled and averaged."""
     scales, noises, light = np.array([0.8, 1.0, 1.6]), np.array([30.0, 60.0, 45.0]), 1000.0
-    inputs = [SimpleNamespace(row={'scale': s}, head={'SKYSIGMA': n}) for s, n in zip(scales, noises)]
     weights = 1.0 / (scales * noises) ** 2
+    used = [{'scale': s, 'weight': w, 'covered': 1.0} for s, w in zip(scales, weights)]
     rng = np.random.default_rng(4)
     drawn = sum(w * s * rng.poisson(light / s, 200_000) for w, s in zip(weights, scales)) / weights.sum()
-    variance = photon_factor(inputs, [{'covered': 1.0}] * 3) / weights.sum()
+    variance = photon_factor(used) / weights.sum()
     assert drawn.var() / drawn.mean() == pytest.approx(variance, rel=0.02)
+
+
+def test_the_photons_of_a_coadd_are_weighted_as_its_pixels(tmp_path):
+    """One of two inputs has a third of the other's weight, which its header does not tell, and half of the flux scale."""
+    context = context_with(tmp_path, [0.0, 0.0])
+    context.parameters.set('KEEP_INTERMEDIATE', 'true', 'test')
+    path = context.pairs[0].path('immask')
+    ccd = read_product(path, 'ccd')
+    write_product(path, 'ccd', replace(ccd, weight=ccd.weight / 3.0))
+    rows = context.load('wstemplate')
+    rows['templates'][0]['scale'] = 1.0
+    context._memory['wstemplate'] = rows
+    run_steps(STEPS[:1], context, overwrite=True)
+    template, info = context.load('template'), json.loads(context.path('template_info').read_text())
+    scale, weight = (np.array([row[name] for row in info['inputs']]) for name in ('scale', 'weight'))
+    assert scale.tolist() == [1.0, 2.0] and weight[0] / weight[1] == pytest.approx(4.0 / 3.0, rel=0.01)
+    expected = np.sum(weight**2 * scale) / np.sum(weight) ** 2
+    assert template.header['PHOTVAR'] / np.sum(weight) == pytest.approx(expected, rel=1e-3)
+    assert _photons_per_unit(template) == pytest.approx(expected, rel=0.02)

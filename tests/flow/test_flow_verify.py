@@ -6,12 +6,13 @@ import pytest
 from made_up_exposure import CLEAR, make_ccd, make_exposure
 
 from sediff.errors import BadInput, BadUsage
-from sediff.flow.starcat import write_star_lists
-from sediff.flow.tables import write_exposure_tables
-from sediff.flow.verify import exposure_quality, planned_templates, verified_templates
-from sediff.names import exposure_table
-from sediff.parameter_table import TABLE
-from sediff.parameters import Parameters
+from sediff.flow.exposure.starcat import write_star_lists
+from sediff.flow.exposure.tables import write_exposure_tables
+from sediff.flow.exposure.verify import exposure_quality, planned_templates, verified_templates
+from sediff.instruments.load import default_instrument
+from sediff.instruments.settings import declared
+from sediff.parameters.model import Parameters
+from sediff.repository.names import product_path
 
 SEARCH, CLEAN, CLOUDY = 1250100, 1250064, 1250074
 CCDS = (33, 34)
@@ -19,20 +20,20 @@ CCDS = (33, 34)
 
 @pytest.fixture
 def parameters():
-    return Parameters(TABLE)
+    return Parameters(declared(default_instrument()))
 
 
 @pytest.fixture(scope='module')
 def written(tmp_path_factory):
     """A search exposure with a clean template and one with 1.5 mag of cloud."""
-    tmp_path, parameters = tmp_path_factory.mktemp('night'), Parameters(TABLE)
+    tmp_path, parameters = tmp_path_factory.mktemp('night'), Parameters(declared(default_instrument()))
     search = make_exposure(tmp_path, SEARCH, CCDS)
     templates = [make_exposure(tmp_path, CLEAN, CCDS), make_exposure(tmp_path, CLOUDY, CCDS, zero_point=CLEAR - 1.5)]
     for exposure in (search, *templates):
         write_exposure_tables(exposure, CCDS, parameters)
     numbers = ' '.join(str(template.expnum) for template in templates)
     (search.folder / 'WS_diff.list').write_text(f'3 r {SEARCH} {numbers}\n')
-    paths = ' '.join(str(exposure_table(exposure, 'out')) for exposure in (search, *templates))
+    paths = ' '.join(str(product_path(exposure, 'exposure_out')) for exposure in (search, *templates))
     (search.folder / f'copy_pairs_for_{SEARCH}.sh').write_text(f'cp -p -- {paths} $TOPDIR_WSTEMPLATES/pairs/\n')
     return search
 

@@ -7,15 +7,18 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from sediff.cli.dagmaker import _report_fringes
 from sediff.errors import BadInput
-from sediff.flow.sky_files import check_sky, fringes_stay
-from sediff.io.sky import write_templates
+from sediff.flow.exposure.quality import limits_of
+from sediff.flow.single_epoch.sky_files import check_sky, fringes_stay
+from sediff.formats.sky import write_templates
+from sediff.instruments.load import default_instrument
+from sediff.instruments.settings import declared
+from sediff.instruments.settings import load_parameters as load
 from sediff.isr.sky_templates import SkyTemplates
-from sediff.names import Exposure, sky_components_path, sky_template_path
-from sediff.parameter_table import TABLE
-from sediff.parameters import Parameters, load
-from sediff.report.qc import exposure_figures, graded, limits_of, verdict, verdict_text
-from sediff.workflow.command import _report_fringes
+from sediff.parameters.model import Parameters
+from sediff.photometry.qc import exposure_metrics, graded, verdict, verdict_text
+from sediff.repository.names import Exposure, calib_path
 from sediff.workflow.plan import Job
 
 NITE = '20231115'
@@ -26,13 +29,13 @@ def of(root, band: str = 'z', nite: str = NITE) -> Exposure:
 
 
 def with_components(root, ccds=(33,), band: str = 'z', fringe: bool = True) -> None:
-    folder = sky_components_path(root, NITE, band)
+    folder = calib_path(root, 'sky_components', NITE, 0, band)
     folder.parent.mkdir(parents=True, exist_ok=True)
     folder.write_bytes(b'')
     for ccd in ccds:
         plane = np.zeros((2, 4, 4), np.float32)
         templates = SkyTemplates(plane, plane[0] if fringe else None)
-        write_templates(sky_template_path(root, NITE, band, ccd), templates, ccd, band)
+        write_templates(calib_path(root, 'sky_template', NITE, ccd, band), templates, ccd, band)
 
 
 def test_a_line_before_the_start(tmp_path, capsys):
@@ -69,9 +72,9 @@ def test_components_that_are_asked_for_must_be_there(tmp_path, model, band):
 
 def test_quality_is_red_and_says_why():
     ccd = {'lent': False, 'fringes_left': False}
-    limits = limits_of(Parameters(TABLE))
+    limits = limits_of(Parameters(declared(default_instrument())))
     for left, colour in ((None, 'unknown'), (False, 'green'), (True, 'red')):
-        values = exposure_figures({1: ccd, 2: ccd | {'fringes_left': left}} if left else {1: ccd | {'fringes_left': left}},
+        values = exposure_metrics({1: ccd, 2: ccd | {'fringes_left': left}} if left else {1: ccd | {'fringes_left': left}},
                                   [], [], None)
         table = graded(values, limits)
         row = next(row for row in table if row['name'] == 'fringed_fraction')

@@ -1,12 +1,12 @@
 """What a plan sees of the single epoch of its exposures: calibrations that are missing or too old, and raw cards."""
 import pytest
 
-from sediff.camera.headers import BANDS
-from sediff.flow import outlook as module
-from sediff.flow.outlook import outlook
-from sediff.names import Exposure, calib_path
-from sediff.parameter_table import TABLE
-from sediff.parameters import Parameters
+from sediff.flow.exposure import outlook as module
+from sediff.flow.exposure.outlook import outlook
+from sediff.instruments.load import default_instrument
+from sediff.instruments.settings import declared
+from sediff.parameters.model import Parameters
+from sediff.repository.names import Exposure, calib_path
 
 HERE = (197.45, -23.38)
 
@@ -17,7 +17,7 @@ def seen(tmp_path, monkeypatch):
     monkeypatch.setattr(module, '_cards', lambda exposure, pointing: [])
 
     def look(ccds, nights, **values):
-        parameters = Parameters(TABLE)
+        parameters = Parameters(declared(default_instrument()))
         for name, value in values.items():
             parameters.set(name, value, 'test')
         for kind, (night, there) in nights.items():
@@ -75,5 +75,5 @@ def test_dead_ccds_and_other_inputs_need_nothing(seen):
 
 
 def test_raw_files_that_are_not_there_or_say_otherwise(tmp_path):
-    found = outlook(Exposure(tmp_path, 668443, '20170817', BANDS[3]), (), HERE, Parameters(TABLE))
+    found = outlook(Exposure(tmp_path, 668443, '20170817', 'i'), (), HERE, Parameters(declared(default_instrument())))
     assert 'no such file' in found.problems[0] and 'DECam_00668443.fits.fz' in found.text()

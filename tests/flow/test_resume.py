@@ -12,15 +12,6 @@ import pytest
 from .conftest import EXPNUM, NITE, SCRIPTS, Night, done
 
 
-@pytest.fixture
-def copy(night, tmp_path) -> Night:
-    """A copy of the processed night that a test may spoil."""
-    shutil.copytree(night.root, tmp_path / 'night', symlinks=True, dirs_exist_ok=True)
-    for path in (tmp_path / 'night').rglob('copy_pairs_for_*.sh'):
-        path.write_text(path.read_text().replace(str(night.root), str(tmp_path / 'night')))
-    return Night(tmp_path / 'night')
-
-
 def steps_run(result) -> list[str]:
     return re.findall(r'c33 (\w+?\d\d)_\S+ done', result.stderr)
 
@@ -46,7 +37,7 @@ def test_a_lost_product_is_made_again_the_same(copy):
     assert path.read_bytes() == before
 
 
-WORDS = ['-E', str(EXPNUM), '-n', NITE, '-b', 'r', '-r', '4', '-p', '7', '-S', 'dp33', '-c', '33', '-C', '-t']
+WORDS = ['-E', str(EXPNUM), '-n', NITE, '-b', 'r', '-r', '4', '-p', '7', '-S', 'dp33', '-c', '33', '-C', '-t', '--verbose']
 
 
 def start(copy: Night, *words, ignored: bool = False) -> subprocess.Popen:

@@ -1,14 +1,18 @@
 """Reference stars as the subtraction wants them: their place, and how far it is from that in the template."""
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from astropy.io.fits import Header
 
 from sediff.astrometry.refraction import chromatic_refraction, hour_angle_of, zenith_vector
-from sediff.camera.wcs import pixel_to_sky, read_wcs, sky_to_pixel
-from sediff.flow.star_shifts import Epoch, listed_stars, middle_mjd, photons_of, places_of, shift_table
+from sediff.flow.diffimg.star_shifts import Epoch, listed_stars, middle_mjd, places_of, shift_table, template_epochs
+from sediff.instruments.load import default_instrument
+from sediff.instruments.sky import sky_of
 from sediff.refcat.motion import at_epoch, motion_between
 from sediff.refcat.stars import empty_stars
+from sediff.wcs.read import pixel_to_sky, read_wcs, sky_to_pixel
 
 SEARCH, OLD, OLDER, SHAPE = 60264.2, 59200.1, 58500.3, (4096, 2048)
 
@@ -45,8 +49,8 @@ def test_motion_between_two_times_is_that_of_the_places():
 
 def test_shifts_are_from_the_mean_place_of_the_epochs_that_cover_a_star():
     stars, wcs = catalogue(), wcs_at(52.5, turn=3.0)
-    epochs = [Epoch(OLD, wcs, SHAPE, 1.0, 3.0), Epoch(OLDER, wcs_at(52.5 + 0.1), SHAPE, 1.0, 1.0)]
-    found = listed_stars(at_epoch(stars, SEARCH), wcs, SEARCH, epochs, 'r')
+    epochs = [Epoch(OLD, wcs, SHAPE, 3.0), Epoch(OLDER, wcs_at(52.5 + 0.1), SHAPE, 1.0)]
+    found = listed_stars(at_epoch(stars, SEARCH), wcs, SEARCH, epochs, sky_of(default_instrument(), 'r'))
     places = [np.stack(sky_to_pixel(wcs, *(at_epoch(stars, mjd)[name] for name in ('ra', 'dec'))), axis=1)
               for mjd in (SEARCH, OLD, OLDER)]
     x, _ = sky_to_pixel(epochs[1].wcs, stars['ra'], stars['dec'])
@@ -61,7 +65,7 @@ def test_shifts_are_from_the_mean_place_of_the_epochs_that_cover_a_star():
 def test_stars_whose_motion_is_not_known():
     stars, wcs = at_epoch(catalogue(), SEARCH), wcs_at(52.5)
     stars['pmra'][0], stars['pmdec_error'][1] = np.nan, 20.0
-    found = listed_stars(stars, wcs, SEARCH, [Epoch(OLD, wcs, SHAPE, 1.0, 1.0)], 'r')
+    found = listed_stars(stars, wcs, SEARCH, [Epoch(OLD, wcs, SHAPE, 1.0)], sky_of(default_instrument(), 'r'))
     assert np.isnan(found.shift[:2]).any(axis=1).all() and np.isfinite(found.shift[2:]).all()
     assert found.known(np.array([0, 2, -1])).tolist() == [False, True, False]
 
@@ -69,17 +73,20 @@ def test_stars_whose_motion_is_not_known():
 def test_slope_of_refraction_is_the_shift_of_a_red_star_over_a_blue_one():
     """In g, to 2 % between the colours at which it is worked out."""
     stars, wcs = at_epoch(catalogue(), SEARCH), wcs_at(52.5)
-    found = listed_stars(stars, wcs, SEARCH, [Epoch(OLD, wcs, SHAPE, 1.0, 1.0)], 'g')
-    lift = np.diff(chromatic_refraction(np.array([0.7, 2.0]), 'g')[0])[0] / 1.3
-    change = zenith_vector(hour_angle_of(52.5, SEARCH), -28.0) - zenith_vector(hour_angle_of(52.5, OLD), -28.0)
+    found = listed_stars(stars, wcs, SEARCH, [Epoch(OLD, wcs, SHAPE, 1.0)], sky_of(default_instrument(), 'g'))
+    lift = np.diff(chromatic_refraction(np.array([0.7, 2.0]), sky_of(default_instrument(), 'g').edges)[0])[0] / 1.3
+    longitude, latitude = default_instrument().site
+    change = zenith_vector(hour_angle_of(52.5, SEARCH, longitude), -28.0, latitude) \
+        - zenith_vector(hour_angle_of(52.5, OLD, longitude), -28.0, latitude)
     expected = lift * change / 0.2637 * (-1, 1)
     np.testing.assert_allclose(found.slope, expected, rtol=0.02, atol=1e-3)
-    assert (listed_stars(stars, wcs, SEARCH, [Epoch(OLD, wcs, SHAPE, 1.0, 1.0)], 'N662').slope == 0).all()
+    unknown = sky_of(default_instrument(), 'N662')
+    assert (listed_stars(stars, wcs, SEARCH, [Epoch(OLD, wcs, SHAPE, 1.0)], unknown).slope == 0).all()
 
 
 def test_table_and_back():
     stars, wcs = at_epoch(catalogue(), SEARCH), wcs_at(52.5)
-    listed = listed_stars(stars, wcs, SEARCH, [Epoch(OLD, wcs, SHAPE, 1.0, 1.0)], 'r')
+    listed = listed_stars(stars, wcs, SEARCH, [Epoch(OLD, wcs, SHAPE, 1.0)], sky_of(default_instrument(), 'r'))
     places = np.array([[10.0, 20.0, 0.11], [30.0, 40.0, 0.05]])
     table = shift_table(listed, places)
     assert (table['kind'] == 'listed').sum() == len(stars)
@@ -88,10 +95,12 @@ def test_table_and_back():
     assert isinstance(table, pd.DataFrame) and table['x'][0] == pytest.approx(listed.x[0] + 1, abs=1e-4)
 
 
-def test_photons_of_the_coadd():
-    """Two equal inputs halve the photon variance; the scale of the fluxes counts."""
-    wcs = wcs_at(52.5)
-    assert photons_of([Epoch(OLD, wcs, SHAPE, 0.8, 2.0)]) == pytest.approx(0.8)
-    assert photons_of([Epoch(OLD, wcs, SHAPE, 1.0, 1.0), Epoch(OLDER, wcs, SHAPE, 1.0, 1.0)]) == pytest.approx(0.5)
-    assert photons_of([]) == 0.0
+def test_epochs_are_those_of_the_coadd_with_its_weights():
+    heads = [Header({**wcs_at(52.5).to_header(), 'MJD-OBS': mjd, 'EXPTIME': 90.0, 'SKYSIGMA': 30.0})
+             for mjd in (OLD, OLDER, 58000.0)]
+    rows = [{'expnum': number, 'ccd': 33, 'scale': 1.3} for number in (1, 2, 3)]
+    made = {'wstemplate': {'templates': rows}, 'template_heads': heads,
+            'template_info': {'inputs': [{'expnum': 3, 'ccd': 33, 'weight': 0.2}, {'expnum': 1, 'ccd': 33, 'weight': 0.5}]}}
+    found = template_epochs(SimpleNamespace(load=made.get, instrument=default_instrument()))
+    assert [(one.weight, round(one.mjd)) for one in found] == [(0.5, round(OLD)), (0.2, 58000)]
     assert middle_mjd(Header({'MJD-OBS': 60000.0, 'EXPTIME': 86400.0})) == 60000.5

@@ -5,14 +5,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sediff.io.calibration import read_calibration
-from sediff.io.fits import read_ccd, read_image
-from sediff.names import Exposure, calib_path, product_path
+from sediff.formats.calibration import read_calibration
+from sediff.formats.fits import read_ccd, read_image
+from sediff.repository.names import Exposure, calib_path, product_path
 
 from .conftest import Night, done
 
 NITE, SEARCH, EXPOSURES = '20231115', 1250100, 6
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 @pytest.fixture(scope='module')
@@ -42,9 +42,9 @@ def test_star_flat_of_a_night(tree):
                           '--degree', 2, '--catalogs', *catalogues, '--zero-points', tree.root / 'truth' / 'exposures.csv'))
     path = calib_path(tree.root, 'starflat', NITE, 33, 'r')
     assert built.stdout.split() == [str(path.relative_to(tree.root))] or str(path) in built.stdout
-    found, header = read_calibration(path, 'star flat', 33, 'r'), read_image(path)[1]
+    found, header = read_calibration(path, 'star flat', 33, 'r', (4096, 2048)), read_image(path)[1]
     assert header['NINPUTS'] == EXPOSURES and header['NSTARS'] > 1000
-    wanted = read_calibration(tree.root / 'truth' / 'starflat_c33.fits', 'star flat', 33)
+    wanted = read_calibration(tree.root / 'truth' / 'starflat_c33.fits', 'star flat', 33, None, (4096, 2048))
     error = np.log(found / wanted)[16::32, 16::32]
     error -= error.mean()
     pattern = np.log(wanted)[16::32, 16::32]
@@ -56,13 +56,13 @@ def test_star_flat_of_a_night(tree):
 
 
 def test_the_next_exposure_gets_it(tree):
-    """SE08 divides by it; catalogues of such images are refused for another star flat."""
+    """SE08 divides by it; catalogues of such images are rejected for another star flat."""
     done(single_epoch(tree, SEARCH))
     exposure = Exposure(tree.root, SEARCH, NITE, 'r', 4, 7, 'dp33').with_ccd(33)
     path = calib_path(tree.root, 'starflat', NITE, 33, 'r')
     assert read_ccd(product_path(exposure, 'immask')).header['STARFIL'] == path.name
     stars = pd.read_csv(tree.root / 'truth' / 'exposures.csv')
     assert SEARCH in set(stars['expnum'])
-    refused = tree.run('calib', 'build-starflat', '--root', '.', '--nite', NITE, '--band', 'r', '--ccds', 33, '--catalogs',
+    rejected = tree.run('calib', 'build-starflat', '--root', '.', '--nite', NITE, '--band', 'r', '--ccds', 33, '--catalogs',
                        product_path(exposure, 'fullcat'))
-    assert refused.returncode == 4 and 'STARFLAT_FILE=none' in refused.stderr
+    assert rejected.returncode == 4 and 'STARFLAT_FILE=none' in rejected.stderr

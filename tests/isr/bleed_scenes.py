@@ -7,11 +7,11 @@ import numpy as np
 from isr_scenes import moffat, raw_header
 from scipy import ndimage
 
-from sediff.camera.amplifiers import Amplifier, read_amplifiers
-from sediff.camera.maskbits import Bit
+from sediff.instruments.amplifiers import Amplifier, read_amplifiers
 from sediff.isr.bleed import mark_bleed_trails
 from sediff.isr.edgebleed import mark_edge_bleeds
 from sediff.isr.saturation import mark_saturation
+from sediff.maskbits import Bit
 from sediff.sim.bleed import bleed_out
 from sediff.sim.puddle import add_puddle
 from sediff.sim.readout import full_well

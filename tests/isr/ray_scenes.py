@@ -28,7 +28,7 @@ def faint_track(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.nd
 
 
 def stars_and_rays_on_flanks(rng: np.random.Generator, fwhm: float, beta: float, count: int = 120):
-    """Light of stars with peaks of 20 to 1500 sky noises, and a ray through the flank of each."""
+    """Light of stars with peaks of 20 to 1500 sigma of the sky, and a ray through the flank of each."""
     light, rays = np.zeros((SHAPE[0] + 80, SHAPE[1] + 80)), []
     for k in range(count):
         y, x = 40 + 70 * (k // 12) + rng.uniform(-9, 9), 45 + 82 * (k % 12) + rng.uniform(-9, 9)
@@ -51,7 +51,7 @@ def exposed(rng: np.random.Generator, light: np.ndarray, rays) -> tuple[np.ndarr
 
 
 def found_share(rays, found: np.ndarray, sigma: np.ndarray) -> np.ndarray:
-    """Of each ray with such pixels, the share found of those above 5 noises."""
+    """Of each ray with such pixels, the share found of those above 5 sigma."""
     shares = []
     for rows, columns, electrons in rays:
         strong = electrons > 5 * sigma[rows, columns]

@@ -4,8 +4,8 @@ from __future__ import annotations
 import numpy as np
 from isr_scenes import moffat
 
-from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.isr.bleed import mark_bleed_trails
+from sediff.maskbits import UNUSABLE, Bit
 
 SKY, READ_NOISE, FULL_WELL = 1000.0, 6.0, 150000.0
 SIGMA = float(np.sqrt(SKY + READ_NOISE ** 2))

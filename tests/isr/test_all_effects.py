@@ -6,15 +6,15 @@ import argparse
 import numpy as np
 import pytest
 
-from sediff.camera.maskbits import UNUSABLE, Bit
-from sediff.camera.wcs import read_wcs
-from sediff.io.brighterfatter import read_border_shifts
-from sediff.io.calibration import read_calibration, read_tape_bumps
-from sediff.io.linearity import read_linearity
-from sediff.io.raw import read_raw_rows
+from sediff.cli.calib import add_arguments, run
+from sediff.formats.brighterfatter import read_border_shifts
+from sediff.formats.calibration import read_calibration, read_tape_bumps
+from sediff.formats.linearity import read_linearity
+from sediff.formats.raw import read_raw_rows
+from sediff.instruments.load import default_instrument
 from sediff.isr import detrend
-from sediff.isr.calib_command import add_arguments, run
-from sediff.names import calib_path, raw_path
+from sediff.maskbits import UNUSABLE, Bit
+from sediff.repository.names import calib_path, raw_path
 from sediff.sim.cards import wcs_header
 from sediff.sim.detector import detector_of
 from sediff.sim.effects import effects_of, tape_bump_response
@@ -22,13 +22,16 @@ from sediff.sim.files import read_facts
 from sediff.sim.light import add_light
 from sediff.sim.night import make_tasks, simulate_night
 from sediff.sim.optics import draw_psf
-from sediff.sim.options import CCD_SHAPE, EFFECTS, OPTICS, NightOptions, generator
+from sediff.sim.options import EFFECTS, OPTICS, NightOptions, generator
 from sediff.sim.plan import make_plan
 from sediff.sim.scene import make_scene
+from sediff.wcs.read import read_wcs
+
+CCD_SHAPE = (4096, 2048)
 
 OPTIONS = NightOptions(seed=3, ccds=(33,), stars=1500, galaxies=100, transients=4, templates=0, zeros=5, flats=5, ramp=14,
                        effects=EFFECTS)
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.long]
 
 
 class Truth:
@@ -41,11 +44,13 @@ class Truth:
         self.table = facts.crosstalk
         task = make_tasks(OPTIONS, facts, scene, self.exposure)[0]
         self.light = np.zeros(CCD_SHAPE, np.float32)
-        psf = draw_psf(generator(OPTIONS.seed, OPTICS, self.exposure.expnum, 33), self.exposure.seeing, CCD_SHAPE)
+        psf = draw_psf(generator(OPTIONS.seed, OPTICS, self.exposure.expnum, 33), self.exposure.seeing, CCD_SHAPE, 0.2637)
         wcs = read_wcs(wcs_header(task.tpv, self.exposure.true))
         self.stars, _, _ = add_light(self.light, task.view, wcs, self.exposure, 33, psf)
-        self.detector, self.effects = detector_of(OPTIONS.seed, 33), effects_of(OPTIONS.seed, 33, EFFECTS)
-        self.response = self.detector.flat * tape_bump_response(self.effects.tape_bumps) * self.effects.illumination
+        self.detector = detector_of(OPTIONS.seed, 33, CCD_SHAPE)
+        self.effects = effects_of(OPTIONS.seed, default_instrument().detector(33), EFFECTS)
+        bumps = tape_bump_response(self.effects.tape_bumps, CCD_SHAPE)
+        self.response = self.detector.flat * bumps * self.effects.illumination
 
 
 @pytest.fixture(scope='module')
@@ -69,7 +74,7 @@ def root(tmp_path_factory):
 def correct(root, truth, linear=True, borders=True, star_flat=True):
     """The search exposure with the built calibrations; brighter-fatter and star flat are those of the truth."""
     def read(kind, band=None):
-        return read_calibration(calib_path(root, kind, OPTIONS.nite, 33, band), kind, 33, band)
+        return read_calibration(calib_path(root, kind, OPTIONS.nite, 33, band), kind, 33, band, CCD_SHAPE)
     raw, header = read_raw_rows(raw_path(root, OPTIONS.nite, OPTIONS.expnum), 33)
     curves = read_linearity(root / 'calib' / 'linearity' / f'D_n{OPTIONS.nite}_c33_linearity.csv', 33)
     more = detrend.Corrections(curves if linear else {},
@@ -80,7 +85,8 @@ def correct(root, truth, linear=True, borders=True, star_flat=True):
     ccd = detrend.mask_cosmic_rays(detrend.subtract_sky(detrend.mask_bleeds(ccd, 20, 0.5, True)), 4.2)
     if not star_flat:
         return ccd
-    return detrend.apply_star_flat(ccd, read_calibration(root / 'truth' / 'starflat_c33.fits', 'star flat', 33))
+    flat = read_calibration(root / 'truth' / 'starflat_c33.fits', 'star flat', 33, None, CCD_SHAPE)
+    return detrend.apply_star_flat(ccd, flat)
 
 
 @pytest.fixture(scope='module')
@@ -118,7 +124,7 @@ def test_chi_of_the_sky(corrected, truth):
 
 def test_flat(root, truth):
     """At most 0.1 % rms on blocks of 32 pixels."""
-    flat = read_calibration(calib_path(root, 'norm-dflatcor', OPTIONS.nite, 33, 'r'), 'flat', 33, 'r')
+    flat = read_calibration(calib_path(root, 'norm-dflatcor', OPTIONS.nite, 33, 'r'), 'flat', 33, 'r', CCD_SHAPE)
     ratio = np.where(truth.detector.bad, np.nan, flat / truth.response)
     blocks = np.nanmean(ratio.reshape(128, 32, 64, 32), axis=(1, 3))
     assert np.nanstd(blocks / np.nanmedian(blocks)) < 1e-3
@@ -144,6 +150,7 @@ def test_each_correction_is_needed(root, truth, corrected):
         table = star_residuals(correct(root, truth, **{left_out: False}), truth)
         good, rest = table[table[:, 2] > 300, 1], best[best[:, 2] > 300, 1]
         assert np.std(good) > 1.5 * np.std(rest)
+    assert len(truth.effects.tape_bumps) > 0
     for x0, x1, y0, y1 in truth.effects.tape_bumps:
         assert ((corrected.mask[y0:y1 + 1, x0:x1 + 1] & np.uint16(Bit.TAPEBUMP)) != 0).all()
 

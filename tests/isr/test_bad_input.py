@@ -5,19 +5,19 @@ import numpy as np
 import pytest
 from isr_scenes import raw_frame, raw_header
 
-from sediff.camera.amplifiers import read_amplifiers
-from sediff.camera.ccds import dead_amplifiers, parse_ccd_list
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadData, BadInput
-from sediff.io.calibration import file_checksum, read_calibration, read_tape_bumps
-from sediff.io.fits import write_images
-from sediff.io.raw import read_raw_ccd, write_raw
+from sediff.formats.calibration import file_checksum, read_calibration, read_tape_bumps
+from sediff.formats.fits import write_images
+from sediff.formats.raw import read_raw_ccd, write_raw
+from sediff.instruments.amplifiers import read_amplifiers
+from sediff.instruments.ccds import dead_amplifiers, parse_ccd_list
 from sediff.isr.detrend import Corrections, apply_star_flat, crosstalk_stage, mask_bleeds, pixcorrect
+from sediff.maskbits import Bit
 
 SKY = np.full((4096, 2048), 500.0)
 
 
-def refuses(error, code: int, words: str, function, *arguments, **options):
+def rejects(error, code: int, words: str, function, *arguments, **options):
     with pytest.raises(error, match=words) as caught:
         function(*arguments, **options)
     assert caught.value.exit_code == code
@@ -35,42 +35,42 @@ def ccd(raw):
 
 def test_overscan_section_missing_or_of_zero_width(raw):
     for section, words in ((None, 'BIASSECA is missing'), ('[7:6,1:4096]', 'zero width'), ('[50:56,1:4096]', '3 are needed'),
-                           ('nonsense', 'no image section')):
+                           ('nonsense', 'not an image section')):
         header = raw[1].copy()
         if section is None:
             del header['BIASSECA']
         else:
             header['BIASSECA'] = section
-        refuses(BadData, 4, words, crosstalk_stage, raw[0], header, {}, {})
+        rejects(BadData, 4, words, crosstalk_stage, raw[0], header, {}, {})
 
 
 def test_dead_amplifier(raw):
     pixels = raw[0].copy()
     pixels[:, :1080] = 0
-    refuses(BadData, 4, 'amplifier A reads 0 everywhere', crosstalk_stage, pixels, raw[1], {}, {})
+    rejects(BadData, 4, 'amplifier A reads 0 everywhere', crosstalk_stage, pixels, raw[1], {}, {})
 
 
 def test_saturated_sky():
     pixels, header = raw_frame('N', np.full((4096, 2048), 220000.0))
-    refuses(BadData, 4, 'sky is saturated', pixcorrect, crosstalk_stage(pixels, header, {}, {}), None, None, None)
+    rejects(BadData, 4, 'sky is saturated', pixcorrect, crosstalk_stage(pixels, header, {}, {}), None, None, None)
 
 
 def test_flat_with_nan(ccd):
     flat = np.ones((4096, 2048), np.float32)
     flat[10, 10] = np.nan
-    refuses(BadData, 4, '1 values that are not finite', pixcorrect, ccd, None, flat, None)
+    rejects(BadData, 4, '1 values that are not finite', pixcorrect, ccd, None, flat, None)
 
 
 def test_calibration_of_another_band_ccd_or_shape(tmp_path):
     path = tmp_path / 'flat.fits'
     write_images(path, [('SCI', np.ones((64, 32), np.float32), raw_header())])
     assert read_calibration(path, 'flat', 56, 'g', (64, 32)).shape == (64, 32)
-    refuses(BadData, 4, 'of band g, the exposure of r', read_calibration, path, 'flat', 56, 'r', (64, 32))
-    refuses(BadData, 4, 'belongs to CCD 56, not 33', read_calibration, path, 'flat', 33, 'g', (64, 32))
-    refuses(BadData, 4, 'a trimmed DECam CCD', read_calibration, path, 'flat', 56, 'g')
-    refuses(BadInput, 3, 'no such file', read_calibration, tmp_path / 'none.fits', 'flat', 56)
-    refuses(BadInput, 3, 'cannot be read', file_checksum, tmp_path / 'none.fits')
-    refuses(BadInput, 3, 'no table of tape bumps', read_tape_bumps, tmp_path / 'none.csv', 1)
+    rejects(BadData, 4, 'of band g, the exposure of r', read_calibration, path, 'flat', 56, 'r', (64, 32))
+    rejects(BadData, 4, 'belongs to CCD 56, not 33', read_calibration, path, 'flat', 33, 'g', (64, 32))
+    rejects(BadData, 4, 'the trimmed CCD has', read_calibration, path, 'flat', 56, 'g', (4096, 2048))
+    rejects(BadInput, 3, 'no such file', read_calibration, tmp_path / 'none.fits', 'flat', 56, 'g', (64, 32))
+    rejects(BadInput, 3, 'cannot be read', file_checksum, tmp_path / 'none.fits')
+    rejects(BadInput, 3, 'no table of tape bumps', read_tape_bumps, tmp_path / 'none.csv', 1)
 
 
 def test_ccds_that_are_dead_on_a_night():
@@ -81,7 +81,7 @@ def test_ccds_that_are_dead_on_a_night():
     assert 61 not in listed and 2 not in listed and 31 in listed
     pixels, header = raw_frame('N', SKY)
     lost = crosstalk_stage(pixels, header, {}, {}, dead={56: ('A', 'B')})
-    refuses(BadData, 4, 'leave this CCD out', pixcorrect, lost, None, None, None)
+    rejects(BadData, 4, 'leave this CCD out', pixcorrect, lost, None, None, None)
 
 
 @pytest.mark.parametrize('half', ['N', 'S'])
@@ -90,12 +90,12 @@ def test_swapped_sections(half):
         header = raw_header(half)
         for kind in kinds:
             header[f'{kind}SECA'], header[f'{kind}SECB'] = header[f'{kind}SECB'], header[f'{kind}SECA']
-        refuses(BadData, 4, 'swapped', read_amplifiers, header)
+        rejects(BadData, 4, 'swapped', read_amplifiers, header)
     read_amplifiers(raw_header(half))
 
 
 def test_raw_of_one_column(raw):
-    refuses(BadData, 4, 'reaches beyond the image of 1 x 4146', crosstalk_stage, raw[0][:, :1], raw[1], {}, {})
+    rejects(BadData, 4, 'reaches beyond the image of 1 x 4146', crosstalk_stage, raw[0][:, :1], raw[1], {}, {})
 
 
 def test_compressed_file_truncated_in_the_middle(tmp_path, raw):
@@ -106,7 +106,7 @@ def test_compressed_file_truncated_in_the_middle(tmp_path, raw):
     read_raw_ccd(path, 56)
     whole = path.read_bytes()
     path.write_bytes(whole[:len(whole) // 2])
-    refuses(BadInput, 3, 'truncated|fetch it again', read_raw_ccd, path, 56)
+    rejects(BadInput, 3, 'truncated|fetch it again', read_raw_ccd, path, 56)
 
 
 def test_nothing_is_done_twice(raw, ccd):
@@ -116,20 +116,20 @@ def test_nothing_is_done_twice(raw, ccd):
     assert once.header['BIASFIL'] == 'b.fits' and once.header['BIASSUM'] == '0badcafe'
     assert 'Bias subtracted: b.fits (CRC-32 0badcafe)' in str(once.header['HISTORY'])
     assert [once.header[card] for card in ('LINFIL', 'BFFIL', 'TAPEFIL', 'BPMFIL')] == ['none'] * 4
-    refuses(BadData, 4, 'BIASFIL', pixcorrect, once, None, None, None)
+    rejects(BadData, 4, 'BIASFIL', pixcorrect, once, None, None, None)
     trails = mask_bleeds(once)
-    refuses(BadData, 4, 'NTRAIL', mask_bleeds, trails)
+    rejects(BadData, 4, 'NTRAIL', mask_bleeds, trails)
     starred = apply_star_flat(trails, flat, 's.fits', '12345678')
     assert starred.header['STARFIL'] == 's.fits' and starred.header['STARSUM'] == '12345678'
-    refuses(BadData, 4, 'STARFIL', apply_star_flat, starred, flat)
+    rejects(BadData, 4, 'STARFIL', apply_star_flat, starred, flat)
     header = raw[1].copy()
     header['XTALKFIL'] = 'DECam_20130606.xtalk'
-    refuses(BadData, 4, 'XTALKFIL', crosstalk_stage, raw[0], header, {}, {})
+    rejects(BadData, 4, 'XTALKFIL', crosstalk_stage, raw[0], header, {}, {})
 
 
 def test_wrong_star_flat(ccd):
-    refuses(BadData, 4, 'another CCD', apply_star_flat, ccd, np.ones((10, 10), np.float32))
-    refuses(BadData, 4, 'between 0.5 and 2', apply_star_flat, ccd, np.zeros((4096, 2048), np.float32))
+    rejects(BadData, 4, 'another CCD', apply_star_flat, ccd, np.ones((10, 10), np.float32))
+    rejects(BadData, 4, 'between 0.5 and 2', apply_star_flat, ccd, np.zeros((4096, 2048), np.float32))
 
 
 def test_super_saturated_source_marks_its_victim():

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from isr_scenes import moffat
 
-from sediff.camera.maskbits import Bit
 from sediff.isr.bleed import mark_bleed_trails
+from sediff.maskbits import Bit
 
 FULL = 180000.0
 

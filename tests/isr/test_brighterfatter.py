@@ -1,4 +1,4 @@
-"""Brighter-fatter: charge is conserved, the correction undoes the effect, wrong tables are refused."""
+"""Brighter-fatter: charge is conserved, the correction undoes the effect, wrong tables are rejected."""
 from __future__ import annotations
 
 import numpy as np
@@ -6,7 +6,7 @@ import pytest
 from isr_scenes import moffat
 
 from sediff.errors import BadData, BadInput
-from sediff.io.brighterfatter import read_border_shifts, write_border_shifts
+from sediff.formats.brighterfatter import read_border_shifts, write_border_shifts
 from sediff.isr.brighterfatter import BorderShifts, correct_brighter_fatter, displaced_charge, power_law_shifts
 from sediff.sim.effects import collect_charge
 

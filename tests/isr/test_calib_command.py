@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from isr_scenes import moffat, raw_frame
 
+from sediff.cli import calib as calib_command
 from sediff.errors import BadInput, BadUsage
-from sediff.io.fits import read_image
-from sediff.io.raw import write_raw
-from sediff.isr import calib_command
+from sediff.formats.fits import read_image
+from sediff.formats.raw import write_raw
 from sediff.isr.badpixels import Defect
-from sediff.names import calib_path
+from sediff.repository.names import calib_path
 
+pytestmark = pytest.mark.night
 NITE = '20150217'
 
 

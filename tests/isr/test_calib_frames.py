@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from isr_scenes import raw_frame
 
+from sediff.cli import calib as calib_command
 from sediff.errors import BadData, BadInput, BadUsage
-from sediff.io.linearity import read_linearity
-from sediff.io.raw import write_raw
-from sediff.isr import calib_command, calibrate
-from sediff.isr.calib_frames import Frames, choose_band, classify, exposure_numbers, raw_files
+from sediff.flow.calibrations.frames import Frames, choose_band, classify, raw_files
+from sediff.formats.linearity import read_linearity
+from sediff.formats.raw import write_raw
+from sediff.isr import calibrate
 from sediff.isr.linearity import LinearityCurve
-from sediff.names import calib_path
+from sediff.repository.exposures import exposure_numbers
+from sediff.repository.names import calib_path
 
 NITE = '20150217'
 
@@ -24,7 +26,7 @@ def write_exposure(root, expnum, obstype, counts, seconds=1.0, half='N', band='r
     """A raw exposure of CCD 33 (N) or 25 (S) whose pixels hold `counts` ADU."""
     ccd, detpos = {'N': (33, 'N2'), 'S': (25, 'S1')}[half]
     pixels, header = raw_frame(half, np.zeros((4096, 2048)), seed=expnum)
-    from sediff.camera.amplifiers import read_amplifiers
+    from sediff.instruments.amplifiers import read_amplifiers
     for each in read_amplifiers(header):
         pixels[each.data] = np.clip(np.rint(pixels[each.data] + counts), 0, 65535).astype(np.uint16)
     header['CCDNUM'], header['DETPOS'], header['EXPNUM'] = ccd, detpos, expnum
@@ -50,6 +52,7 @@ def test_rows_are_those_of_the_whole_frame(tmp_path, half, ccd):
     assert np.abs(whole[1000:1100] - part).max() < 0.3 and np.median(np.abs(whole[1000:1100] - part)) < 1e-3
 
 
+@pytest.mark.night
 def test_sixty_frames_take_little_memory():
     """60 exposures of a CCD: the arrays alive at a time stay far below the 8 GB of pixels they have."""
     shape, rng = (1024, 2048), np.random.default_rng(1)
@@ -85,6 +88,7 @@ def test_bands_are_not_mixed(tmp_path):
         exposure_numbers('1,b', '--exposures')
 
 
+@pytest.mark.night
 def test_linearity_of_a_series(tmp_path):
     level = np.arange(0.0, 60001.0, 1000.0)
     truth = LinearityCurve(level, -0.02 * level * level / 40000.0)
@@ -109,7 +113,7 @@ def test_linearity_of_a_series(tmp_path):
 
 
 def test_noise_and_inputs_are_recorded(tmp_path):
-    from sediff.io.fits import read_header
+    from sediff.formats.fits import read_header
     for k in range(3):
         write_exposure(tmp_path, 100 + k, 'zero', 0)
     plan = calib_command.Plan('build-bias', tmp_path, NITE, None, tuple(raw_files(tmp_path / 'dts' / NITE)), ())

@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from isr_scenes import moffat, raw_header
 
-from sediff.camera.amplifiers import read_amplifiers
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadData
+from sediff.instruments.amplifiers import read_amplifiers
 from sediff.isr.badpixels import Defect, mark_bad_pixels, mark_boxes
 from sediff.isr.columns import fix_columns
 from sediff.isr.edgebleed import mark_edge_bleeds
@@ -15,6 +14,7 @@ from sediff.isr.halos import mark_halos
 from sediff.isr.interpolate import interpolate_rows
 from sediff.isr.noise import noise_ratio, scale_weight
 from sediff.isr.saturation import mark_saturation
+from sediff.maskbits import Bit
 
 SKY, NOISE = 900.0, 30.0
 

@@ -7,9 +7,9 @@ from isr_scenes import make_scene, moffat
 from ray_scenes import SIGMA, exposed, faint_track, found_share, stars_and_rays_on_flanks
 from scipy import ndimage
 
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadData
 from sediff.isr.cosmicrays import TESTS, find_cosmic_rays, star_ratios
+from sediff.maskbits import Bit
 
 
 def saturation_mask(scene):
@@ -101,7 +101,7 @@ def test_a_ray_on_a_bright_star_takes_little_of_it():
 
 
 def test_faint_straight_tracks_are_followed_through_their_gaps():
-    """Of the pixels above 5 noises 80 % in 97 % of the tracks, 90 % in 93 %."""
+    """Of the pixels above 5 sigma 80 % in 97 % of the tracks, 90 % in 93 %."""
     rng = np.random.default_rng(3)
     rays = [faint_track(rng) for _ in range(60)]
     image, sigma = exposed(rng, np.zeros((800, 1000)), rays)
@@ -115,7 +115,7 @@ def test_faint_straight_tracks_are_followed_through_their_gaps():
 
 @pytest.mark.parametrize('fwhm, beta', [(3.0, 3.5), (3.8, 2.5), (5.0, 5.0)])
 def test_rays_on_the_flanks_of_stars(fwhm, beta):
-    """Stars of peak 20 to 1500 noises: 85 % of the rays lose 80 % of their pixels above 5 noises, 96 % half; cores stay."""
+    """Stars of peak 20 to 1500 sigma: 85 % of the rays lose 80 % of their pixels above 5 sigma, 96 % half; cores stay."""
     rng = np.random.default_rng(5)
     light, rays = stars_and_rays_on_flanks(rng, fwhm, beta)
     image, sigma = exposed(rng, light, rays)

@@ -5,11 +5,12 @@ import numpy as np
 import pytest
 from isr_scenes import raw_header
 
-from sediff.camera.amplifiers import read_amplifiers
-from sediff.camera.catalogs import catalog_path
 from sediff.errors import BadInput
-from sediff.io.crosstalk import read_crosstalk
-from sediff.io.raw import SharedReader
+from sediff.formats.crosstalk import read_crosstalk
+from sediff.formats.raw import SharedReader
+from sediff.instruments.amplifiers import read_amplifiers
+from sediff.instruments.base import table_path
+from sediff.instruments.load import default_instrument
 from sediff.isr.crosstalk import (
     CrosstalkTerm,
     correct_crosstalk,
@@ -25,7 +26,7 @@ BENT = CrosstalkTerm('ccd25A', 1e-3, 40000.0, (2e-3, -1e-7, 1e-12))
 
 @pytest.fixture(scope='module')
 def table():
-    return read_crosstalk(catalog_path('crosstalk.csv'))
+    return read_crosstalk(table_path(default_instrument(), 'crosstalk.csv'))
 
 
 def test_published_table(table):
@@ -106,13 +107,13 @@ def test_no_table(tmp_path):
 
 def test_a_whole_exposure_reads_no_ccd_twice(tmp_path):
     """In ascending order in one process, with the table of 2013; sources outside the list are read too."""
-    table, read, most = read_crosstalk(catalog_path('crosstalk.csv')), [], 0
+    table, read, most = read_crosstalk(table_path(default_instrument(), 'crosstalk.csv')), [], 0
     shared = SharedReader(lambda path, ccd: read.append(ccd) or (ccd, path))
     for ccd in (number for number in range(1, 63) if number not in (2, 61)):
         for needed in {ccd} | needed_sources(ccd, table):
             assert shared(tmp_path / 'raw.fits.fz', needed)[0] == needed
         most = max(most, len(shared))
-        shared.keep_only(needed_later(ccd, table))
+        shared.keep_only(needed_later(ccd, table, range(1, 63)))
     assert sorted(read) == sorted(set(read)) and set(range(1, 63)) - {2} <= set(read)
     assert most <= 8
     one = len(read)
@@ -127,7 +128,7 @@ def test_a_whole_exposure_reads_no_ccd_twice(tmp_path):
 def test_the_text_that_ctio_distributes(tmp_path, line, wanted):
     path = tmp_path / 'DECam_20130606.xtalk'
     path.write_text(f'# victim source x\n#\n{line}  \nccd62A ccd69B 1e-4\n')
-    table = read_crosstalk(path)
+    table = read_crosstalk(path, range(1, 63))
     assert list(table) == ['ccd01A']
     term = table['ccd01A'][0]
     assert (term.source, term.linear, term.onset, term.polynomial) == wanted
@@ -138,7 +139,7 @@ def test_the_text_that_ctio_distributes(tmp_path, line, wanted):
     ('victim source\nccd01A ccd01B\n', [':2', "no column 'x'", 'src_nl']), ('ccd01A ccd01B nan\n', [':1', 'nan']),
     ('ccd01A ccd01B 1e-4\nccd01A ccd01B 1e-4 x\n' , []), ('a b c\n', ['no crosstalk term', 'CTIO']),
     ('', ['no crosstalk term'])])
-def test_other_texts_are_refused_with_their_line(tmp_path, text, words):
+def test_other_texts_are_rejected_with_their_line(tmp_path, text, words):
     path = tmp_path / 'mine.txt'
     path.write_text(text)
     if not words:
@@ -150,4 +151,5 @@ def test_other_texts_are_refused_with_their_line(tmp_path, text, words):
 
 
 def test_the_distributed_matrix_is_that_of_the_catalogs(realdata):
-    assert read_crosstalk(realdata / 'calib' / 'DECam_xtalk_20130606.txt') == read_crosstalk(catalog_path('crosstalk.csv'))
+    assert read_crosstalk(realdata / 'calib' / 'DECam_xtalk_20130606.txt', range(1, 63)) == \
+        read_crosstalk(table_path(default_instrument(), 'crosstalk.csv'))

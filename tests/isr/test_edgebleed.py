@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from bleed_scenes import SHAPE, draw_cases, masked, paint, recall_and_precision
 
-from sediff.camera.maskbits import Bit
+from sediff.maskbits import Bit
 
 
+@pytest.mark.night
 @pytest.mark.parametrize('shape, seed', [('exponential', 11), ('flat', 5), ('wedge', 8)])
 def test_pixels_of_bleeds_and_puddles(shape, seed):
     """G = 7 to 12 within 600 rows of the register: both halves, both amplifiers, puddles of 160 to 20000 e-."""

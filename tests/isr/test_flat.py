@@ -4,9 +4,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadData
 from sediff.isr.flat import divide_flat
+from sediff.maskbits import Bit
 
 
 def test_response_is_taken_out():

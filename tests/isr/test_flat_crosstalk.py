@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 from isr_scenes import corners, raw_frame
 
-from sediff.camera.amplifiers import read_amplifiers
-from sediff.io.fits import read_image
-from sediff.io.raw import write_raw
-from sediff.isr import calib_command
+from sediff.cli import calib as calib_command
+from sediff.formats.fits import read_image
+from sediff.formats.raw import write_raw
+from sediff.instruments.amplifiers import read_amplifiers
 from sediff.isr.crosstalk import CrosstalkTerm, amplifier_key
-from sediff.names import calib_path
+from sediff.repository.names import calib_path
 
+pytestmark = pytest.mark.night
 NITE, LEVEL = '20150217', 60000.0
 #: victim amplifier -> its sources: the other half of the same CCD, and both halves of another of the other side.
 TABLE = {'ccd33A': (('ccd33B', 3e-4), ('ccd34A', 5e-4)), 'ccd33B': (('ccd34B', -4e-4),), 'ccd34A': (('ccd33B', 2e-4),)}

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from isr_scenes import raw_header
 
-from sediff.camera.amplifiers import read_amplifiers, read_trimmed_amplifiers
 from sediff.errors import BadData
+from sediff.instruments.amplifiers import read_amplifiers, read_trimmed_amplifiers
 from sediff.isr.gain import apply_gain, record_gain
 
 

@@ -9,7 +9,7 @@ from sediff.isr.hotpixels import bright_blocks, hot_in_dark, hot_in_science, pos
 from sediff.sim.hotpixels import draw_dark_rate
 
 SHAPE, SKY, READ_NOISE, SECONDS = (900, 700), 1400.0, 6.0, 90.0
-#: Dark charge that is 5 noises of such a sky in 90 s.
+#: Dark charge that is 5 sigma of such a sky in 90 s.
 MATTERS = 5.0 * np.sqrt(SKY + READ_NOISE ** 2) / SECONDS
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from isr_scenes import raw_header
 
-from sediff.camera.amplifiers import read_amplifiers
-from sediff.camera.catalogs import catalog_path
 from sediff.errors import BadData, BadInput
-from sediff.io.linearity import read_linearity, write_linearity
+from sediff.formats.linearity import read_linearity, write_linearity
+from sediff.instruments.amplifiers import read_amplifiers
+from sediff.instruments.base import table_path
+from sediff.instruments.load import default_instrument
 from sediff.isr.linearity import LinearityCurve, fit_linearity, linearize, saturation_levels
 
 
@@ -27,7 +28,7 @@ def test_catalogue_follows_the_published_tables(realdata, name, ccd):
         text = lines.read()
     numbers = re.findall(r'^\s*- (?:- )?([-+0-9.e]+)\s*$', text[text.find('tableData'):], re.M)
     values = np.array(numbers, float).reshape(2, -1)
-    table = read_linearity(catalog_path('linearity.csv'), ccd)
+    table = read_linearity(table_path(default_instrument(), 'linearity.csv'), ccd)
     assert sorted(table) == ['A', 'B']
     for curve, published in zip((table['A'], table['B']), values):
         level = np.arange(int(curve.level[-1]) + 1)

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 from isr_scenes import raw_header
 
-from sediff.camera.amplifiers import read_amplifiers
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadData
+from sediff.instruments.amplifiers import read_amplifiers
 from sediff.isr.badpixels import mark_bad_pixels, mark_dead_amplifiers
 from sediff.isr.edges import mark_edges
 from sediff.isr.saturation import mark_saturation
+from sediff.maskbits import Bit
 
 
 @pytest.fixture(scope='module')

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from isr_scenes import make_scene
 
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadData
 from sediff.isr.sky import fit_sky
+from sediff.maskbits import Bit
 
 
 @pytest.fixture(scope='module')

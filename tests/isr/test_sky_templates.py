@@ -8,13 +8,13 @@ from isr_scenes import moffat
 from scipy import ndimage
 from streak_scenes import streak_light
 
-from sediff.camera.maskbits import Bit
 from sediff.ccdimage import CcdImage
 from sediff.isr.detrend import mask_cosmic_rays
 from sediff.isr.sky_bins import bin_pixels
 from sediff.isr.sky_pca import FEWEST_EXPOSURES
 from sediff.isr.sky_templates import SkyTemplates, build_sky_templates, fit_templates
 from sediff.isr.streaks import find_streaks
+from sediff.maskbits import Bit
 
 SHAPE, READ_NOISE = (1024, 1024), 7.0
 #: Further exposures, which take no part in the templates.
@@ -90,7 +90,7 @@ def subtracted(night, templates):
     for each in night[0]:
         mask = np.zeros(SHAPE, np.uint16)
         sky, pattern, left = fit_templates(each['image'], mask, templates, np.array([each['level']]),
-                                           each['level'] + READ_NOISE ** 2)
+                                           each['level'] + READ_NOISE ** 2, ((), (512,)))
         ratios.append(left.strength / each['strength'])
         done.append(each['image'] - sky - pattern)
     assert ratios == pytest.approx([np.mean(ratios)] * len(ratios), rel=0.005)
@@ -146,7 +146,7 @@ def test_fields_that_are_not_dithered():
     done = []
     for each in exposures:
         sky, fringe, _ = fit_templates(each['image'], np.zeros(SHAPE, np.uint16), made, np.array([each['level']]),
-                                       each['level'] + READ_NOISE ** 2)
+                                       each['level'] + READ_NOISE ** 2, ((), (512,)))
         done.append(each['image'] - sky - fringe)
     assert abs(np.median(lost_light((exposures, pattern, places), done))) < 0.03
 

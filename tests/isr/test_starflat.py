@@ -36,12 +36,12 @@ def measurements(noise=0.005, seed=1, exposures=12, stars=800):
 def test_pattern_is_found(photometric):
     table = measurements()
     zero_points = {number: -value for number, value in enumerate(ZERO)} if photometric else None
-    patterns, rms = fit_star_flat(*table, degree=2, zero_points=zero_points, zero_point_error=0.001)
+    patterns, rms = fit_star_flat(*table, degree=2, shape=(4096, 2048), zero_points=zero_points, zero_point_error=0.001)
     assert rms == pytest.approx(0.005, rel=0.15)
     rows, columns = np.mgrid[0:4096:64, 0:2048:64]
     slopes = []
     for ccd in (0, 1):
-        flat = star_flat_image(patterns[ccd], 2)[::64, ::64]
+        flat = star_flat_image(patterns[ccd], 2, (4096, 2048))[::64, ::64]
         wanted = 10 ** (-0.4 * pattern(ccd, columns, rows))
         difference = np.log(flat / wanted)
         difference -= difference.mean()
@@ -69,6 +69,7 @@ def test_matching():
 def test_wrong_input():
     ccd, x, y, _, exposure, m, error = measurements(stars=100)
     with pytest.raises(BadData, match='measured twice'):
-        fit_star_flat(ccd, x, y, np.arange(len(m)), exposure, m, error)
+        fit_star_flat(ccd, x, y, np.arange(len(m)), exposure, m, error, 3, (4096, 2048))
     with pytest.raises(BadData, match='lower degree'):
-        fit_star_flat(*(values[:20] for values in (ccd, x, y, np.zeros(len(m), int), exposure, m, error)), degree=5)
+        fit_star_flat(*(values[:20] for values in (ccd, x, y, np.zeros(len(m), int), exposure, m, error)), degree=5,
+                      shape=(4096, 2048))

@@ -49,7 +49,7 @@ def test_faint_streaks(fwhm, angle):
 
 @pytest.mark.parametrize('fwhm, peak', [(30.0, 1.5), (30.0, 20.0), (60.0, 1.5)])
 def test_wide_streaks(fwhm, peak):
-    """The mask has the measured width: what stands out of the noise, not more."""
+    """The mask has the measured width: what is significant, not more."""
     image, weight, mask = empty_sky(2000, size=2048, stars=1200, galaxies=150, bleeds=6)
     light, across, _ = streak_light(image.shape, (-100, 400), (2200, 1700), peak * SIGMA, fwhm)
     noise = np.random.default_rng(3).normal(0, 1, image.shape) * np.sqrt(light)

@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from isr_scenes import raw_header
 
-from sediff.camera.amplifiers import read_amplifiers
-from sediff.camera.maskbits import Bit
+from sediff.instruments.amplifiers import read_amplifiers
 from sediff.isr.weight import inverse_variance, null_weight
+from sediff.maskbits import Bit
 
 
 @pytest.mark.parametrize('response', [0.5, 1.0, 1.2])

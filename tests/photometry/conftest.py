@@ -1,4 +1,4 @@
-"""Lets the tests of this room import `made_up_stars`."""
+"""Lets the tests of this package import `made_up_stars`."""
 import sys
 from pathlib import Path
 

@@ -27,11 +27,11 @@ def exposure(zero_points, stars=50, rms=0.03):
     names = [f'ccd{ccd}' for ccd in ccds]
     rows = [zero_table(name, ZeroPoint(zp, rms, rms / np.sqrt(stars), stars + 5, stars))
             for name, zp in zip(names, zero_points)]
-    return red_catlist([header(ccd) for ccd in ccds], names, SHAPE), rows
+    return red_catlist([header(ccd) for ccd in ccds], names, [SHAPE] * len(names)), rows
 
 
 def test_red_catlist():
-    table = red_catlist([header(5)], ['a.fits'], SHAPE)
+    table = red_catlist([header(5)], ['a.fits'], [SHAPE])
     assert tuple(table.columns) == RED_CATLIST_COLUMNS
     assert (table['EXPNUM'][0], table['NITE'][0], table['CCDNUM'][0]) == (12345678, '20170817', 5)
     assert (table['RA_CENT'][0], table['DEC_CENT'][0]) == pytest.approx((0.0, -30.0), abs=1e-9)
@@ -43,7 +43,7 @@ def test_red_catlist_needs_its_cards():
     bare = header(5)
     del bare['AIRMASS']
     with pytest.raises(BadData, match='AIRMASS'):
-        red_catlist([bare], ['a.fits'], SHAPE)
+        red_catlist([bare], ['a.fits'], [SHAPE])
 
 
 def test_an_even_exposure_has_no_flags():

@@ -33,7 +33,7 @@ def test_grouping_across_ra_zero():
     assert group_sky([], [], 1.0)[0] == 0
 
 
-def test_wrong_input_is_refused():
+def test_wrong_input_is_rejected():
     with pytest.raises(BadUsage, match='radius'):
         match_sky([0.0], [0.0], [0.0], [0.0], 0.0)
     with pytest.raises(BadUsage, match='finite'):

@@ -4,11 +4,13 @@ import pytest
 from astropy.io.fits import Header
 from made_up_stars import catalogue_of
 
-from sediff.io.refcat import read_colour_terms
-from sediff.io.refcat_index import read_catalogue
+from sediff.instruments.base import table_path
+from sediff.instruments.load import default_instrument
 from sediff.photometry.calibrate import calibrate_ccd
 from sediff.photometry.zeropoint import ClipOptions, StarCuts, fit_zero_point
 from sediff.refcat.catalogue import convert
+from sediff.refcat.index import read_catalogue
+from sediff.refcat.lookup import read_colour_terms
 from sediff.sim.gaia_columns import archive_columns
 from sediff.sim.options import GAIA_COLUMNS, NightOptions
 from sediff.sim.sky import Region, draw_stars, gaia_catalogue, star_magnitudes
@@ -19,7 +21,7 @@ CCD = Region(52.5, -28.0, (-0.075, 0.075, -0.15, 0.15))
 
 def made_up_ccd(band, seed, term, columns):
     """Catalogue of a CCD with 2000 stars to G = 24.2, and Gaia's rows through the table of the archive."""
-    from sediff.io.refcat import as_stars
+    from sediff.refcat.lookup import as_stars
     rng = np.random.default_rng(seed)
     stars = draw_stars(rng, NightOptions(), CCD)
     gaia = gaia_catalogue(rng, stars)
@@ -31,13 +33,14 @@ def made_up_ccd(band, seed, term, columns):
 @pytest.mark.parametrize('columns', GAIA_COLUMNS)
 @pytest.mark.parametrize('band', 'griz')
 def test_the_zero_point_holds_with_any_columns(repository, band, columns):
-    terms = read_colour_terms(repository / 'catalogs/colour_terms.json')
+    terms = read_colour_terms(table_path(default_instrument(), 'colour_terms.json'))
     header = Header({'EXPNUM': 1, 'CCDNUM': 12})
     for seed in range(3):
         catalogue, reference, gaia = made_up_ccd(band, seed, terms[band], columns)
         colour_error = np.hypot(gaia['phot_bp_mean_mag_error'], gaia['phot_rp_mean_mag_error'])
         assert 0.1 < np.median(colour_error[gaia['phot_g_mean_mag'] > 20.0]) < 0.3
-        found = calibrate_ccd(catalogue, header, reference, band, terms, 'cat.fits', StarCuts(magnitude_range=(15.0, 20.5)))
+        found = calibrate_ccd(catalogue, header, reference, band, terms, 'cat.fits', (4096, 2048),
+                              StarCuts(magnitude_range=(15.0, 20.5)))
         assert abs(found.zero_point.zero_point - ZERO_POINT) < BAR
         assert found.zero_point.scatter < 0.02      # not the noise of the faint stars' colours
 

@@ -8,15 +8,17 @@ import sep
 from astropy.io.fits import Header
 from made_up_stars import CATALOGUE_DTYPE
 
-from sediff.camera.wcs import pixel_to_sky, read_wcs
-from sediff.io.fits import read_header, read_image
-from sediff.io.refcat import as_stars, read_colour_terms, read_shards, write_shards
+from sediff.formats.fits import read_header, read_image
+from sediff.instruments.base import table_path
+from sediff.instruments.load import default_instrument
 from sediff.photometry.calibrate import calibrate_ccd
-from sediff.photometry.colour_terms import decam_magnitudes
+from sediff.photometry.colour_terms import band_magnitudes
 from sediff.photometry.match import match_sky
 from sediff.photometry.zeropoint import ClipOptions, StarCuts
+from sediff.refcat.lookup import as_stars, read_colour_terms, read_shards, write_shards
 from sediff.refcat.motion import at_epoch
 from sediff.refcat.regions import shards_for_region
+from sediff.wcs.read import pixel_to_sky, read_wcs
 
 CATALOGS = Path(__file__).resolve().parents[2] / 'catalogs'
 # Zero points (1 ADU/s) in the survey's table survey-ccds-1.multi.
@@ -31,7 +33,7 @@ def measured(realdata, tmp_path_factory):
     tables = [fitsio.FITS(str(path))[1] for path in sorted(case.glob('gaia/*.fits'))]
     write_shards(shards, np.concatenate([table[:] for table in tables if table.get_nrows()]))
     stars, _ = read_shards(shards, shards_for_region(186.744, 25.462, 0.3))
-    terms = read_colour_terms(CATALOGS / 'colour_terms.json')
+    terms = read_colour_terms(table_path(default_instrument(), 'colour_terms.json'))
     return {int(header['EXPNUM']): _measure(path, header, stars, terms)
             for path in sorted(case.glob('images/*_ooi_*_ls9.*.fits')) for header in [read_header(path, 0)]}
 
@@ -48,7 +50,7 @@ def _measure(path, primary, stars, terms):
     east = 3600 * (ra[first] - now['ra'][second]) * np.cos(np.radians(dec[first]))
     north = 3600 * (dec[first] - now['dec'][second])
     flux, _, _ = sep.sum_circle(image, found['x'][first], found['y'][first], 13.5)
-    magnitude = decam_magnitudes(now[second], str(primary['FILTER'])[0], terms)
+    magnitude = band_magnitudes(now[second], str(primary['FILTER'])[0], terms)
     return east, north, magnitude + 2.5 * np.log10(flux / float(primary['EXPTIME']))
 
 
@@ -58,7 +60,7 @@ def calibrated(realdata):
     case = realdata / 'legacypipe/testcase4'
     tables = [fitsio.FITS(str(path))[1] for path in sorted(case.glob('gaia/*.fits'))]
     raw = np.concatenate([table[:] for table in tables if table.get_nrows()])
-    stars, terms = as_stars(raw, 'Gaia chunks'), read_colour_terms(CATALOGS / 'colour_terms.json')
+    stars, terms = as_stars(raw, 'Gaia chunks'), read_colour_terms(table_path(default_instrument(), 'colour_terms.json'))
     for name in ('g', 'bp', 'rp'):
         stars[f'phot_{name}_mean_mag_error'] = 2.5 / np.log(10) / raw[f'phot_{name}_mean_flux_over_error']
     survey = {int(row['expnum']): row for row in fitsio.read(str(case / 'survey-ccds-1.multi.fits.gz'))}
@@ -79,7 +81,7 @@ def _calibrate(path, primary, stars, terms, row):
     table['FLUX_PSF'], table['FLUXERR_PSF'], table['CLASS_STAR'] = flux, noise, 1.0
     cards = Header([('EXPNUM', int(primary['EXPNUM'])), ('CCDNUM', 1)])
     result = calibrate_ccd(table, cards, at_epoch(stars, float(primary['MJD-OBS'])), str(primary['FILTER'])[0], terms, 'x',
-                           StarCuts(min_snr=5.0), ClipOptions(min_stars=2))
+                           (4096, 2048), StarCuts(min_snr=5.0), ClipOptions(min_stars=2))
     second = result.zero_point.zero_point - 2.5 * np.log10(float(primary['EXPTIME']))
     error = np.hypot(result.zero_point.error, result.accuracy)
     return (str(primary['FILTER'])[0], second, error, float(row['ccdzpt']),

@@ -3,7 +3,10 @@ import pandas as pd
 import pytest
 
 from sediff.errors import BadData
+from sediff.instruments.base import table_path
+from sediff.instruments.load import default_instrument
 from sediff.photometry.starcat import (
+    PROFILE_MARK,
     ReferenceMagnitudes,
     StarListOptions,
     build_star_lists,
@@ -50,6 +53,13 @@ def test_the_veto_radius_can_be_set():
     options = StarListOptions(radius_zero=40.0, radius_slope=3.0, radius_magnitude=16.0)
     veto = build_star_lists([table([0.05], [-30.0])], CORNERS, 'i', 4, 7, options)[1]
     assert veto.splitlines()[-1].split('\t')[5] == '37.000000'
+
+
+def test_a_list_by_profile_says_so_and_shows_its_radii():
+    options = StarListOptions(radius_of=lambda magnitude: 100.0 - magnitude, by_profile=True)
+    snstar, snveto = build_star_lists([table([0.05], [-30.0])], CORNERS, 'i', 4, 7, options)
+    assert PROFILE_MARK in snveto.splitlines()[1] and PROFILE_MARK not in snstar
+    assert len(snveto.splitlines()) == 5 and snveto.splitlines()[-1].split('\t')[5] == '83.000000'
 
 
 def test_a_missing_column_is_named():
@@ -109,13 +119,13 @@ def test_recall_by_magnitude_where_the_catalogue_flags_what_it_flags():
 def test_reference_magnitudes_are_those_of_the_band_or_at_worst_g(repository):
     from made_up_stars import gaia_stars
 
-    from sediff.io.refcat import read_colour_terms
-    from sediff.photometry.colour_terms import decam_magnitudes
-    terms, stars = read_colour_terms(repository / 'catalogs/colour_terms.json'), gaia_stars(5)
+    from sediff.photometry.colour_terms import band_magnitudes
+    from sediff.refcat.lookup import read_colour_terms
+    terms, stars = read_colour_terms(table_path(default_instrument(), 'colour_terms.json')), gaia_stars(5)
     stars['phot_bp_mean_mag'][0], stars['phot_g_mean_mag'][1] = np.nan, np.nan
     found = reference_magnitudes(stars, 'i', terms)
     assert found.magnitude[0] == stars['phot_g_mean_mag'][0] and len(found.magnitude) == 4
-    assert found.magnitude[1:] == pytest.approx(decam_magnitudes(stars[2:], 'i', terms))
+    assert found.magnitude[1:] == pytest.approx(band_magnitudes(stars[2:], 'i', terms))
     assert found.error[0] > 0.3 > found.error[1:].max()
     assert reference_magnitudes(stars, 'VR', terms).magnitude[1:] == pytest.approx(stars['phot_g_mean_mag'][2:])
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from sediff.candidates.scenes import moffat_psf
+from sediff.candidates.painters import moffat_psf
 from sediff.photometry.vetoradius import LARGEST, MODEL_ERROR, THRESHOLD, star_light, veto_radius
 
 FWHM, NOISE, ZERO_POINT = 4.2, 45.0, 31.5

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
+from tests.kernels import cold_kernels
 
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadData
-from sediff.psf import warm
+from sediff.maskbits import Bit
 from sediff.psf.fit import fit_psf, stamp_size, stars_needed
 
 
@@ -113,5 +113,6 @@ def test_no_usable_stars(star_field):
         fit_psf(image, weight, mask, x, y, flux, size=30)
 
 
-def test_warm_runs():
-    warm()
+@pytest.mark.night
+def test_warm_compiles_every_kernel():
+    assert cold_kernels('sediff.psf') == []

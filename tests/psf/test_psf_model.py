@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sediff.errors import BadData
-from sediff.io.psfex import read_psf, write_psf
+from sediff.formats.psfex import read_psf, write_psf
 from sediff.psf.model import PsfModel, polynomial_terms
 
 REAL = ('DECam_00154912_12_psfcat.psf', 'c4d_140818_002108_ooi_z_v1.ext27.psf',
@@ -89,7 +89,7 @@ def test_order_of_the_polynomial():
     np.testing.assert_array_equal(terms[0], [1, 2, 4, 3, 6, 9])
 
 
-def test_wrong_models_are_refused():
+def test_wrong_models_are_rejected():
     plane = np.ones((1, 5, 5))
     with pytest.raises(BadData, match='needs'):
         PsfModel(plane, 1, (0, 0), (1, 1))

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from astropy.io.fits import Header
 
-from sediff.camera.maskbits import Bit
 from sediff.catalog.measure import measure, measure_bright
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData
-from sediff.flow.stars import psf_and_statistics, psf_of
+from sediff.flow.single_epoch.stars import psf_and_statistics, psf_of
+from sediff.maskbits import Bit
 from sediff.psf.stars import safe_peak
 
 SATURATE = 50000.0
@@ -34,33 +34,33 @@ def fat_stars(moffat_field):
 
 def test_bright_stars_do_not_widen_the_model(fat_stars):
     bright = measure_bright(fat_stars)
-    safe, figures = psf_and_statistics(fat_stars, bright, 2, 31)
+    safe, metrics = psf_and_statistics(fat_stars, bright, 2, 31)
     every = psf_of(fat_stars, bright, 2, 31, bright_margin=0.0)
     truth = 4.0 * (1 + 0.03 * 0.05 * 1e5 / SATURATE)
     assert abs(safe.fwhm / truth - 1) < 0.004
     assert every.fwhm / truth - 1 > 0.008
-    assert figures['peak_limit'] == pytest.approx(safe_peak(SATURATE, 1.5))
+    assert metrics['peak_limit'] == pytest.approx(safe_peak(SATURATE, 1.5))
     assert safe_peak(100.0, 2.5) == pytest.approx(10.0)
-    assert len(figures['map']['FWHM']) == 32
+    assert len(metrics['map']['FWHM']) == 32
 
 
 def test_cut_gives_way_where_stars_are_few(fat_stars):
     bright = measure_bright(fat_stars)
     few = bright[bright['FLUX_MAX'] > safe_peak(SATURATE, 1.5)][:12]
-    model, figures = psf_and_statistics(fat_stars, few, 2, 31)
-    assert figures['peak_limit'] is None
+    model, metrics = psf_and_statistics(fat_stars, few, 2, 31)
+    assert metrics['peak_limit'] is None
     assert model.n_accepted >= 3
 
 
 @pytest.mark.parametrize('stars', [0, 1])
-def test_too_few_stars_are_refused_with_the_reason(moffat_field, stars):
+def test_too_few_stars_are_rejected_with_the_reason(moffat_field, stars):
     image = moffat_field((300, 300)).image([150.0] * stars, [150.0] * stars, [1e5] * stars, 10.0, 1)
     ccd = ccd_of(image)
     with pytest.raises(BadData, match='at least 3'):
         psf_of(ccd, measure_bright(ccd), 2, 31)
 
 
-def test_all_saturated_is_refused(fat_stars):
+def test_all_saturated_is_rejected(fat_stars):
     hot = fat_stars.image > 500.0
     ccd = CcdImage(fat_stars.image, np.where(hot, int(Bit.SATURATE), 0).astype(np.uint16),
                    np.where(hot, 0, fat_stars.weight).astype(np.float32), fat_stars.header)

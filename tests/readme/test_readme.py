@@ -7,6 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from raw_files import write_raw
+
+from sediff.__main__ import main
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TEXT = (REPOSITORY / 'README.md').read_text()
@@ -41,18 +44,38 @@ def test_driver_commands_are_accepted(command, tmp_path):
     assert (tmp_path / 'record').read_text().startswith('-m\nsediff\n')
 
 
-@pytest.mark.parametrize('command', [line for line in COMMANDS if line.startswith('python -m sediff')])
-def test_stage_commands_are_understood(command, tmp_path):
+@pytest.mark.parametrize('command', [line for line in COMMANDS if line.startswith('sediff ')])
+def test_stage_commands_are_understood(command, tmp_path, monkeypatch, capsys):
     """Without their data the commands must complain about the data (3), not about the flags (2)."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr('signal.signal', lambda number, handler: None)
     words = shlex.split(command.replace('"$SEDIFF_ROOT"', str(tmp_path)))
-    run = subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, text=True, capture_output=True, check=False)
-    assert run.returncode == 3, run.stderr
+    assert main(words[1:]) == 3, capsys.readouterr().err
+
+
+def test_ingest_comes_first_and_makes_the_list_and_the_registry(tmp_path, monkeypatch, capsys):
+    """The README's first command on one's own files, run on made-up ones; a list written by hand is nowhere needed."""
+    own = next(block for block in BLOCKS if 'ingest' in block).strip().splitlines()
+    assert own[:2] == ['source .venv/bin/activate', 'export SEDIFF_ROOT=/data/decam']
+    words = shlex.split(own[2].replace('/archive', str(tmp_path)))
+    assert words[:2] == ['sediff', 'ingest']
+    write_raw(Path(words[2]) / 'c4d_170818_022400_ori.fits')
+    write_raw(Path(words[3]), EXPNUM=506432, MJD_OBS=57387.1)
+    (tmp_path / 'root').mkdir()
+    monkeypatch.setenv('SEDIFF_ROOT', str(tmp_path / 'root'))
+    assert main(words[1:]) == 0
+    listed = (tmp_path / 'root' / 'exposures.list').read_text().splitlines()
+    assert [line.split()[0] for line in listed] == ['expnum', '506432', '668443']
+    assert (tmp_path / 'root' / 'registry.sqlite3').is_file()
+    assert (tmp_path / 'root' / 'dts' / '20170817' / 'DECam_00668443.fits.fz').is_symlink()
+    assert main(['plan', '668443', '--show', 'data']) == 0 and 'dataRef' in capsys.readouterr().out
 
 
 def test_links_and_named_files_exist():
     for target in re.findall(r'\]\(([^)]+)\)', TEXT):
         assert (REPOSITORY / target).exists(), target
-    for name in ('scripts/README.md', 'rc/site/local.rc', 'catalogs/ccds.csv', 'python/sediff/steps.py', 'docs/desgw.md'):
+    for name in ('scripts/README.md', 'rc/site/local.rc', 'python/sediff/instruments/decam/ccds.csv',
+                 'python/sediff/steps.py', 'docs/desgw.md'):
         assert name in TEXT and (REPOSITORY / name).is_file()
 
 

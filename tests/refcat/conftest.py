@@ -1,4 +1,4 @@
-"""Lets the tests of this room import their made-up tables and the TAP server."""
+"""Lets the tests of this package import their made-up tables and the TAP server."""
 import sys
 from pathlib import Path
 

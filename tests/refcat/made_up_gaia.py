@@ -1,8 +1,8 @@
 """Made-up Gaia tables for the tests of the shards and of their building."""
 import numpy as np
 
-from sediff.io.refcat_index import read_catalogue
 from sediff.refcat.catalogue import convert
+from sediff.refcat.index import read_catalogue
 
 RAW = ('source_id', 'ref_epoch', 'ra', 'ra_error', 'dec', 'dec_error', 'parallax', 'parallax_error', 'pmra', 'pmra_error',
        'pmdec', 'pmdec_error', 'phot_g_mean_flux_over_error', 'phot_g_mean_mag', 'phot_bp_mean_flux_over_error',

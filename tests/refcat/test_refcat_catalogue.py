@@ -3,8 +3,8 @@ import pytest
 from made_up_gaia import gaia_columns
 
 from sediff.errors import BadData, BadInput, BadUsage
-from sediff.io.refcat_index import read_catalogue, read_column_map
 from sediff.refcat.catalogue import MAGNITUDE_STEP, MOTION_STEP, POSITION_STEP, convert, parse_catalogue
+from sediff.refcat.index import read_catalogue, read_column_map
 from sediff.refcat.rounding import round_relative, round_to_step
 from sediff.refcat.standards import as_gaia, catalogue_magnitudes
 
@@ -48,11 +48,11 @@ def test_rounding_is_exact_in_binary_and_keeps_nan():
 def test_wrong_columns_are_named_with_what_was_wanted():
     columns = gaia_columns(10, 10, 1, 5)
     del columns['phot_g_mean_mag']
-    with pytest.raises(BadData, match=r'dump\.csv is no table of Gaia.*lacks phot_g_mean_mag \(phot_g_mean_mag or gmag\)'):
+    with pytest.raises(BadData, match=r'dump\.csv is not a table of Gaia.*phot_g_mean_mag \(phot_g_mean_mag or gmag\)'):
         convert(read_catalogue('gaia'), columns, 'dump.csv')
 
 
-def test_positions_that_are_no_degrees_are_refused():
+def test_positions_that_are_no_degrees_are_rejected():
     columns = gaia_columns(10, 10, 1, 5)
     columns['dec'] = columns['dec'] * 3600
     with pytest.raises(BadData, match='not in degrees'):
@@ -99,11 +99,11 @@ def test_a_catalogue_says_what_it_cannot_calibrate():
 
 
 def test_standards_go_through_the_zero_point_as_gaia_stars():
-    from sediff.photometry.colour_terms import decam_magnitudes
+    from sediff.photometry.colour_terms import band_magnitudes
     catalogue = read_catalogue('ps1')
     rows, _ = convert(catalogue, ps1_stars([18.0, 19.0], [17.5, 17.5], [17.3, 17.3], [17.2, 17.2]), 'x')
     stars, terms = as_gaia(rows, 'g', catalogue)
-    assert np.allclose(decam_magnitudes(stars, 'g', terms), catalogue_magnitudes(rows, 'g', catalogue)[0], equal_nan=True)
+    assert np.allclose(band_magnitudes(stars, 'g', terms), catalogue_magnitudes(rows, 'g', catalogue)[0], equal_nan=True)
     assert np.array_equal(stars['ra'], rows['ra'])
 
 

@@ -6,8 +6,8 @@ from astropy.time import Time
 
 from sediff.errors import BadUsage
 from sediff.refcat.motion import at_epoch, earth_position, julian_year
-from sediff.refcat.regions import separation
 from sediff.refcat.stars import empty_stars
+from sediff.sphere import separation
 
 MJD = 58146.36
 
@@ -71,6 +71,6 @@ def test_a_star_without_motion_stays_and_gets_a_larger_error():
     assert moved['ref_epoch'][0] == pytest.approx(2026.0)
 
 
-def test_no_date_is_refused():
+def test_no_date_is_rejected():
     with pytest.raises(BadUsage):
         at_epoch(some_stars(2), float('nan'))

@@ -1,10 +1,10 @@
 import numpy as np
 import pytest
 
-from sediff.io.refcat import as_stars
-from sediff.io.refcat_index import read_catalogue, read_column_map
+from sediff.photometry.published_noise import PUBLISHED, known_errors, published_error, unmeasured_share
 from sediff.refcat.catalogue import convert, lacking_errors
-from sediff.refcat.noise import PUBLISHED, known_errors, published_error, unmeasured_share
+from sediff.refcat.index import read_catalogue, read_column_map
+from sediff.refcat.lookup import as_stars
 from sediff.refcat.standards import as_gaia, catalogue_magnitudes
 from sediff.sim.gaia_columns import archive_columns
 from sediff.sim.options import GAIA_COLUMNS, NightOptions

@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 from astropy.io.fits import Header
 
-from sediff.camera.wcs import pixel_scale, pixel_to_sky, read_wcs, sky_to_pixel
 from sediff.errors import BadData, BadInput
-from sediff.io.refcat import (
+from sediff.instruments.base import table_path
+from sediff.instruments.load import default_instrument
+from sediff.refcat.lookup import (
     as_stars,
     corners_of,
     read_colour_terms,
@@ -16,8 +17,10 @@ from sediff.io.refcat import (
     reference_stars,
     write_shards,
 )
-from sediff.refcat.regions import from_vectors, inside_polygon, shards_for_region, widened
+from sediff.refcat.regions import shards_for_region
 from sediff.refcat.stars import empty_stars, shard_name
+from sediff.sphere import from_vectors, inside_polygon, widened
+from sediff.wcs.read import pixel_scale, pixel_to_sky, read_wcs, sky_to_pixel
 
 SHAPE = (4096, 2048)
 
@@ -116,7 +119,7 @@ def test_no_star_on_the_ccd_is_unusable(tmp_path):
         reference_stars(tmp_path, ccd_wcs(41.0, -10.0), SHAPE, 57388.5)
 
 
-def test_a_file_that_is_no_table_is_refused(tmp_path):
+def test_a_file_that_is_no_table_is_rejected(tmp_path):
     (tmp_path / shard_name(5)).write_bytes(b'not FITS')
     with pytest.raises(BadInput, match='cannot be read'):
         read_shards(tmp_path, [5])
@@ -137,9 +140,9 @@ def test_gaia_tables_of_the_legacy_survey_are_read(realdata, tmp_path):
 
 
 def test_small_tables(repository, tmp_path):
-    terms = read_colour_terms(repository / 'catalogs/colour_terms.json')
+    terms = read_colour_terms(table_path(default_instrument(), 'colour_terms.json'))
     assert {'u', 'g', 'r', 'i', 'z', 'Y'} <= set(terms)
-    table = read_quality_table(repository / 'catalogs/teff.csv')
+    table = read_quality_table(table_path(default_instrument(), 'teff.csv'))
     assert table['r']['fwhm'] == 1.041
     assert 'zero_point' not in table['VR']
     with pytest.raises(BadInput):

@@ -1,5 +1,6 @@
 """The candidate page: complete, ordered, escaped, self-contained."""
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -8,8 +9,9 @@ import pytest
 from sediff.candidates.fakematch import FAKEMATCH_DTYPE, efficiency
 from sediff.detect.table import DETECTION_DTYPE, Flag
 from sediff.errors import BadUsage
-from sediff.report.entries import CandidateEntry, ExposureEntry, candidate_entry, flag_words
+from sediff.report.entries import CandidateEntry, ExposureEntry, candidate_entry, data_uri, flag_words
 from sediff.report.page import candidate_page, ccd_list, write_candidate_page
+from sediff.report.stamp_pictures import strip_png
 
 HOSTILE = '<script>alert("x")</script><img src=http://evil/x onerror=alert(1)>'
 EXPOSURE = ExposureEntry(668443, 20170817, 'i', 33, object=HOSTILE, seeing=1.1, depth=23.4, t_eff=float('nan'),
@@ -45,7 +47,8 @@ def entries(scores):
     for number, score in enumerate(scores, 1):
         detection['NUMBER'] = number
         stamps = {kind: rng.normal(0, 1, (51, 51)).astype(np.float32) for kind in ('temp', 'srch', 'diff')}
-        out.append(candidate_entry(detection, 3, score, 30.0, stamps, n_detections=2, fake=number == 1))
+        strip = data_uri(strip_png(stamps, {}))
+        out.append(candidate_entry(detection, 3, score, 30.0, strip, n_detections=2, fake=number == 1))
     return out
 
 
@@ -56,7 +59,7 @@ def test_variable_stars_are_shown_as_such_and_can_be_hidden():
     rows = [a for tag, a in Tags(page).seen if tag == 'tr' and 'data-score' in a]
     assert sorted('data-star' in a for a in rows) == [False, True]
     assert page.count('<span class="tag star">variable star</span>') == 1
-    assert any(tag == 'input' and a.get('id') == 'stars' for tag, a in Tags(page).seen)
+    assert any(tag == 'input' and a.get('id') == 'f-stars' for tag, a in Tags(page).seen)
 
 
 def test_page_is_ordered_self_contained_and_well_formed():
@@ -67,7 +70,7 @@ def test_page_is_ordered_self_contained_and_well_formed():
     rows = [a for tag, a in tags.seen if tag == 'tr' and 'data-score' in a]
     assert [a['data-score'] for a in rows] == ['0.9500', '0.7100', '0.2000']
     pictures = [a['src'] for tag, a in tags.seen if tag == 'img']
-    assert len(pictures) == 10 and all(src.startswith('data:image/png;base64,') for src in pictures)
+    assert len(pictures) == 4 and all(src.startswith('data:image/png;base64,') for src in pictures)
     assert not [tag for tag, a in tags.seen if tag == 'link' or (tag == 'script' and 'src' in a)]
     assert "url(" not in page and '@import' not in page
     assert '21:12:25.97 -66:00:56.5' in page and '22.50' in page and '512345' in page
@@ -75,8 +78,8 @@ def test_page_is_ordered_self_contained_and_well_formed():
 
 
 def test_hostile_header_text_is_escaped():
-    worse = CandidateEntry(1, 1, 1, 1.0, 2.0, 3.0, 4.0, 5.0, 0.9, flags=(HOSTILE,), images={
-        'temp': '"><script>', 'srch': '', 'diff': ''})
+    worse = CandidateEntry(1, 1, 1, 1.0, 2.0, 3.0, 4.0, 5.0, 0.9, flags=(HOSTILE,), kind=HOSTILE, host=HOSTILE,
+                           strip='"><script>', page='"><script>')
     page = candidate_page(EXPOSURE, [worse])
     tags = Tags(page)
     assert sum(tag == 'script' for tag, _ in tags.seen) == 1
@@ -88,6 +91,12 @@ def test_page_without_candidates_and_without_numbers():
     page = candidate_page(ExposureEntry(1, 20200101, 'g', 1), [])
     assert 'No candidate passed' in page and 'no OBJECT' in page and not Tags(page).open
     assert 'nan' not in re.sub(r'<(script|style)>.*?</\1>', '', page, flags=re.S).lower()
+
+
+def test_a_ccd_that_is_held_back_is_named_with_its_reason():
+    held = candidate_page(replace(EXPOSURE, ccds_failed=(2,), ccds_held=((2, f'300 detections {HOSTILE}'),)), [])
+    assert 'The detections of CCD 2 are held back and enter no table: 300 detections &lt;script&gt;' in held
+    assert HOSTILE not in held and 'held back' not in candidate_page(EXPOSURE, [])
 
 
 def test_injected_and_found_table():

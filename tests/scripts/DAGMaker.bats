@@ -39,7 +39,7 @@ dagmaker() { run "$SCRIPTS/DAGMaker.sh" "$@"; }
   assert_fails 2 "'next'"
 }
 
-@test "flags after the exposures are refused, not ignored" {
+@test "flags after the exposures are rejected, not ignored" {
   dagmaker 668443 -c 33
   assert_fails 2 '-c' 'before'
 }
@@ -47,8 +47,8 @@ dagmaker() { run "$SCRIPTS/DAGMaker.sh" "$@"; }
 @test "bad flags" {
   dagmaker -X 668443
   assert_fails 2 'unknown flag -X'
-  dagmaker -c 99 668443
-  assert_fails 2 '-c' '99'
+  dagmaker -c 9x 668443
+  assert_fails 2 '-c' '9x'
   dagmaker -c 0 668443
   assert_fails 2 '-c 0'
   dagmaker -P TWINDOW 668443

@@ -65,7 +65,7 @@ setup() {
   assert_has --serial
 }
 
-@test "RUN_DIFFIMG_PIPELINE: the letters of SEdiff.sh are refused with what is wanted" {
+@test "RUN_DIFFIMG_PIPELINE: the letters of SEdiff.sh are rejected with what is wanted" {
   run "$SCRIPTS/RUN_DIFFIMG_PIPELINE.sh" -E 668443 -n 20170817 -b i -r 4 -p dp33 -c 33
   assert_fails 2 '-r' "'4'" r4p7
   run "$SCRIPTS/RUN_DIFFIMG_PIPELINE.sh" -E 668443 -n 20170817 -b i -r r4p7 -p 7 -c 33
@@ -85,14 +85,14 @@ setup() {
   assert_fails 2 '-r' "'4'"
 }
 
-@test "every exposure driver refuses a bad exposure, night, band, unknown flag and missing argument" {
+@test "every exposure driver rejects a bad exposure, night, band, unknown flag and missing argument" {
   local driver
   for driver in SE_job_mod verifySE; do
     run "$SCRIPTS/$driver.sh" "${BASE[@]}" -E x1
     assert_fails 2 '-E' "'x1'"
     run "$SCRIPTS/$driver.sh" "${BASE[@]}" -n 2017
     assert_fails 2 '-n' "'2017'"
-    run "$SCRIPTS/$driver.sh" "${BASE[@]}" -b w
+    SEDIFF_PYTHON=$REAL_PYTHON run "$SCRIPTS/$driver.sh" "${BASE[@]}" -b w
     assert_fails 2 '-b' "'w'"
     run "$SCRIPTS/$driver.sh" "${BASE[@]}" -Q
     assert_fails 2 'unknown flag -Q'
@@ -118,7 +118,7 @@ setup() {
   assert_fails 2 CORNERDIR
   run "$SCRIPTS/getcorners.sh" 66844x data corners
   assert_fails 2 66844x
-  run "$SCRIPTS/getcorners.sh" 668443 data corners 63
+  SEDIFF_PYTHON=$REAL_PYTHON run "$SCRIPTS/getcorners.sh" 668443 data corners 63
   assert_fails 2 63
   run "$SCRIPTS/getcorners.sh" 668443 nowhere corners
   assert_fails 3 nowhere
@@ -126,7 +126,7 @@ setup() {
 
 @test "no driver runs without arguments; -h explains each with an example" {
   local driver
-  for driver in SEdiff SE_job_mod verifySE RUN_DIFFIMG_PIPELINE DAGMaker RUNMON getcorners; do
+  for driver in SEdiff SE_job_mod verifySE RUN_DIFFIMG_PIPELINE RUN_POSTPROC DAGMaker RUNMON getcorners; do
     run "$SCRIPTS/$driver.sh"
     assert_fails 2 "Usage: $driver.sh"
     run "$SCRIPTS/$driver.sh" -h
@@ -143,4 +143,56 @@ setup() {
   done
   command -v shellcheck > /dev/null || skip 'shellcheck is not installed'
   shellcheck -x "$SCRIPTS"/*.sh "$SCRIPTS"/lib/*.sh
+}
+
+@test "every driver passes a rerun on, and rejects one without a name" {
+  local -a words=(-E 668443 -n 20170817 -b i -r 4 -p 7 -S dp33)
+  local script
+  for script in SEdiff SE_job_mod verifySE; do
+    run "$SCRIPTS/$script.sh" "${words[@]}" --rerun test1:test2
+    assert_has --rerun test1:test2
+    rm -f "$RECORD"*
+    run "$SCRIPTS/$script.sh" --rerun "${words[@]}"
+    assert_fails 2 '--rerun needs an argument'
+  done
+  words=(-E 668443 -n 20170817 -r r4p7 -p dp33 --rerun=test1)
+  run "$SCRIPTS/RUNMON.sh" "${words[@]}"
+  assert_has --rerun test1
+  rm -f "$RECORD"*
+  run "$SCRIPTS/RUN_DIFFIMG_PIPELINE.sh" "${words[@]}" -b i -c 33
+  assert_has --rerun test1
+  rm -f "$RECORD"*
+  run "$SCRIPTS/DAGMaker.sh" --rerun test1 668443
+  assert_has --rerun test1
+}
+
+@test "RUN_POSTPROC: defaults, every flag, DES-GW's long names" {
+  run "$SCRIPTS/RUN_POSTPROC.sh" -S dp33
+  assert_call -m sediff postproc --season dp33 --cache persistent --schema gw --rc "$REPOSITORY/rc"
+  rm "$RECORD"*
+  mkdir my_rc
+  run "$SCRIPTS/RUN_POSTPROC.sh" -S dp33 -d scratch -m wsdiff -w 3 -P A=1 -R my_rc --expnums 1,2 --outputdir out \
+    --format csv --numepochs-min 2 --writedb --rerun test1
+  assert_call -m sediff postproc --season dp33 --cache scratch --schema wsdiff --workers 3 --rc my_rc --expnums 1,2 \
+    --outputdir out --format csv --numepochs-min 2 --writedb --rerun test1 -P A=1
+  rm "$RECORD"*
+  run "$SCRIPTS/RUN_POSTPROC.sh" --season 33 --schema wsdiff -s
+  assert_call -m sediff postproc --cache persistent --serial --rc "$REPOSITORY/rc" --season 33 --schema wsdiff
+}
+
+@test "RUN_POSTPROC: bad calls" {
+  run "$SCRIPTS/RUN_POSTPROC.sh" -w 2
+  assert_fails 2 '-S dpNN is required'
+  run "$SCRIPTS/RUN_POSTPROC.sh" -S season
+  assert_fails 2 '-S' "'season'"
+  run "$SCRIPTS/RUN_POSTPROC.sh" -S dp33 -w 0
+  assert_fails 2 '-w'
+  run "$SCRIPTS/RUN_POSTPROC.sh" -S dp33 -w 2 -s
+  assert_fails 2 'exclude each other'
+  run "$SCRIPTS/RUN_POSTPROC.sh" -S dp33 -E 668443
+  assert_fails 2 'unknown flag -E'
+  run "$SCRIPTS/RUN_POSTPROC.sh" -S dp33 668443
+  assert_fails 2 "'668443'"
+  SEDIFF_PYTHON=$REAL_PYTHON run "$SCRIPTS/RUN_POSTPROC.sh" -S dp9999
+  assert_fails 2 dp9999
 }

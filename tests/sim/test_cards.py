@@ -4,12 +4,12 @@ import re
 import numpy as np
 import pytest
 
-from sediff.camera.ccds import ccd_table
-from sediff.camera.wcs import pixel_to_sky, read_wcs
 from sediff.errors import BadData
+from sediff.instruments.ccds import ccd_table
 from sediff.sim.cards import extension_header, parse_value, primary_header, template_header, wcs_header
 from sediff.sim.options import NightOptions
 from sediff.sim.plan import Pointing, make_plan
+from sediff.wcs.read import pixel_to_sky, read_wcs
 
 KINDS = ('TRIM', 'CCD', 'AMP', 'DATA', 'BIAS', 'PRE', 'POST')
 SECTIONS = [f'{kind}SEC{amplifier}' for kind in KINDS for amplifier in 'AB'] + [

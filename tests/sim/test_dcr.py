@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from sediff.astrometry.refraction import chromatic_refraction, zenith_vector
-from sediff.camera.wcs import read_wcs
 from sediff.sim.cards import wcs_header
 from sediff.sim.dcr import MEAN_COLOUR, displaced, drawn_out
 from sediff.sim.options import NightOptions
 from sediff.sim.plan import make_plan
 from sediff.sim.scene import SOURCE_DTYPE, make_scene, view_of
+from sediff.wcs.read import read_wcs
 
 OPTIONS = NightOptions(seed=7, ccds=(33,), band='g', stars=60, galaxies=10, transients=2, templates=0, zeros=0, flats=0,
                        hour_angle=60.0)
@@ -32,7 +32,7 @@ def test_light_is_displaced_along_the_vertical(exposure):
     table['ra'], table['dec'] = 52.5, [-28.0, -27.9, -28.1]
     colour = np.array([MEAN_COLOUR, 0.4, 2.5])
     shift = offsets(table, displaced(table, colour, exposure))
-    vertical = zenith_vector(exposure.hour_angle, exposure.true.dec)
+    vertical = zenith_vector(exposure.hour_angle, exposure.true.dec, -30.16606)
     assert np.hypot(*shift[0]) < 1e-6
     assert shift[1] @ vertical > 0 > shift[2] @ vertical
     np.testing.assert_allclose(shift @ np.array([-vertical[1], vertical[0]]), 0.0, atol=1e-6)
@@ -47,7 +47,8 @@ def test_light_is_drawn_out_by_the_spread_of_its_colours(exposure):
     parts = drawn_out(table, np.array([1.0]), exposure)
     share = np.array([part[1] for part in parts])
     along = np.array([offsets(table, part[0])[0] for part in parts])
-    rms = chromatic_refraction(np.array([1.0]), 'g')[1][0] * np.hypot(*zenith_vector(exposure.hour_angle, exposure.true.dec))
+    vertical = zenith_vector(exposure.hour_angle, exposure.true.dec, -30.16606)
+    rms = chromatic_refraction(np.array([1.0]), (0.400, 0.550))[1][0] * np.hypot(*vertical)
     assert share.sum() == pytest.approx(1.0)
     np.testing.assert_allclose(share @ along, 0.0, atol=1e-6)
     assert share @ (along**2).sum(axis=1) == pytest.approx(rms**2, rel=1e-4)
@@ -59,7 +60,7 @@ def test_only_asked_for(facts, exposure):
     for effects in ((), ('dcr',)):
         options = replace(OPTIONS, effects=effects)
         scene = make_scene(options, [exposure], facts.tpv, facts.colour_term, facts.light_curve)
-        views.append(view_of(scene, exposure, wcs))
+        views.append(view_of(scene, exposure, wcs, (4096, 2048)))
     plain, refracted = views
     assert plain.colours is None and set(refracted.colours) == {'stars', 'galaxies', 'transients'}
     shift = offsets(plain.stars, refracted.stars)

@@ -2,16 +2,18 @@
 import numpy as np
 import pytest
 
-from sediff.camera.amplifiers import read_amplifiers
-from sediff.camera.ccds import ccd_table
+from sediff.instruments.amplifiers import read_amplifiers
+from sediff.instruments.ccds import ccd_table
 from sediff.isr.crosstalk import CrosstalkTerm
 from sediff.sim.bleed import BLED, SATURATED, bleed
 from sediff.sim.cards import extension_header
 from sediff.sim.cosmics import CHARGE, THICKNESS, add_cosmics
 from sediff.sim.detector import make_detector
-from sediff.sim.options import CCD_SHAPE, generator
+from sediff.sim.options import generator
 from sediff.sim.plan import Pointing
 from sediff.sim.readout import add_crosstalk, full_well, read_out, to_adu
+
+CCD_SHAPE = (4096, 2048)
 
 
 def amplifiers_of(facts, ccd):

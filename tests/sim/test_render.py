@@ -4,8 +4,10 @@ import pytest
 
 from sediff.sim.mixtures import moffat_mixture, moffat_profile, noise_pixels, sersic_mixture, sersic_profile
 from sediff.sim.optics import PsfField, draw_psf
-from sediff.sim.options import PIXEL_SCALE, generator
+from sediff.sim.options import generator
 from sediff.sim.render import add_galaxies, add_stars, add_streak, star_stamp
+
+PIXEL_SCALE = 0.2637
 
 ROUND = PsfField(np.array([4.0, 0, 0, 0, 0, 0]), np.zeros(3), np.zeros(3), (101, 101))
 OVAL = PsfField(np.array([4.0, 0, 0, 0, 0, 0]), np.array([0.1, 0, 0]), np.array([0.05, 0, 0]), (101, 101))
@@ -76,6 +78,7 @@ def test_streak_profile():
 
 
 def test_drawn_psf_has_its_seeing():
-    fwhm, shear1, shear2 = draw_psf(generator(1), 1.1, (4096, 2048)).at(np.linspace(0, 2047, 50), np.linspace(0, 4095, 50))
+    psf = draw_psf(generator(1), 1.1, (4096, 2048), PIXEL_SCALE)
+    fwhm, shear1, shear2 = psf.at(np.linspace(0, 2047, 50), np.linspace(0, 4095, 50))
     assert fwhm.mean() == pytest.approx(1.1 / PIXEL_SCALE, rel=0.06)
     assert np.hypot(shear1, shear2).max() < 0.2

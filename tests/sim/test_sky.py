@@ -4,11 +4,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sediff.camera.wcs import sky_to_pixel
 from sediff.errors import BadData, BadUsage
-from sediff.sim.kilonova import DARK, distance_modulus, kilonova_magnitude
+from sediff.kilonova import DARK, distance_modulus, kilonova_magnitude
 from sediff.sim.mixtures import noise_pixels
-from sediff.sim.options import CCD_AREA, NightOptions, generator
+from sediff.sim.options import NightOptions, generator
 from sediff.sim.plan import make_plan
 from sediff.sim.scene import make_scene, true_wcs, view_of
 from sediff.sim.sky import (
@@ -22,6 +21,9 @@ from sediff.sim.sky import (
     to_plane,
 )
 from sediff.sim.transients import flux_for_snr, place_transients
+from sediff.wcs.read import sky_to_pixel
+
+CCD_AREA = 4096 * 2048 * (0.2637 / 3600.0) ** 2
 
 REGION = Region(10.0, -60.0, (-0.5, 0.5, -0.4, 0.4))
 
@@ -104,7 +106,8 @@ def test_transients_keep_apart(facts, options):
 def test_transients_shine_only_in_the_search_exposure(facts, options):
     plan = make_plan(options)
     scene = make_scene(options, plan, facts.tpv, facts.colour_term, facts.light_curve)
-    views = {each.role: view_of(scene, each, true_wcs(facts.tpv[25], each.true)) for each in plan if each.on_sky}
+    views = {each.role: view_of(scene, each, true_wcs(facts.tpv[25], each.true), (4096, 2048))
+             for each in plan if each.on_sky}
     assert views['template'].transients.size == 0 and views['search'].transients.size >= 6
     assert views['template'].streak is None and views['search'].streak is not None
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from sediff.errors import BadUsage
-from sediff.io.refcat import read_shards
+from sediff.refcat.lookup import read_shards
 from sediff.refcat.regions import pixels_of
 from sediff.sim.gaia_columns import write_archive_shards
 from sediff.sim.plan import make_plan
@@ -23,7 +23,7 @@ def test_a_tenth_of_the_stars_change_in_the_search_exposure_only(facts, options)
     _, scene = scene_of(replace(options, effects=('variables',)), facts)
     assert not plain.star_change.any() and np.array_equal(plain.star_mag, scene.star_mag)
     assert np.array_equal(plain.transients, scene.transients)
-    views = {each.role: view_of(scene, each, true_wcs(facts.tpv[25], each.true)).stars for each in plan
+    views = {each.role: view_of(scene, each, true_wcs(facts.tpv[25], each.true), (4096, 2048)).stars for each in plan
              if each.role in ('search', 'template')}
     of_star = dict(zip(scene.stars['source_id'], scene.star_mag))
     change = dict(zip(scene.stars['source_id'], scene.star_change))

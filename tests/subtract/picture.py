@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from sediff.subtract.command import variance_of
+from sediff.cli.subtraction import variance_of
+from sediff.formats.image_source import ImageSource, load
 from sediff.subtract.subtract import subtract
-from sediff.warp.inputs import ImageSource, load
 from sediff.warp.resample import warp
 
 SIDE = 280

@@ -1,4 +1,4 @@
-"""Subtraction of files as other programs write them: the same figures as from a plain pair."""
+"""Subtraction of files as other programs write them: the same metrics as from a plain pair."""
 from __future__ import annotations
 
 import re
@@ -10,9 +10,9 @@ from astropy.io import fits as afits
 from astropy.wcs import WCS
 
 from sediff.__main__ import main
-from sediff.camera.wcs import pixel_to_sky, read_wcs
+from sediff.cli.subtract import run_argv
 from sediff.errors import BadData
-from sediff.subtract.command import run_argv
+from sediff.wcs.read import pixel_to_sky, read_wcs
 
 SIDE, CENTRE, FLUX = 300, (150.3, 140.7), 9000.0
 HOTPANTS = ('-inim s.fits -tmplim z.fits -outim d.fits -oni n.fits -omi m.fits -n i -ig 4 -tg 4 -ir 7 -tr 7 '
@@ -56,7 +56,7 @@ def files(images, tmp_path, monkeypatch):
     return images
 
 
-def figures(*words):
+def metrics(*words):
     """Flux within 12 px of the new source, pixels beyond 8 sigma elsewhere, share masked, NOISECHI."""
     assert run_argv([*words, '-o', 'd.fits', '--noise', 'n.fits', '--mask', 'm.fits']) == 0
     return measured()
@@ -77,8 +77,8 @@ def right(flux, wrong, masked, chi, masked_share=(0.0, 0.1)):
 
 
 def test_a_plain_pair(files):
-    right(*figures('s.fits', 't.fits'))
-    right(*figures('s.fits[0]', 't.fits[0]'))
+    right(*metrics('s.fits', 't.fits'))
+    right(*metrics('s.fits[0]', 't.fits[0]'))
 
 
 def test_a_template_of_zeros_where_it_has_no_data(files):
@@ -86,7 +86,7 @@ def test_a_template_of_zeros_where_it_has_no_data(files):
     template[:, :70] = template[250:] = 0
     afits.PrimaryHDU(template, tan(GAIN=4.0, SATURATE=6e4)).writeto('z.fits')
     hole = (template == 0).mean()
-    right(*figures('s.fits', 'z.fits'), masked_share=(hole, hole + 0.1))
+    right(*metrics('s.fits', 'z.fits'), masked_share=(hole, hole + 0.1))
     assert run_argv(HOTPANTS.split()) == 0
     right(*measured(), masked_share=(hole, hole + 0.1))
 
@@ -114,7 +114,7 @@ def test_planes_of_other_programs(files, layout):
         hdus = [afits.ImageHDU(planes[each].astype(np.int16 if each in ('MASK', 'DQ', 'MSK') else np.float32),
                                tan(GAIN=4.0) if each in ('IMAGE', 'SCI') else None, name=each) for each in layout.split()]
         afits.HDUList([afits.PrimaryHDU(), *hdus]).writeto(f'{name}_p.fits')
-    right(*figures('s_p.fits', 't_p.fits'), masked_share=(1 / SIDE, 0.1))
+    right(*metrics('s_p.fits', 't_p.fits'), masked_share=(1 / SIDE, 0.1))
     assert (afits.getdata('m.fits')[:, 200] != 0).all()
 
 
@@ -132,7 +132,7 @@ def test_a_template_in_other_coordinates(paint, files, kind):
     inside = np.maximum(np.abs(x - SIDE / 2), np.abs(y - SIDE / 2)) < SIDE / 2 + 25
     image = picture(paint, np.c_[x, y, table[:, 2]][inside], 3.6, 180, 2)
     afits.PrimaryHDU(image, header).writeto('o.fits')
-    flux, wrong, masked, chi = figures('s.fits', 'o.fits', '--align')
+    flux, wrong, masked, chi = metrics('s.fits', 'o.fits', '--align')
     right(flux, wrong, masked, chi, masked_share=(0.0, 0.35))
 
 
@@ -141,7 +141,7 @@ def test_a_template_in_other_coordinates(paint, files, kind):
 def test_any_unit(files, science, template, normalize):
     for name, image, factor in zip('st', files, (science, template)):
         afits.PrimaryHDU((image.astype(float) * factor).astype(np.float32), tan(GAIN=4.0 / factor)).writeto(f'{name}_u.fits')
-    flux, wrong, masked, chi = figures('s_u.fits', 't_u.fits', '--normalize', normalize)
+    flux, wrong, masked, chi = metrics('s_u.fits', 't_u.fits', '--normalize', normalize)
     right(flux / (science if normalize == 'science' else template), wrong, masked, chi)
     header = afits.getheader('d.fits')
     assert header['KERNSUM'] == pytest.approx(science / template, rel=0.01)
@@ -152,16 +152,16 @@ def test_weights_of_one_are_said_with_the_factor_and_corrected(files, capsys):
     for name, image in zip('st', files):
         afits.PrimaryHDU(np.ones_like(image)).writeto(f'{name}_w.fits')
     words = ('s.fits', 't.fits', '--science-weight', 's_w.fits', '--template-weight', 't_w.fits')
-    chi = figures(*words)[3]
+    chi = metrics(*words)[3]
     said = capsys.readouterr().err
     assert float(re.search(r's.fits: the noise of its sky is ([\d.]+) times', said)[1]) == pytest.approx(7.6, rel=0.05)
     assert f'NOISECHI is {chi:.3g}' in said and '--scale-weights' in said
-    right(*figures(*words, '--scale-weights'))
+    right(*metrics(*words, '--scale-weights'))
     assert 'NOISECHI' not in capsys.readouterr().err
 
 
 def test_a_plain_pair_is_silent(files, capsys):
-    figures('s.fits', 't.fits')
+    metrics('s.fits', 't.fits')
     assert capsys.readouterr().err == ''
 
 
@@ -170,7 +170,7 @@ def test_a_gain_that_is_wrong_is_the_reason_given(files, capsys):
         afits.PrimaryHDU((image / 65535).astype(np.float32), tan(GAIN=1.0)).writeto(f'{name}_n.fits')
     with pytest.raises(BadData, match=r'gain of 1 .* contradicts'):
         run_argv(['s_n.fits', 't_n.fits', '-o', 'd.fits'])
-    flux, wrong, masked, chi = figures('s_n.fits', 't_n.fits', '--scale-weights')
+    flux, wrong, masked, chi = metrics('s_n.fits', 't_n.fits', '--scale-weights')
     right(flux * 65535, wrong, masked, chi)
 
 
@@ -179,7 +179,7 @@ def test_saturation_as_text(images, files):
     for kind, value in (('number', 3000.0), ('text', '3000')):
         for name, image in zip('st', clipped):
             afits.PrimaryHDU(image, tan(GAIN=4.0, SATURATE=value)).writeto(f'{name}_{kind}.fits')
-        figures(f's_{kind}.fits', f't_{kind}.fits')
+        metrics(f's_{kind}.fits', f't_{kind}.fits')
         afits.HDUList(afits.PrimaryHDU(afits.getdata('d.fits'))).writeto(f'd_{kind}.fits')
     assert (afits.getdata('d_text.fits') == afits.getdata('d_number.fits')).all()
 

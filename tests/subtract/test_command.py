@@ -3,14 +3,15 @@ import numpy as np
 import pytest
 from astropy.io.fits import Header
 
-from sediff.camera.maskbits import Bit
 from sediff.ccdimage import CcdImage
+from sediff.cli.hotpants import is_hotpants, parse
+from sediff.cli.subtract import run_argv
 from sediff.errors import BadData, BadInput, BadUsage
-from sediff.io.fits import read_header, read_image, write_ccd, write_images
-from sediff.io.psfex import read_psf, write_psf
+from sediff.formats.fits import read_header, read_image, write_ccd, write_images
+from sediff.formats.psfex import read_psf, write_psf
+from sediff.maskbits import Bit
 from sediff.psf.model import PsfModel
-from sediff.subtract.command import run_argv
-from sediff.subtract.hotpants import is_hotpants, parse
+from sediff.psf.zoned import zoned
 
 
 def tan_header(shift=(0.0, 0.0)):
@@ -88,6 +89,8 @@ def test_hotpants_normalises_to_the_template_by_default(pair, files):
 
 
 @pytest.mark.parametrize('flags,named', [(['-zz', '3'], '-zz'), (['-ko'], '-ko'), (['-ko', 'two'], '-ko'),
+                                         (['-iu', 'nan'], '-iu'), (['-tl', '-inf'], '-tl'),
+                                         (['-ko', '9' * 5000], '5000 characters'),
                                          (['-c', 'x'], '-c'), (['-ng', '3', '6', '0.7', '4'], '-ng needs 7'),
                                          (['-oci', 'c.fits'], '-oci')])
 def test_bad_hotpants_flags_are_named(flags, named):
@@ -137,3 +140,15 @@ def test_psf_of_the_difference(pair, files):
     plain, white = (read_psf(folder / f'{name}.psf').image(200, 200, 25) for name in ('plain', 'white'))
     assert plain == pytest.approx(read_psf(folder / 'in.psf').image(200, 200, 25), abs=1e-6)
     assert white.max() > 1.02 * plain.max() and white.sum() == pytest.approx(1.0, abs=0.01)
+
+
+def test_psf_of_a_difference_is_no_psf_of_an_image(files):
+    """A model zone by zone, as --psf-output writes it, cannot stand for the science image's."""
+    science, template, folder = files
+    plane = np.exp(-0.5 * np.add.outer(np.arange(-10.0, 11.0)**2, np.arange(-10.0, 11.0)**2) / 4.0)
+    model = PsfModel(plane[None] / plane.sum(), 0, (1.0, 1.0), (100.0, 100.0))
+    write_psf(folder / 'zones.psf', zoned([model, model], np.arange(4).reshape(2, 2) % 2, 200))
+    with pytest.raises(BadUsage, match='zone by zone'):
+        run_argv([science, template, '--gain', '4', '--decorrelate', '--psf-output', f'{folder}/out.psf', '--science-psf',
+                  f'{folder}/zones.psf', '-o', f'{folder}/d.fits'])
+    assert not (folder / 'd.fits').exists()

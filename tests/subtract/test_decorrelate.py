@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from sediff.psf.model import PsfModel
-from sediff.subtract.decorrelate import filtered, psf_of_difference, scale_cells, whitening_kernels
+from sediff.subtract.decorrelate import scale_cells, whitening_kernels
+from sediff.subtract.difference_psf import filtered, psf_of_difference
 from sediff.subtract.subtract import subtract
 
 

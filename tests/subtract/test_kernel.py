@@ -9,7 +9,7 @@ from sediff.subtract.basis import make_basis
 from sediff.subtract.convolve import BLOCK, block_centres, convolve, no_patch, squared_kernels
 from sediff.subtract.holes import mark_lit, patch_of, spoiled
 from sediff.subtract.model import KernelModel
-from sediff.subtract.normal import convolve_stamps, slope_coefficients, star_sums
+from sediff.subtract.normal import _family_products, slope_coefficients, star_sums
 from sediff.subtract.solve import candidate_freedoms, reduced_chi2, solve
 from sediff.subtract.stamps import choose_evenly, cut, find_stars, typical_fwhm
 from sediff.subtract.terms import spatial_terms, term_count
@@ -32,6 +32,17 @@ def test_basis_widens_with_the_seeing():
     assert make_basis(4.0, 14.0).half_width > make_basis(4.0, 4.5).half_width
     assert make_basis(4.0, 4.5, 12).half_width == 12
     assert make_basis(4.0, 4.5).reach >= 16
+
+
+def convolve_stamps(basis, stamps):
+    """Each stamp (n, s, s) convolved with each basis function: (n, m, r, r), the part the kernel reaches whole."""
+    reach = stamps.shape[1] - 2 * basis.reach
+    out = np.empty((len(stamps), basis.size, reach, reach), np.float32)
+    for family, products in enumerate(_family_products(basis, stamps)):
+        for k in np.nonzero(basis.members[:, 0] == family)[0]:
+            _, i, j = basis.members[k]
+            out[:, k] = products[:, j, :, i, :]
+    return out
 
 
 def test_stamps_are_convolved_with_every_function(basis):

@@ -6,15 +6,15 @@ from scipy.ndimage import binary_dilation
 from scipy.ndimage import shift as shift_image
 from scipy.signal import fftconvolve
 
+from sediff.cli.subtraction import variance_of
 from sediff.detect import detect
 from sediff.detect.table import Flag
 from sediff.errors import BadData
-from sediff.io.fits import read_image
-from sediff.subtract.command import variance_of
+from sediff.formats.fits import read_image
+from sediff.formats.image_source import ImageSource, load
 from sediff.subtract.stamps import cut, find_stars
 from sediff.subtract.subtract import subtract
 from sediff.subtract.trust import systematic_variance
-from sediff.warp.inputs import ImageSource, load
 from sediff.warp.resample import warp
 
 HALF = 12
@@ -80,11 +80,11 @@ def judge(science, template, count, gain, scale=1.0, seed=1):
     for x, y in places:
         sky[round(y) - 15:round(y) + 16, round(x) - 15:round(x) + 16] = False
     chi = result.image[sky] / np.sqrt(result.variance[sky])
-    figures = star_residuals(science, aligned, result, places) | false_detections(science, result, psf, places)
-    figures |= flux_bias(result, psf, places, fluxes)
+    metrics = star_residuals(science, aligned, result, places) | false_detections(science, result, psf, places)
+    metrics |= flux_bias(result, psf, places, fluxes)
     score /= 1.4826 * np.median(np.abs(score[sky]))
     found = sum(score[round(y) - 2:round(y) + 3, round(x) - 2:round(x) + 3].max() > 5 for x, y in places)
-    return np.sqrt(np.mean(np.clip(chi, -6, 6)**2)), found, result, figures
+    return np.sqrt(np.mean(np.clip(chi, -6, 6)**2)), found, result, metrics
 
 
 def star_residuals(science, template, result, places):
@@ -127,7 +127,7 @@ def false_detections(science, result, psf, places):
         return shift_image(out, (y - np.floor(y + 0.5), x - np.floor(x + 0.5)), order=3).clip(0)
 
     systematic = systematic_variance(science.image, result.image, result.mask, result.model_error,
-                                     result.figures['fwhm_science'], result.places)
+                                     result.metrics['fwhm_science'], result.places)
     found = detect(result.image, result.variance, result.mask, psf_at, systematic=systematic)
     xy = np.column_stack([found['X_IMAGE'], found['Y_IMAGE']]) - 1
     far = np.array([np.hypot(*(places - p).T).min() > 3 for p in xy], bool)
@@ -143,14 +143,14 @@ def test_des_supernova_field(realdata):
     for seed in (1, 2, 3):  # the faintest, of S/N 5, are a matter of luck
         science, template = (load(ImageSource(str(folder / f'pair_ccd01_epoch{k}_1001.fits'), gain=4.0, saturate=35000.0))
                              for k in 'AB')
-        noise, found, result, figures = judge(science, template, 40, 4.0, seed=seed)
+        noise, found, result, metrics = judge(science, template, 40, 4.0, seed=seed)
         recovered.append(found)
-        bias.append(figures['bias'])
-        assert figures['star_std'] <= 1.5 and figures['star_mad'] <= 1.25
-        assert figures['false'] <= 2
+        bias.append(metrics['bias'])
+        assert metrics['star_std'] <= 1.5 and metrics['star_mad'] <= 1.25
+        assert metrics['false'] <= 2
         assert noise == pytest.approx(1.0, abs=0.03)
         assert result.kernel_sum == pytest.approx(1.0, abs=0.06)
-        assert result.figures['order'] <= 1
+        assert result.metrics['order'] <= 1
     assert np.mean(recovered) >= 39 and abs(np.mean(bias)) <= 0.015
 
 
@@ -162,9 +162,9 @@ def test_bright_galaxy_field(realdata):
     science, template = (load(ImageSource(*(str(folder / name.format(k)) for k in 'iw'),
                                           mask=str(folder / name.format('d')))) for name in names)
     scale = 60 / 45 * 10 ** (0.4 * 0.246)
-    noise, found, result, figures = judge(science, template, 12, 4.0, scale)
-    assert figures['star_std'] <= 1.62 and abs(figures['bias']) <= 0.015
-    assert figures['false'] <= 4
+    noise, found, result, metrics = judge(science, template, 12, 4.0, scale)
+    assert metrics['star_std'] <= 1.62 and abs(metrics['bias']) <= 0.015
+    assert metrics['false'] <= 4
     assert noise <= 1.06
     assert found >= 11
     assert result.kernel_sum == pytest.approx(scale, rel=0.05)
@@ -220,9 +220,9 @@ def test_nuclear_variable(realdata):
     good = np.zeros(science.shape, bool)
     result = subtract(science, template, variance, template_variance, good, good)
     assert result.direction == 'template' and result.kernel_sum == pytest.approx(1.02, abs=0.02)
-    psf_at = moffat_psf(result.figures['fwhm_science'])
+    psf_at = moffat_psf(result.metrics['fwhm_science'])
     systematic = systematic_variance(science, result.image, result.mask, result.model_error,
-                                     result.figures['fwhm_science'], result.places)
+                                     result.metrics['fwhm_science'], result.places)
     found = detect(result.image, result.variance, result.mask, psf_at, systematic=systematic)
     distance = np.hypot(found['X_IMAGE'] - 1 - 128.7, found['Y_IMAGE'] - 1 - 127.7)
     assert distance.min() < 0.3 and found['SIGN'][distance.argmin()] == 1
@@ -269,7 +269,7 @@ def test_magnitudes_of_a_follow_up_campaign(realdata):
 
 
 @pytest.mark.realdata
-def test_a_thumbnail_with_one_object_is_refused(realdata):
+def test_a_thumbnail_with_one_object_is_rejected(realdata):
     """A candidate that is the only object: nothing tells the change of its flux from that of the PSF."""
     (science, template, _), _ = next(thumbnails(realdata, '207556'))
     good = np.zeros(science.shape, bool)

@@ -69,22 +69,22 @@ def moving():
 def test_motions_are_an_error_of_place_not_of_flux(moving):
     """Without a list the scatter of the places is measured, and the fluxes are still trusted to 0.3 %."""
     result = moving.subtract()
-    assert result.figures['model_error'] <= 0.003
-    assert result.figures['model_shift'] == pytest.approx(0.12, rel=0.25)
+    assert result.metrics['model_error'] <= 0.003
+    assert result.metrics['model_shift'] == pytest.approx(0.12, rel=0.25)
 
 
 def test_known_motions_are_taken_out(moving):
     plain, result = moving.subtract(), moving.subtract(moving.listed())
     assert moving.chi(plain) > 1.7 and moving.chi(result) == pytest.approx(1.0, abs=0.08)
-    assert result.figures['moved'] > 60
-    assert result.figures['model_error'] <= 0.003 and result.figures['model_shift'] <= 0.01
-    assert result.figures['left_out_error'] < 0.5 * plain.figures['left_out_error']
+    assert result.metrics['moved'] > 60
+    assert result.metrics['model_error'] <= 0.003 and result.metrics['model_shift'] <= 0.01
+    assert result.metrics['left_out_error'] < 0.5 * plain.metrics['left_out_error']
 
 
 def test_motions_where_the_science_image_is_convolved():
     scene = Scene(motions, seed=4, widths=(3.7, 4.6))
     result = scene.subtract(scene.listed())
-    assert result.direction == 'science' and result.figures['model_shift'] <= 0.01
+    assert result.direction == 'science' and result.metrics['model_shift'] <= 0.01
     assert scene.chi(result) == pytest.approx(1.0, abs=0.1)
 
 
@@ -96,7 +96,7 @@ def test_stars_without_a_motion_keep_their_error(moving):
     places = result.places
     near = [np.hypot(places[:, 0] - x, places[:, 1] - y).min() for x, y in zip(moving.x[::3], moving.y[::3])]
     assert np.mean(np.array(near) < 1.5) > 0.8
-    assert places[:, 2].min() == pytest.approx(0.12, rel=0.35) and result.figures['model_shift'] <= 0.015
+    assert places[:, 2].min() == pytest.approx(0.12, rel=0.35) and result.metrics['model_shift'] <= 0.015
 
 
 def test_a_list_that_moves_nothing_changes_nothing(moving):
@@ -109,11 +109,11 @@ def test_offsets_that_go_with_colour_are_found(moving):
     scene = Scene(refraction, seed=5)
     zero = np.zeros_like(scene.shift)
     result = scene.subtract(scene.listed(zero, scene.colour, usual=1.1))
-    assert result.figures['colour_slope'] == pytest.approx([0.12, -0.25], abs=0.006)
+    assert result.metrics['colour_slope'] == pytest.approx([0.12, -0.25], abs=0.006)
     assert scene.chi(result) == pytest.approx(1.0, abs=0.1)
     assert scene.chi(scene.subtract()) > 1.5
     # without refraction none is found
-    assert moving.subtract(moving.listed(None, moving.colour)).figures['colour_slope'] == [0.0, 0.0]
+    assert moving.subtract(moving.listed(None, moving.colour)).metrics['colour_slope'] == [0.0, 0.0]
 
 
 def test_few_stars_take_the_slope_that_is_expected():

@@ -49,15 +49,15 @@ def test_scale_is_right_within_a_percent(paint, amount, fwhm):
     rng = np.random.default_rng(amount)
     found = subtract(*pair_of(rng, paint(rng, amount), fwhm))
     assert found.kernel_sum == pytest.approx(SCALE, rel=0.01)
-    assert found.figures['kernel_sum_error'] < 0.01 and found.scale_warning() is None
-    assert found.figures['noise_chi'] == pytest.approx(1.0, abs=0.04)
+    assert found.metrics['kernel_sum_error'] < 0.01 and found.scale_warning() is None
+    assert found.metrics['noise_chi'] == pytest.approx(1.0, abs=0.04)
 
 
 def test_a_scale_that_few_stars_cannot_tell_is_said(make_pair):
     errors, offsets = [], []
     for seed in range(6):
         found = subtract(*make_pair(seed=40 + seed, shape=(200, 200), n=8).arrays())
-        errors.append(found.figures['kernel_sum_error'])
+        errors.append(found.metrics['kernel_sum_error'])
         offsets.append(found.kernel_sum / SCALE - 1)
         assert (found.scale_warning() is None) == (errors[-1] <= 0.01)
     assert max(errors) > 0.01

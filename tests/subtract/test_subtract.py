@@ -1,9 +1,10 @@
 """The whole subtraction on synthetic pairs with truth."""
 import numpy as np
 import pytest
+from tests.kernels import cold_kernels
 
 from sediff.errors import BadData, BadUsage
-from sediff.subtract.subtract import subtract, warm
+from sediff.subtract.subtract import subtract
 from sediff.subtract.trust import systematic_variance
 
 
@@ -32,7 +33,7 @@ def result(pair):
 
 def test_sky_noise_is_what_is_propagated(pair, result):
     assert sky_chi(pair, result) == pytest.approx(1.0, abs=0.03)
-    assert result.figures['noise_chi'] == pytest.approx(1.0, abs=0.03)
+    assert result.metrics['noise_chi'] == pytest.approx(1.0, abs=0.03)
 
 
 def test_scale_direction_and_fluxes(pair, result, psf_fluxes):
@@ -49,7 +50,7 @@ def test_stars_vanish(pair, result):
 
 def test_kernel_at_has_the_scale(result):
     kernel = result.kernel.kernel_at(100.0, 400.0)
-    assert kernel.shape[0] == kernel.shape[1] == 2 * result.figures['reach'] + 1
+    assert kernel.shape[0] == kernel.shape[1] == 2 * result.metrics['reach'] + 1
     assert kernel.sum() == pytest.approx(result.kernel_sum, rel=0.01)
 
 
@@ -65,7 +66,7 @@ def test_sharper_science_is_convolved(sharp_pair, psf_fluxes):
 @pytest.mark.parametrize('direction', ['template', 'science'])
 def test_direction_can_be_forced(pair, direction):
     found = subtract(*pair.arrays(), convolve=direction, order=0)
-    assert found.direction == direction and found.figures['order'] == 0
+    assert found.direction == direction and found.metrics['order'] == 0
     assert found.image.dtype == found.variance.dtype == np.float32
     assert np.isfinite(found.image).all() and np.isfinite(found.variance).all()
 
@@ -122,7 +123,7 @@ def test_background_polynomial(pair):
 def test_given_stars_are_used(pair):
     bright = pair.stars[(pair.stars[:, 2] > 1e4)][:, :2]
     found = subtract(*pair.arrays(), stamps=bright)
-    assert 3 <= found.figures['stars_tried'] <= len(bright)
+    assert 3 <= found.metrics['stars_tried'] <= len(bright)
 
 
 def test_wrong_input(pair):
@@ -150,11 +151,12 @@ def test_wrong_input(pair):
 def test_few_stars_get_little_freedom(make_pair):
     small = make_pair(seed=7, shape=(256, 256), n=12)
     found = subtract(*small.arrays())
-    assert found.figures['order'] == 0
+    assert found.metrics['order'] == 0
 
 
-def test_warm_compiles():
-    warm()
+@pytest.mark.night
+def test_warm_compiles_every_kernel():
+    assert cold_kernels('sediff.subtract', 'sediff.subtract.subtract') == []
 
 
 def offset_pair(pair, dx, dy):
@@ -215,7 +217,7 @@ def test_one_image_twice_as_sharp(make_pair, seeing):
 def test_fifteen_stars(make_pair):
     pair = make_pair(seed=12, n=15)
     found = subtract(*pair.arrays())
-    assert found.figures['order'] <= 1 and found.figures['stars_found'] <= 25
+    assert found.metrics['order'] <= 1 and found.metrics['stars_found'] <= 25
     assert sky_chi(pair, found) == pytest.approx(1.0, abs=0.03)
 
 
@@ -240,13 +242,18 @@ def test_a_variable_star_is_left_out(pair):
     assert found.image[near].max() > 10 * np.sqrt(np.median(found.variance))
 
 
-def test_error_of_star_models(pair, result):
+def test_error_of_star_models(pair, result, paint):
     """No more error than noise in the simulated stars; 1 % put on every star is found and marked on the stars."""
-    assert result.figures['model_error'] < 0.004
-    light = result.figures['model_error']
+    assert result.metrics['model_error'] < 0.004
+    change = np.random.default_rng(3).normal(0.0, 0.01, len(pair.stars))
+    x, y, flux = pair.stars.T
+    planes = pair.arrays()
+    science = planes[0] + paint(planes[0].shape, x, y, 1.3 * flux * change, 4.6).astype(np.float32)
+    # of some 25 stars that are bright enough: the scatter of such a scatter is a fifth
+    assert 0.005 < subtract(science, *planes[1:]).metrics['model_error'] < 0.018
     plane = systematic_variance(pair.science, result.image, result.mask, 0.01, 4.6)
     star = pair.stars[np.argmax(np.where(pair.stars[:, 2] < 5e4, pair.stars[:, 2], 0))]
     x, y = round(star[0]), round(star[1])
     peak = pair.science[y, x] - 1000
     assert plane[y, x] == pytest.approx((0.01 * peak) ** 2, rel=0.3)
-    assert np.median(plane[pair.sky()]) < 1e-3 * plane[y, x] and light >= 0
+    assert np.median(plane[pair.sky()]) < 1e-3 * plane[y, x]

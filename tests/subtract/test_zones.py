@@ -8,7 +8,7 @@ import pytest
 from sediff.detect.matched import score_image
 from sediff.psf.model import PsfModel
 from sediff.psf.zoned import ZonedPsf
-from sediff.subtract.decorrelate import psf_of_difference
+from sediff.subtract.difference_psf import psf_of_difference
 from sediff.subtract.planes import Planes
 from sediff.subtract.subtract import subtract
 from sediff.subtract.zones import CELL, Zones, noise_zones

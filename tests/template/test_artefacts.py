@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadUsage
+from sediff.maskbits import Bit
 from sediff.template.coadd import Source, coadd, stack
 
 sys.path.insert(0, str(Path(__file__).parent))

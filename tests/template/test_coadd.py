@@ -1,11 +1,12 @@
 """Coadds against known images: noise, outliers, star cores, coverage."""
 import numpy as np
 import pytest
+from tests.kernels import cold_kernels
 
-from sediff.camera.maskbits import Bit
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData, BadUsage
-from sediff.template.coadd import coadd, warm
+from sediff.maskbits import Bit
+from sediff.template.coadd import coadd
 
 SHAPE = (300, 120)
 
@@ -57,8 +58,12 @@ def test_partial_coverage_and_bits_where_nothing_is_good():
     assert (out.weight[:, :20] == 0).all() and np.isfinite(out.image).all() and (out.mask[:, 20:] == 0).all()
 
 
+@pytest.mark.night
+def test_warm_compiles_every_kernel():
+    assert cold_kernels('sediff.template', 'sediff.template.warming') == []
+
+
 def test_one_image_is_kept_as_it_is():
-    warm()
     image = exposure(np.random.default_rng(4), 2.0)
     image.header['EXPNUM'] = 123456
     out, _ = coadd([image])

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sediff.camera.maskbits import Bit
 from sediff.ccdimage import CcdImage
+from sediff.maskbits import Bit
 from sediff.template.coadd import Source, stack
 
 sys.path.insert(0, str(Path(__file__).parent))

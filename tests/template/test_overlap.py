@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from sediff.errors import BadData
-from sediff.io.corners import OUT_DTYPE
+from sediff.formats.corners import OUT_DTYPE
 from sediff.template.overlap import overlap_matrix, overlaps, pair_ccds, pair_line
 
 AROUND = [0, 1, 3, 2]
@@ -161,7 +161,7 @@ def test_ccds_of_one_real_exposure_do_not_overlap_each_other(realdata):
     """The 60-odd CCDs of a DECam exposure have gaps between them; a dither of 100 arcsec joins neighbours."""
     from astropy.io import fits
 
-    from sediff.camera.wcs import out_corners, read_wcs
+    from sediff.wcs.read import out_corners, read_wcs
     rows = []
     with fits.open(realdata / 'calib' / 'decam_tpv_headers_all_62ccds.decam.wcs.fits') as handle:
         for hdu in handle[1:]:

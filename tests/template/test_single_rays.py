@@ -4,9 +4,9 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from sediff.camera.maskbits import Bit
-from sediff.candidates.scenes import add_stamp, moffat_psf
+from sediff.candidates.painters import add_stamp, moffat_psf
 from sediff.ccdimage import CcdImage
+from sediff.maskbits import Bit
 from sediff.sim.cosmics import add_cosmics
 from sediff.template.single_rays import mask_single_rays
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from astropy.io.fits import Header
 
-from sediff.camera.wcs import pixel_to_sky, read_wcs, sky_to_pixel
 from sediff.ccdimage import CcdImage
-from sediff.io.fits import read_image, write_images
+from sediff.formats.fits import read_image, write_images
 from sediff.warp.resample import warp
+from sediff.wcs.read import pixel_to_sky, read_wcs, sky_to_pixel
 
 SHAPE = (500, 480)
 

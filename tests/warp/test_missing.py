@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from astropy.io import fits as afits
 
-from sediff.warp.inputs import ImageSource, load_planes
+from sediff.formats.image_source import ImageSource, load_planes
 from sediff.warp.missing import mark_missing
 
 SHAPE = (200, 160)
@@ -110,7 +110,7 @@ def test_a_fill_value_below_the_smallest_integer_is_no_zero(tmp_path):
 
 
 def test_hotpants_flags_reach_the_reader():
-    from sediff.subtract.hotpants import parse
+    from sediff.cli.hotpants import parse
     words = '-inim s.fits[1] -tmplim t.fits -outim d.fits -il -5 -tl -6 -fi -999 -fin -1'.split()
     request = parse(words)
     assert (request.science.lower, request.template.lower) == (-5.0, -6.0) and request.science.path == 's.fits[1]'

@@ -2,13 +2,14 @@
 import numpy as np
 import pytest
 from astropy.io.fits import Header
+from tests.kernels import cold_kernels
 
-from sediff.camera.maskbits import UNUSABLE, Bit
-from sediff.camera.wcs import pixel_to_sky, read_wcs, sky_to_pixel
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData, BadUsage
+from sediff.maskbits import UNUSABLE, Bit
 from sediff.warp.grid import pixel_map
-from sediff.warp.resample import warm, warp
+from sediff.warp.resample import warp
+from sediff.wcs.read import pixel_to_sky, read_wcs, sky_to_pixel
 
 SHAPE = (200, 180)
 
@@ -106,6 +107,10 @@ def test_wrong_input(header):
         warp(source, header(), SHAPE)
 
 
-def test_warm_compiles(header):
-    warm()
+@pytest.mark.night
+def test_warm_compiles_every_kernel(header):
+    """Those that read a user's plain files are compiled by their reader."""
+    cold = cold_kernels('sediff.warp', 'sediff.warp.resample')
+    assert [name for name in cold if name.split('.')[2] not in ('missing', 'noise')] == []
+    assert cold_kernels('sediff.formats', 'sediff.formats.image_source') == []
     assert warp(ccd(np.ones(SHAPE), header()), header(), SHAPE).image[50, 50] == pytest.approx(1.0)

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from sediff.io.inventory import Inventory
-from sediff.names import Exposure
-from sediff.workflow.completeness import expected_ccds, format_ccds, missing_ccds, work_left
+from sediff.repository.completeness import expected_ccds, format_ccds, missing_ccds, work_left
+from sediff.repository.inventory import Inventory
+from sediff.repository.names import Exposure
 
 EXPOSURE = Exposure(Path('/root'), 506432, '20151230', 'i')
 ALL = ('immask', 'psf', 'fullcat', 'out', 'zero', 'zp')

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from sediff.camera.wcs import out_corners, read_wcs
+from sediff.cli.corners import add_arguments, run
 from sediff.errors import BadInput, BadUsage
-from sediff.io.corners import read_out
-from sediff.workflow.corners_command import add_arguments, run
+from sediff.formats.corners import read_out
+from sediff.wcs.read import out_corners, read_wcs
 
 
 def header(ra):

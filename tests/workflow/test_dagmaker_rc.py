@@ -1,8 +1,9 @@
 """The shipped rc file."""
 import re
 
-from sediff.parameter_table import TABLE
-from sediff.parameters import parse_rc
+from sediff.instruments.load import default_instrument
+from sediff.instruments.settings import declared
+from sediff.parameters.model import parse_rc
 
 PATH = 'rc/dagmaker.rc'
 
@@ -10,7 +11,7 @@ PATH = 'rc/dagmaker.rc'
 def test_shipped_rc_names_every_key_with_its_default(repository):
     """Keys that are commented out show their default, too."""
     text = re.sub(r'^#(?=[A-Z_]+=)', '', (repository / PATH).read_text(), flags=re.MULTILINE)
-    table = {parameter.name: parameter for parameter in TABLE if parameter.file == 'dagmaker'}
+    table = {parameter.name: parameter for parameter in declared(default_instrument()) if parameter.file == 'dagmaker'}
     found = {key.upper(): value for _, key, value in parse_rc(text.splitlines(), repository / PATH)}
     assert found.keys() == table.keys()
     for name, value in found.items():

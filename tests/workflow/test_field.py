@@ -2,7 +2,7 @@
 import pytest
 
 from sediff.errors import BadData
-from sediff.workflow.field import field_name
+from sediff.repository.field import field_name
 
 
 @pytest.mark.parametrize(('ra', 'dec', 'name'), [

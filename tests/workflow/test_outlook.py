@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from sediff.errors import BadInput
-from sediff.io.inventory import Inventory
-from sediff.names import Exposure
-from sediff.workflow.choose import Choice
-from sediff.workflow.outlook import Outlook, refuse, with_outlook
+from sediff.flow.exposure.outlook import Outlook
+from sediff.repository.inventory import Inventory
+from sediff.repository.names import Exposure
+from sediff.template.choose import Choice
+from sediff.workflow.outlook import reject, with_outlook
 from sediff.workflow.overlap_step import Overlaps
 from sediff.workflow.plan import Job, Plan
 
@@ -37,7 +38,7 @@ def test_nothing_wrong_changes_nothing_but_the_report(plan):
     after = looked(plan, e3=Outlook(used=('bias b.fits CCD 1,3',)))
     assert (after.choices, after.templates, after.jobs, after.warnings) == (plan.choices, plan.templates, plan.jobs, ())
     assert '3 20170817 search\n  uses bias b.fits CCD 1,3' in after.report
-    refuse(after)
+    reject(after)
 
 
 def test_a_template_without_calibrations_is_left_out_and_the_reason_named(plan):
@@ -53,12 +54,12 @@ def test_a_template_that_lacks_some_ccds_is_kept_with_a_word(plan):
     assert after.choices[0].reason == f't_eff 0.9; without CCD 3: {OLD}' and 'is not complete' in after.warnings[0]
 
 
-def test_bad_cards_leave_a_template_out_and_refuse_a_search_exposure(plan):
+def test_bad_cards_leave_a_template_out_and_reject_a_search_exposure(plan):
     bad = Outlook(problems=('EXPTIME is missing; needed: seconds',))
     after = looked(plan, e2=bad, e3=bad)
     assert [one.expnum for one in after.templates] == [1]
     with pytest.raises(BadInput, match='search exposure 3 cannot be processed: EXPTIME is missing'):
-        refuse(after)
+        reject(after)
 
 
 def test_what_is_processed_already_needs_nothing(plan):

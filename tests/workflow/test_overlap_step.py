@@ -4,7 +4,8 @@ import pytest
 from sample_exposures import exposure_rows
 
 from sediff.errors import BadInput
-from sediff.workflow.overlap_step import angular_separation, find_overlaps, list1_text, list2_text, ws_diff_text
+from sediff.formats.plan_lists import ws_diff_text
+from sediff.workflow.overlap_step import angular_separation, find_overlaps, list1_text, list2_text
 
 JUNK = 'zero|flat|test|junk|bias|supernova|slew|pointing|commish|sn-'
 

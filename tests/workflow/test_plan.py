@@ -6,12 +6,18 @@ import subprocess
 import numpy as np
 import pytest
 from astropy.io import fits
+from raw_files import write_triple
 from sample_exposures import exposure_rows
 
+from sediff.__main__ import main
+from sediff.candidates.database import open_database, transaction
+from sediff.cli.dagmaker import add_arguments, run
 from sediff.errors import BadData, BadInput, BadUsage
-from sediff.io.inventory import CALIBRATION_PRODUCTS, SE_PRODUCTS
-from sediff.names import Exposure, product_path, raw_path
-from sediff.workflow.command import add_arguments, run
+from sediff.flow.exposure.database import database_url
+from sediff.flow.exposure.inputs import community_files
+from sediff.formats.plan_lists import drop_from_copy_pairs, parse_copy_pairs
+from sediff.repository.inventory import CALIBRATION_PRODUCTS, SE_PRODUCTS
+from sediff.repository.names import Exposure, product_path, raw_path
 
 CCDS = (1, 3, 4)
 
@@ -117,6 +123,57 @@ def test_choice_by_seeing_is_made_where_seeing_is_known_and_goes_along_with_the_
     assert '(4 passed the cuts before the choice by seeing)' in (folder / 'choices_668443.list').read_text()
     script = text(tree, 'desgw_pipeline_668443.sh')
     assert '-P TEMPLATE_MODE=single' in script and 'TEMPLATE_BEST' not in script
+
+
+def test_unknown_t_eff_waits_for_its_processing_and_is_then_chosen_or_dropped(tree, parameters):
+    write_list(tree, exposure_rows(*[{'t_eff': np.nan}] * 4))
+    for number in (500001, 500002, 500003, 500004):
+        write_raw(tree, number, '20170509')
+    for number, t_eff in ((500002, '0.45'), (500003, '0.12'), (500004, 'null')):
+        write_products(tree, number, '20170509', SE_PRODUCTS + CALIBRATION_PRODUCTS)
+        for ccd in CCDS:
+            path = product_path(Exposure(tree, number, '20170509', 'i', ccd=ccd), 'quality')
+            path.write_text(f'{{"fwhm_arcsec": 1.0, "t_eff": {t_eff}}}')
+    assert plan(parameters, 668443, '--ccds', '1,3,4') == 0
+    found = verdicts(tree)
+    assert found[500001][0] == 'kept' and found[500001][1].startswith('t_eff not known yet, +100.0 d')
+    assert 'processing of CCD 1,3-4 queued' in found[500001][1]
+    assert found[500002][0] == 'kept' and found[500002][1].startswith('t_eff 0.450 (measured), +101.0 d')
+    assert found[500003] == ('dropped', 't_eff 0.120 (measured) below 0.3')
+    assert found[500004] == ('dropped', 't_eff unknown after its processing')
+    parameters.set('TEMPLATE_UNKNOWN_TEFF', 'drop', 'test')
+    with pytest.raises(BadData, match='no template'):
+        plan(parameters, 668443, '--ccds', '1,3,4')
+    assert set(verdicts(tree).values()) == {('dropped', 't_eff unknown')}
+
+
+def test_community_products_are_planned_from_the_registry(tree, parameters, tmp_path):
+    write_list(tree, exposure_rows({}, {}))
+    raw_path(tree, '20170817', 668443).unlink()
+    parameters.set('INPUT', 'community', 'test')
+    with pytest.raises(BadInput, match='INPUT=community its ooi'):
+        plan(parameters, 668443, '--ccds', '1,3,4')
+    write_triple(tmp_path / 'cp', ccds=(1, 3))
+    write_triple(tmp_path / 'cp', 'c4d_170510_010203', ccds=(3, 4), EXPNUM=500001, MJD_OBS=57883.1)
+    assert main(['ingest', str(tmp_path / 'cp'), '--root', str(tree)]) == 0
+    assert plan(parameters, 668443, '--ccds', '1,3,4') == 0
+    found, script = verdicts(tree), text(tree, 'desgw_pipeline_668443.sh')
+    assert 'processing of CCD 3-4 queued' in found[500001][1] and 'no raw file' in found[500002][1]
+    assert '-E 668443' in script and '-c 1,3 ' in script
+    exposure = Exposure(tree, 668443, '20170817', 'i', ccd=3)
+    assert [path.name for path in community_files(exposure, parameters)] == [
+        f'c4d_170818_022400_{kind}_i_v1.fits' for kind in ('ooi', 'oow', 'ood')]
+    with pytest.raises(BadInput):
+        community_files(exposure.with_ccd(4), parameters)
+
+
+def test_the_cut_of_t_eff_goes_along_with_the_jobs(tree, parameters):
+    complete_and_raw(tree)
+    parameters.set('TEFF_CUT_I', '0.05', 'test')
+    parameters.set('TEFF_CUT_Z', '0.07', 'test')
+    plan(parameters, 668443, '--ccds', '1,3,4')
+    script = text(tree, 'desgw_pipeline_668443.sh')
+    assert '-P TEFF_CUT_I=0.05' in script and 'TEFF_CUT_Z' not in script
 
 
 def test_copy_pairs_copies(tree, parameters, tmp_path):
@@ -292,9 +349,48 @@ def test_bad_parameters(tree, parameters, name, value, words):
         plan(parameters, 668443, '--ccds', '1,3,4')
 
 
-def test_root_with_a_space_is_refused(tree, parameters, tmp_path):
+ODD = 'it\'s a "night" $HOME (2)[1]{a}%41 #?&+;`id` ~é'
+
+
+def test_scripts_of_a_root_with_any_letters_are_run_as_they_stand(tree, parameters, tmp_path):
     complete_and_raw(tree)
-    tree.rename(tmp_path / 'my root')
-    parameters.set('ROOT', str(tmp_path / 'my root'), 'test')
-    with pytest.raises(BadUsage, match='without spaces'):
+    odd = tmp_path / ODD
+    tree.rename(odd)
+    parameters.set('ROOT', str(odd), 'test')
+    plan(parameters, 668443, '--ccds', '1,3,4')
+    folder, stub = tmp_path / 'here' / 'mytemp_668443', tmp_path / 'stub $x'
+    stub.mkdir()
+    (stub / 'SEdiff.sh').write_text('#!/usr/bin/env bash\nprintf "%s|" "$SEDIFF_ROOT" "$@"; printf "\\n"\n')
+    (stub / 'SEdiff.sh').chmod(0o755)
+    clean = {name: value for name, value in os.environ.items() if not name.startswith('SEDIFF_')}
+    ran = subprocess.run(['bash', str(folder / 'desgw_pipeline_668443.sh')], env=clean | {'SEDIFF_SCRIPTS': str(stub)},
+                         text=True, capture_output=True, check=True)
+    assert ran.stdout and all(line.startswith(f'{odd}|-r|') for line in ran.stdout.splitlines()) and not ran.stderr
+    pairs = (folder / 'copy_pairs_for_668443.sh').read_text()
+    paths = list(parse_copy_pairs(pairs).values())
+    assert str(paths[0]) == str(odd / 'persistent/gw/exp/20170817/668443/668443.out')
+    copied = subprocess.run(['bash', '-c', pairs.replace('cp -p --', "printf '%s|'")], text=True, capture_output=True,
+                            check=True)
+    assert copied.stdout.split('|')[:len(paths)] == [str(path) for path in paths]
+    kept = parse_copy_pairs(drop_from_copy_pairs(pairs, list(parse_copy_pairs(pairs))[1:2]))
+    assert list(kept.values()) == [paths[0], *paths[2:]]
+
+
+def test_the_database_of_such_a_root_is_opened(tmp_path, parameters):
+    exposure = Exposure(tmp_path / ODD, 668443, '20170817', 'i')
+    with transaction(open_database(database_url(exposure, parameters))) as connection:
+        assert not connection.closed
+    assert product_path(exposure, 'database').is_file()
+
+
+@pytest.mark.parametrize('name', [b'a\nb', b'a\tb', b'a\x7f', 'a\u2028'.encode(), b'a\xff'])
+def test_a_root_that_cannot_stand_in_a_line_is_rejected(tree, parameters, tmp_path, monkeypatch, name):
+    folder = os.fsencode(tmp_path) + b'/' + name
+    os.mkdir(folder)
+    monkeypatch.chdir(folder)
+    parameters.set('ROOT', '.', 'test')
+    with pytest.raises(BadUsage, match='control characters or bytes that are no UTF-8') as error:
         plan(parameters, 668443, '--ccds', '1,3,4')
+    assert '\n' not in str(error.value)
+    with pytest.raises(BadUsage, match='one printable line'):
+        parameters.set('ROOT', os.fsdecode(folder), 'test')

@@ -6,9 +6,9 @@ from astropy.io.fits import Header
 
 from sediff.astrometry.tangent import project
 from sediff.astrometry.tpv import Tpv
-from sediff.camera.tpv import tpv_cards
 from sediff.errors import BadData
-from sediff.refcat.regions import from_vectors, unit_vectors
+from sediff.sphere import from_vectors, unit_vectors
+from sediff.wcs.tpv import tpv_cards
 
 wcs_cards = tpv_cards
 

@@ -1,4 +1,4 @@
-"""The astrometric solution of one CCD against reference stars, and the checks without which it is not believed."""
+"""The astrometric solution of one CCD against reference stars, and the checks that it must pass."""
 from __future__ import annotations
 
 import numpy as np
@@ -12,7 +12,7 @@ from sediff.astrometry.tables import Stars
 from sediff.astrometry.tangent import project
 from sediff.astrometry.tpv import Tpv
 from sediff.errors import BadData
-from sediff.refcat.regions import from_vectors, separation, unit_vectors
+from sediff.sphere import from_vectors, separation, unit_vectors
 
 #: How near (arcsec) a detection must come to its star, from the first fit to the last.
 TOLERANCES = (2.0, 1.0, 0.5)
@@ -51,8 +51,8 @@ def solve(x: np.ndarray, y: np.ndarray, flux: np.ndarray, sigma_px: np.ndarray, 
     Raises
     ------
     BadData
-        Too few detections or stars, no pattern that stands out, too few matches, residuals too large, or a change
-        of scale or orientation that the telescope cannot have: the message gives the figures.
+        Too few detections or stars, no significant pattern, too few matches, residuals too large, or a change
+        of scale or orientation that the telescope cannot have: the message gives the metrics.
     """
     options = options or AstrometryOptions()
     start = Tpv.of(header)
@@ -90,7 +90,7 @@ def _first_match(model: Tpv, stars: Stars, options: AstrometryOptions) -> tuple[
         if pattern.contrast >= options.min_contrast or max(len(xi), near.size) <= n_det:
             break
     if pattern.contrast < options.min_contrast:
-        raise BadData(f'no pattern of stars stands out: {pattern.votes} votes, contrast {pattern.contrast:.2f} '
+        raise BadData(f'no significant match of star patterns: {pattern.votes} votes, contrast {pattern.contrast:.2f} '
                       f'(needed {options.min_contrast:.2f}) of {len(xi)} detections and {near.size} reference stars '
                       f'within {options.search_radius:.0f} arcsec; check the pointing and the reference stars')
     first, second = nearest_unique(*pattern.apply(xi, eta), ref_xi, ref_eta, 1.5)
@@ -107,7 +107,7 @@ def _refined(model, stars, first, second, tolerance, options) -> tuple[Tpv, np.n
     return _linear(model, stars, first[keep], second[keep], options), first[keep], second[keep]
 
 
-def _linear(model, stars, first, second, options) -> Tpv:
+def _linear(model, stars: Stars, first, second, options) -> Tpv:
     return adjust(model, *stars.matched(first, second), stars.sigma(model, first, second, options.floor))
 
 
@@ -116,7 +116,7 @@ def _bent(model, stars, first, second, options) -> tuple[Tpv, np.ndarray, np.nda
     corners = np.array([[stars.x.min(), stars.y.min()], [stars.x.max(), stars.y.max()]])
     center, half = corners.mean(axis=0), np.maximum(np.ptp(corners, axis=0) / 2.0, 1.0)
 
-    def data(pairs) -> tuple[np.ndarray, ...]:
+    def data(pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         x, y, ra, dec = stars.matched(*pairs)
         off_xi, off_eta = model.off(x, y, ra, dec)
         return ((x - center[0]) / half[0], (y - center[1]) / half[1], -off_xi, -off_eta,
@@ -152,7 +152,7 @@ def _judged(start: Tpv, model: Tpv, stars: Stars, first, second, contrast, found
                       f'at most {options.max_rms:.0f} mas are allowed; check focus, guiding and the date of the exposure')
     chance = stars.chance(model, TOLERANCES[-1])
     if n < 3.0 * chance:
-        raise BadData(f'{n} matched stars are no proof where {chance:.0f} are expected by chance')
+        raise BadData(f'{n} matched stars prove nothing where {chance:.0f} are expected by chance')
     rotation, scale_change = linear_change(start, model, stars)
     if scale_change > options.max_scale_change or abs(rotation) > 2.0 * options.max_rotation:
         raise BadData(f'the fit to {n} stars turns the CCD by {rotation:.4f} deg and changes its scale by '
@@ -160,7 +160,7 @@ def _judged(start: Tpv, model: Tpv, stars: Stars, first, second, contrast, found
     moved = [each.sky(np.median(stars.x), np.median(stars.y)) for each in (start, model)]
     chi2 = float(np.sum((east ** 2 + north ** 2) / sigma ** 2) / freedom)
     return Solution(model.header(), n, rms_ra, rms_dec, chi2, 3600.0 * float(separation(*moved[0], *moved[1])), rotation,
-                    float(contrast), found.order, 'own', found.left_out)
+                    float(contrast), found.order, 'own', found.held_out)
 
 
 def linear_change(start: Tpv, model: Tpv, stars: Stars) -> tuple[float, float]:

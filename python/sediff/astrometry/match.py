@@ -63,7 +63,7 @@ def find_offset(xi: np.ndarray, eta: np.ndarray, ref_xi: np.ndarray, ref_eta: np
     Returns
     -------
     PatternMatch
-        The best, believable or not; votes 0 and contrast 0 where no pair lies within the radius.
+        The best, acceptable or not; votes 0 and contrast 0 where no pair lies within the radius.
 
     Notes
     -----

@@ -1,4 +1,4 @@
-"""How many terms the stars of a CCD warrant beyond the linear ones, judged by stars left out of the fit."""
+"""How many terms the stars of a CCD warrant beyond the linear ones, judged by stars held out of the fit."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ class Bend:
         1: none; 2 or 3: degree of the polynomial.
     first, second : ndarray, (order + 1, order + 1), arcsec
         Coefficient [i, j] multiplies s^i t^j.
-    left_out : float
-        rms error, mas along one axis, of stars left out of the fit of this order.
+    held_out : float
+        rms error, mas along one axis, of stars held out of the fit of this order.
     worst_error : float
         Largest formal error (mas, one axis) anywhere on the CCD.
     """
@@ -32,13 +32,13 @@ class Bend:
     order: int
     first: np.ndarray
     second: np.ndarray
-    left_out: float
+    held_out: float
     worst_error: float
 
 
 def choose_bend(s: np.ndarray, t: np.ndarray, d_xi: np.ndarray, d_eta: np.ndarray, sigma: np.ndarray, max_order: int = 3,
                 max_error: float = 15.0) -> Bend:
-    """The polynomial that best predicts stars left out of its fit.
+    """The polynomial that best predicts stars held out of its fit.
 
     Parameters
     ----------
@@ -102,15 +102,16 @@ def _fitted(order, s, t, d_xi, d_eta, sigma) -> tuple[Bend, np.ndarray]:
     data = np.stack([d_xi, d_eta], axis=1) * weight[:, None]
     diagonal = np.abs(np.diag(r))
     if diagonal.min() < 1e-9 * diagonal.max():
-        return Bend(order, *np.zeros((2, order + 1, order + 1)), np.inf, np.inf), np.full(len(s), np.inf)
+        first, second = np.zeros((2, order + 1, order + 1))
+        return Bend(order, first, second, np.inf, np.inf), np.full(len(s), np.inf)
     solution = np.linalg.solve(r, q.T @ data)
-    left_out = (data - q @ (q.T @ data)) / np.maximum(1.0 - (q ** 2).sum(axis=1), 1e-3)[:, None]
-    squares = (left_out ** 2).sum(axis=1)
+    held_out = (data - q @ (q.T @ data)) / np.maximum(1.0 - (q ** 2).sum(axis=1), 1e-3)[:, None]
+    squares = (held_out ** 2).sum(axis=1)
     tables = np.zeros((2, order + 1, order + 1))
     for row, (i, j) in zip(solution, _exponents(order)):
         tables[:, i, j] = row
     edge = np.linspace(-1.0, 1.0, 5)
     grid = _design(order, *(values.ravel() for values in np.meshgrid(edge, edge)))
     errors = np.sqrt(np.square(np.linalg.solve(r.T, grid.T)).sum(axis=0))
-    rms = float(np.sqrt(np.average((left_out * sigma[:, None]) ** 2, weights=np.stack([weight ** 2] * 2, axis=1))))
-    return Bend(order, *tables, 1e3 * rms, 1e3 * float(errors.max())), squares
+    rms = float(np.sqrt(np.average((held_out * sigma[:, None]) ** 2, weights=np.stack([weight ** 2] * 2, axis=1))))
+    return Bend(order, tables[0], tables[1], 1e3 * rms, 1e3 * float(errors.max())), squares

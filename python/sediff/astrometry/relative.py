@@ -9,13 +9,13 @@ from astropy.io.fits import Header
 from sediff.astrometry.adjust import adjust_wcs, offsets, wcs_cards
 from sediff.astrometry.match import find_offset, nearest_unique
 from sediff.astrometry.tangent import project
-from sediff.camera.wcs import pixel_to_sky, read_wcs
-from sediff.refcat.regions import from_vectors, unit_vectors
+from sediff.sphere import from_vectors, unit_vectors
+from sediff.wcs.read import pixel_to_sky, read_wcs
 
 
 @dataclass(frozen=True)
 class RelativeOptions:
-    """What is corrected and what is refused.
+    """What is corrected and what is rejected.
 
     Parameters
     ----------
@@ -32,7 +32,7 @@ class RelativeOptions:
     max_shift : float
         Largest mean offset, arcsec; more than this is a wrong solution, not a residual.
     clip : float
-        Stars further off than this many robust scatters are left out.
+        Stars further off than this many robust scatters are rejected.
     """
 
     radius: float = 3.0

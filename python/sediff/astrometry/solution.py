@@ -1,4 +1,4 @@
-"""What an astrometric solution is, and what is searched and believed on the way to it."""
+"""What an astrometric solution is, and what is searched and accepted on the way to it."""
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from astropy.io.fits import Header
 
 @dataclass(frozen=True)
 class AstrometryOptions:
-    """What is searched and what is believed.
+    """What is searched and what is accepted.
 
     Parameters
     ----------
@@ -28,11 +28,11 @@ class AstrometryOptions:
     min_contrast : float
         Smallest ratio of the pattern's votes to those of the next best offset.
     clip : float
-        Stars further off than this many standard deviations (or robust scatters, if larger) are left out.
+        Stars further off than this many standard deviations (or robust scatters, if larger) are rejected.
     floor : float
         Added in quadrature to every position error, mas: the atmosphere.
     max_order : int
-        Highest degree (1 to 3) of the polynomial that corrects the distortion; taken where left-out stars warrant it.
+        Highest degree (1 to 3) of the polynomial that corrects the distortion; taken where held-out stars warrant it.
     """
 
     search_radius: float = 60.0
@@ -71,8 +71,8 @@ class Solution:
         Degree of the correction: 1 (pointing and linear terms), 2 or 3; 0: a shift at most.
     kind : str
         'own': from this CCD's stars; 'common': from the other CCDs of the exposure.
-    left_out : float
-        rms error of stars left out of the fit, mas along one axis: what a star that is in no catalogue may expect.
+    held_out : float
+        rms error of stars held out of the fit, mas along one axis: what a star that is in no catalogue may expect.
     """
 
     header: Header
@@ -85,10 +85,10 @@ class Solution:
     contrast: float
     order: int = 1
     kind: str = 'own'
-    left_out: float = 0.0
+    held_out: float = 0.0
 
-    def figures(self) -> dict:
+    def metrics(self) -> dict:
         """What is kept of it in `..._astrometry.json`."""
         return {'kind': self.kind, 'matched': self.n_matched, 'rms_ra_mas': self.rms_ra, 'rms_dec_mas': self.rms_dec,
-                'chi2': self.chi2, 'order': self.order, 'left_out_mas': self.left_out, 'offset_arcsec': self.offset_arcsec,
+                'chi2': self.chi2, 'order': self.order, 'left_out_mas': self.held_out, 'offset_arcsec': self.offset_arcsec,
                 'rotation_deg': self.rotation_deg, 'contrast': self.contrast}

@@ -47,7 +47,7 @@ class Stars:
         first, second = nearest_unique(*model.plane(self.x, self.y), ref_xi[seen], ref_eta[seen], tolerance)
         return first, seen[second]
 
-    def matched(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, ...]:
+    def matched(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """x, y, ra, dec of pairs."""
         return self.x[first], self.y[first], self.ra[second], self.dec[second]
 

@@ -5,10 +5,11 @@ from copy import copy
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from astropy.io.fits import Header
 
 from sediff.astrometry.tangent import deproject, project
-from sediff.camera.tpv import CD, EXPONENTS, RADIAL, add_polynomial, read_terms, substitute, tpv_cards, with_terms
+from sediff.wcs.tpv import CD, EXPONENTS, RADIAL, add_polynomial, read_terms, substitute, tpv_cards, with_terms
 
 
 @dataclass(frozen=True)
@@ -40,17 +41,18 @@ class Tpv:
                    np.array([cards['CRPIX1'], cards['CRPIX2']], float),
                    np.array([cards[name] for name in CD], float).reshape(2, 2), read_terms(cards))
 
-    def plane(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def plane(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Tangent-plane coordinates about CRVAL (arcsec east, north) of 0-based pixels."""
         dx, dy = np.asarray(x, float) + 1.0 - self.crpix[0], np.asarray(y, float) + 1.0 - self.crpix[1]
         xi, eta = (row[0] * dx + row[1] * dy for row in self.cd)
         return 3600.0 * _series(self.terms[0], xi, eta), 3600.0 * _series(self.terms[1], eta, xi)
 
-    def sky(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def sky(self, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """RA in [0, 360) and Dec (deg) of 0-based pixels."""
         return deproject(*self.plane(x, y), *self.crval)
 
-    def off(self, x: np.ndarray, y: np.ndarray, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def off(self, x: npt.ArrayLike, y: npt.ArrayLike, ra: npt.ArrayLike,
+            dec: npt.ArrayLike) -> tuple[np.ndarray, np.ndarray]:
         """Where pixels fall minus where they should, arcsec, along the axes of the tangent plane."""
         xi, eta = self.plane(x, y)
         ref_xi, ref_eta = project(ra, dec, *self.crval)

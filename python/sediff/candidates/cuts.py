@@ -1,107 +1,23 @@
 """filterObj: the cuts a detection must pass, each with a name (after Kessler et al. 2015, AJ 150, 172, section 3)."""
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.ndimage import label
 from scipy.spatial import cKDTree
 
+from sediff.candidates.cut_list import CUTS, DEFAULT_CUTS, CutContext
+from sediff.candidates.neighbourhood import places_of
 from sediff.candidates.texttable import table_text
-from sediff.candidates.vetostars import StarVerdict, Surroundings, judge_near_stars
-from sediff.detect.table import Flag
+from sediff.candidates.vetostars import StarLimits, StarVerdict, Surroundings, judge_near_stars
 from sediff.errors import BadUsage
-
-#: Parameters with defaults; see docs of `apply_cuts` for meaning and unit.
-DEFAULT_CUTS: dict[str, float] = {
-    'min_snr': 4.5,             # below the score's 5: SNR counts the source's own photons
-    'max_a': 1.5,
-    'min_a': 0.6,
-    'max_elongation': 3.0,
-    'spread_limit': 0.02,
-    'spread_sigma': 3.0,
-    'box': 35,
-    'max_below_2sigma': 200,
-    'max_below_4sigma': 20,
-    'max_below_6sigma': 2,
-    'ring_share': 0.1,
-    'negative_touch': 1.0,
-    'negative_reach': 2.5,
-    'max_masked_core': 0,
-    'max_masked_near': 0.3,
-    'veto_magnitude': 20.0,
-    'veto_scale': 1.0,
-    'reject_dipoles': 1,
-    'reject_edges': 1,
-    'positive_only': 1,
-    'veto_variables': 0,
-}
-
 
 #: Depths at which negative pixels are counted, sigma.
 LIMITS = (2.0, 4.0, 6.0)
 #: Class of a detection that is the variation of a listed star.
 VARIABLE_STAR = 'variable_star'
-
-
-@dataclass(frozen=True)
-class CutContext:
-    """What the cuts look at besides the table's row."""
-
-    detections: np.ndarray
-    below: np.ndarray               # (n, 3) pixels below -2, -4, -6 sigma that count for the detection
-    fwhm: float
-    stars: StarVerdict
-    cuts: Mapping[str, float]
-    moving: np.ndarray              # (n,) bool
-
-
-def _spread_excess(c: CutContext) -> np.ndarray:
-    limit = c.cuts['spread_limit'] + c.cuts['spread_sigma'] * c.detections['SPREADERR_MODEL']
-    return np.abs(c.detections['SPREAD_MODEL']) > limit
-
-
-def _near_fraction(c: CutContext) -> np.ndarray:
-    return c.detections['NMASK_NEAR'] / (np.pi * (2.0 * c.fwhm) ** 2)
-
-
-def _elongation(c: CutContext) -> np.ndarray:
-    d = c.detections
-    return d['A_IMAGE'] / np.maximum(d['B_IMAGE'], 1e-3)
-
-
-def _thin(c: CutContext) -> np.ndarray:
-    """Longer one way and sharper than the PSF the other way, by more than noise does to point sources: cosmic rays.
-
-    Noise alone makes B / B of the PSF less than 1 - 4.5 / SNR and A / B more than 1.3 + 12 / SNR in fewer than one of 500
-    point sources of S/N 6 to 100.
-    """
-    d, noise = c.detections, 1.0 / np.maximum(c.detections['SNR'], 1.0)
-    longer = _elongation(c) > (1.3 + 12.0 * noise) * c.cuts['max_elongation'] / DEFAULT_CUTS['max_elongation']
-    return (d['B_IMAGE'] < (1.0 - 4.5 * noise) * d['APSF_IMAGE']) & longer & (d['SNR'] > 6.0)
-
-
-#: Name -> test that is True where the detection fails. The position is the bit; new cuts go to the end.
-CUTS: dict[str, Callable[[CutContext], np.ndarray]] = {
-    'negative': lambda c: (c.detections['SIGN'] < 0) & bool(c.cuts['positive_only']),
-    'low_snr': lambda c: c.detections['SNR'] < c.cuts['min_snr'],
-    'edge': lambda c: (c.detections['FLAGS'] & Flag.EDGE > 0) & bool(c.cuts['reject_edges']),
-    'masked_core': lambda c: c.detections['NMASK_CORE'] > c.cuts['max_masked_core'],
-    'masked_near': lambda c: _near_fraction(c) > c.cuts['max_masked_near'],
-    'below_2sigma': lambda c: c.below[:, 0] >= c.cuts['max_below_2sigma'],
-    'below_4sigma': lambda c: c.below[:, 1] >= c.cuts['max_below_4sigma'],
-    'below_6sigma': lambda c: c.below[:, 2] >= c.cuts['max_below_6sigma'],
-    'too_large': lambda c: c.detections['A_IMAGE'] > c.cuts['max_a'] * np.maximum(c.detections['APSF_IMAGE'], 0.1)
-    * (1.0 + 3.0 / np.maximum(c.detections['SNR'], 3.0)),
-    'too_sharp': lambda c: c.detections['A_IMAGE'] < c.cuts['min_a'] * c.detections['APSF_IMAGE'],
-    'elongated': lambda c: (_elongation(c) > c.cuts['max_elongation']) & (c.detections['SNR'] > 10.0) | _thin(c),
-    'spread_model': _spread_excess,
-    'dipole': lambda c: (c.detections['FLAGS'] & Flag.DIPOLE > 0) & bool(c.cuts['reject_dipoles']),
-    'veto_star': lambda c: c.stars.vetoed,
-    'moving_star': lambda c: c.moving,
-    'variable_star': lambda c: c.stars.variable & bool(c.cuts['veto_variables']),
-}
 
 
 @dataclass(frozen=True)
@@ -119,6 +35,8 @@ class CutResult:
         Cut name -> number of detections that fail it.
     classes : ndarray, (n,) str
         VARIABLE_STAR, or '' for what has no class.
+    values, limits : dict
+        Cut name -> what was compared with what, (n,) float64; 1 and 0 where the answer is yes or no.
     """
 
     kept: np.ndarray
@@ -126,11 +44,14 @@ class CutResult:
     below: np.ndarray
     counts: dict[str, int]
     classes: np.ndarray
+    values: dict[str, np.ndarray]
+    limits: dict[str, np.ndarray]
 
 
 def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray, bad: np.ndarray, fwhm: float,
                veto: np.ndarray | None = None, cuts: Mapping[str, float] | None = None,
-               moving: np.ndarray | None = None, planes: Surroundings | None = None) -> CutResult:
+               moving: np.ndarray | None = None, planes: Surroundings | None = None, mask: np.ndarray | None = None,
+               others: np.ndarray | None = None) -> CutResult:
     """Which detections stay, and why the others go.
 
     Parameters
@@ -146,7 +67,7 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
     veto : structured ndarray, optional
         Columns x, y (0-based px), mag, and optionally radius (px), which else is 30 - 2 (mag - 15) px: stars of the SNVETO
         list. Their variations are known as such, and what is not above their residual is rejected
-        (`sediff.candidates.vetostars`); without `planes` nothing within the radius is believed.
+        (`sediff.candidates.vetostars`); without `planes` nothing within the radius is accepted.
     cuts : mapping, optional
         Overrides of DEFAULT_CUTS: min_snr; max_a, min_a (A_IMAGE over the PSF's; max_a loosened by 1 + 3/SNR);
         max_elongation (A/B, above S/N 10; in proportion to it from S/N 6 what is thinner than the PSF too);
@@ -154,13 +75,19 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
         max_below_{2,4,6}sigma (pixels, this many reject), ring_share (a pixel only counts if it is also deeper than
         this share of the source's peak: the matching rings a bright real source leaves do not reject it), negative_touch,
         negative_reach (FWHM: how near a negative object must come to be the detection's, and how far it counts);
-        max_masked_core (pixels within 2 px), max_masked_near (share
-        within 2 FWHM); veto_magnitude (fainter stars do not veto), veto_scale (times the radius); switches
-        reject_dipoles, reject_edges, positive_only, veto_variables (0 or 1).
-    moving : ndarray, (n,) bool, optional
-        Which are stars that moved (`sediff.candidates.moving.moving_stars`).
+        max_masked_core (pixels within 2 px), max_masked_near (share within 2 FWHM); veto_magnitude (fainter stars do not
+        veto), veto_scale (times the radius); switches reject_dipoles, reject_edges, positive_only, veto_variables (0 or 1);
+        region_radius (FWHM), max_bleed, max_ghost (shares of the pixels so near); star_... and line_..., the fields of
+        `sediff.candidates.vetostars.StarLimits` and `sediff.candidates.lines.LineLimits`.
+    moving : ndarray, (n,) float, optional
+        Of `sediff.candidates.moving.moving_stars`: below 1 where it is a star that moved.
     planes : Surroundings, optional
         To measure the stars' residuals in.
+    mask : ndarray, (ny, nx) uint16, optional
+        Bits of `sediff.maskbits`: bleeds and ghosts.
+    others : structured ndarray, optional
+        Detections that make lines, where not these: of the image that sources were put into. Each source is judged with
+        them, not with the other sources.
 
     Raises
     ------
@@ -171,22 +98,32 @@ def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray
     below = count_below(detections, difference, sigma, bad, int(values['box']), values['ring_share'] * peak_of(
         detections, fwhm), values['negative_touch'] * fwhm, values['negative_reach'] * fwhm)
     context = CutContext(detections, below, fwhm, _stars(detections, veto, values, planes), values,
-                         np.zeros(len(detections), bool) if moving is None else moving)
-    reject = np.zeros(len(detections), np.int32)
-    counts = {}
-    for bit, (name, fails) in enumerate(CUTS.items()):
-        failed = np.asarray(fails(context), bool)
+                         np.full(len(detections), np.inf) if moving is None else moving,
+                         places_of(detections, mask, float(np.count_nonzero(~bad)), fwhm, values, others))
+    return _judged(context)
+
+
+def _judged(context: CutContext) -> CutResult:
+    """What each cut says of each detection."""
+    number = len(context.detections)
+    reject, counts, values, limits = np.zeros(number, np.int32), {}, {}, {}
+    for bit, (name, cut) in enumerate(CUTS.items()):
+        failed = cut.failed(context)
         reject[failed] |= 1 << bit
         counts[name] = int(failed.sum())
-    return CutResult(reject == 0, reject, below, counts, np.where(context.stars.variable, VARIABLE_STAR, ''))
+        values[name], limits[name] = (np.broadcast_to(np.asarray(part(context), float), number)
+                                      for part in (cut.value, cut.limit))
+    return CutResult(reject == 0, reject, context.below, counts, np.where(context.stars.variable, VARIABLE_STAR, ''), values,
+                     limits)
 
 
 def _stars(detections: np.ndarray, veto: np.ndarray | None, values: Mapping[str, float],
            planes: Surroundings | None) -> StarVerdict:
     if planes is not None and veto is not None:
-        return judge_near_stars(detections, veto, planes, values['veto_magnitude'], values['veto_scale'])
-    return StarVerdict(near_veto_star(detections, veto, values['veto_magnitude'], values['veto_scale']),
-                       np.zeros(len(detections), bool))
+        limits = StarLimits(**{field.name: values[f'star_{field.name}'] for field in fields(StarLimits)})
+        return judge_near_stars(detections, veto, planes, values['veto_magnitude'], values['veto_scale'], limits)
+    vetoed = near_veto_star(detections, veto, values['veto_magnitude'], values['veto_scale'])
+    return StarVerdict.of(len(detections), vetoed)
 
 
 def merged_cuts(cuts: Mapping[str, float] | None) -> dict[str, float]:
@@ -258,10 +195,39 @@ def near_veto_star(detections: np.ndarray, veto: np.ndarray | None, magnitude: f
 LOW_SCORE = 1 << 30
 
 
+#: Reject code of what fails nothing but the cut on its sign.
+NEGATIVE = 1 << list(CUTS).index('negative')
+
+
 def reject_names(reject: int) -> str:
     """Names of the cuts in a reject code, joined by commas; 'ok' for 0."""
     names = [name for bit, name in enumerate(CUTS) if reject >> bit & 1] + ['low_score'] * bool(reject & LOW_SCORE)
     return ','.join(names) or 'ok'
+
+
+def reason_table(detections: np.ndarray, result: CutResult) -> dict[str, list]:
+    """Why each rejected detection is rejected, with the figure.
+
+    Returns
+    -------
+    dict
+        Columns of a table with a row for each failed cut of each detection, in the order of the detections and cuts: OBJID;
+        CUT; VALUE and LIMIT (of `CutResult`, six digits); FAILS: `above` or `below` the limit, `from` or `up to`
+        it where the limit itself fails.
+    """
+    rows = [(int(number), name, _rounded(result.values[name][row]), _rounded(result.limits[name][row]),
+             _SIDES[cut.fails.__name__])
+            for row, number in enumerate(detections['NUMBER'])
+            for bit, (name, cut) in enumerate(CUTS.items()) if result.reject[row] >> bit & 1]
+    return {name: [row[k] for row in rows] for k, name in enumerate(('OBJID', 'CUT', 'VALUE', 'LIMIT', 'FAILS'))}
+
+
+#: Comparison of a cut -> where a value fails.
+_SIDES = {'greater': 'above', 'greater_equal': 'from', 'less': 'below', 'less_equal': 'up to'}
+
+
+def _rounded(value: float) -> float:
+    return float(f'{value:.6g}')
 
 
 #: Columns of the filterObj table and how they are written.
@@ -272,13 +238,13 @@ _FORMATS = {'X_IMAGE': '.3f', 'Y_IMAGE': '.3f', 'RA': '.7f', 'DEC': '.7f', 'FLUX
 
 def filter_table_text(detections: np.ndarray, result: CutResult, comments: tuple[str, ...] = ()) -> str:
     """The text of `..._filterObj.out`: every detection with its reject code and its reasons; zero rows are fine."""
-    sky = {} if 'ALPHAWIN_J2000' not in detections.dtype.names else {
+    sky = {} if 'ALPHAWIN_J2000' not in (detections.dtype.names or ()) else {
         'RA': detections['ALPHAWIN_J2000'], 'DEC': detections['DELTAWIN_J2000']}
     names = ('X_IMAGE', 'Y_IMAGE', 'FLUX_PSF', 'FLUXERR_PSF', 'SNR', 'SIGN', 'CHI2_PSF', 'A_IMAGE', 'B_IMAGE',
              'THETA_IMAGE', 'SPREAD_MODEL', 'SPREADERR_MODEL', 'DIPOLE_RATIO', 'NMASK_CORE', 'NMASK_NEAR', 'FLAGS',
              'IMAFLAGS_ISO')
-    columns = {'OBJID': detections['NUMBER'], **sky, **{name: detections[name] for name in names},
-               'NPIX_M2': result.below[:, 0], 'NPIX_M4': result.below[:, 1], 'NPIX_M6': result.below[:, 2],
-               'CLASS': result.classes, 'REJECT': result.reject,
-               'REASON': [reject_names(int(code)) for code in result.reject]}
+    columns: dict[str, Sequence | np.ndarray] = {
+        'OBJID': detections['NUMBER'], **sky, **{name: detections[name] for name in names},
+        'NPIX_M2': result.below[:, 0], 'NPIX_M4': result.below[:, 1], 'NPIX_M6': result.below[:, 2],
+        'CLASS': result.classes, 'REJECT': result.reject, 'REASON': [reject_names(int(code)) for code in result.reject]}
     return table_text(columns, _FORMATS, comments)

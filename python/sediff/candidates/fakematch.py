@@ -51,7 +51,7 @@ def match_fakes(fakes: np.ndarray, detections: np.ndarray, radius: float = 1.0, 
     seen = detections[positive]
     index, separation = nearest(fakes['ra'], fakes['dec'], seen['ALPHAWIN_J2000'], seen['DELTAWIN_J2000'], radius)
     table = np.zeros(len(fakes), FAKEMATCH_DTYPE)
-    table['FAKEID'] = fakes['id'] if 'id' in fakes.dtype.names else np.arange(1, len(fakes) + 1)
+    table['FAKEID'] = fakes['id'] if 'id' in (fakes.dtype.names or ()) else np.arange(1, len(fakes) + 1)
     table['RA'], table['DEC'], table['TRUEMAG'] = fakes['ra'], fakes['dec'], fakes['mag']
     table['SEPARATION'] = table['SCORE'] = -1.0
     found = np.flatnonzero(index >= 0)
@@ -89,7 +89,7 @@ def fakematch_table_text(matches: np.ndarray, comments: tuple[str, ...] = ()) ->
     """The text of `..._fakeMatch.out`; zero rows are fine."""
     formats = {'RA': '.7f', 'DEC': '.7f', 'TRUEMAG': '.3f', 'SEPARATION': '.3f', 'FLUX_PSF': '.2f',
                'FLUXERR_PSF': '.2f', 'SNR': '.2f', 'SCORE': '.3f'}
-    return table_text({name: matches[name] for name in matches.dtype.names}, formats, comments)
+    return table_text({name: matches[name] for name in matches.dtype.names or ()}, formats, comments)
 
 
 def _require(table: np.ndarray, names: tuple[str, ...], what: str) -> None:

@@ -1,13 +1,15 @@
 """autoScan features: what a detection and its difference stamp say about being real.
 
-All features are dimensionless and bounded, so that a linear score stays tame.
+All features are dimensionless and bounded, and those of the difference are those of its negative for a source that faded.
+Those after 'neighbour_power' follow Goldstein et al. (2015, AJ 150, 82), table 3, in what they measure (l1, lacosmic,
+colmeds, numneg, n2sig, n3sig, mag_ref, a_ref), not in how.
 """
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
-from sediff.candidates.stamps import cut_stamps
+from sediff.candidates.stampkernels import STAMP_FEATURES, stamp_features
+from sediff.detect.stamps import cut_stamps
 from sediff.errors import BadInput
 
 #: Name -> meaning.
@@ -23,20 +25,39 @@ FEATURES: dict[str, str] = {
     'broad': 'ln(size / PSF size) where larger than the PSF, in [0, 2]',
     'spread': '|SPREAD_MODEL| less 3 errors, over 0.02, in [0, 3]',
     'aperture_excess': '|FLUX_APER / FLUX_PSF - 1| less 2 errors, less 0.2 for wings, in [0, 2]',
-    'peak_share': 'brightest pixel over FLUX_PSF relative to a Gaussian PSF, ln, where sharper, in [0, 2]',
+    'peak_share': 'brightest pixel over FLUX_PSF relative to a Gaussian PSF, ln, in [-1, 2]',
     'masked_fraction': 'share of unusable pixels within 2 FWHM',
     'masked_core': '1 where an unusable pixel lies within 2 px',
     'edge': 'share of the stamp outside the image',
     'star_proximity': '1 at a veto star, falling linearly to 0 at its radius',
     'host_excess': 'ln(1 + 0.01 template flux / |FLUX_PSF|) in the same 5 px circle, in [0, 4]',
     'neighbour_power': 'rms of the difference stamp beyond 2.5 FWHM in sigma, less 1, in [0, 2]',
+    'size_ratio': 'ln(size / PSF size), in [-1.5, 1.5]',
+    'elongation': 'ln(A / B), in [0, 2]',
+    'spread_signed': 'SPREAD_MODEL over 0.02, in [-2, 3]',
+    'dipole_separation': 'px to the opposite peak over FWHM, -0.5 without one',
+    'fit_gain': 'ln(CHI2_PSF / DIPOLE_CHI2): what a second source of the fit explains, in [-1, 3]; 0 without a fit',
+    'spike': 'brightest pixel less the mean of its four neighbours, over itself, in [0, 1.5]',
+    'asymmetry': 'rms of the stamp less itself turned by 180 deg within 1.5 FWHM, less noise, over its rms, in [0, 1.5]',
+    'net_share': 'sum over sum of absolute values within 1.5 FWHM, in [-1, 1]',
+    'inner_ring': 'mean from 1 to 1.5 FWHM over the mean within 0.5 FWHM, in [-1, 1]',
+    'outer_ring': 'mean from 1.5 to 2.5 FWHM over the mean within 0.5 FWHM, in [-1, 1]',
+    'bright_clutter': 'share of pixels above 3 sigma in the 8 px beyond 1.5 FWHM, in [0, 0.5]',
+    'dark_clutter': 'share of pixels below -3 sigma there, in [0, 0.5]',
+    'line_both': 'brightest line through the detection beyond 1.5 FWHM, its fainter side, over the core, in [0, 1.5]',
+    'line_one': 'the same, brighter side',
+    'column': 'the same along the column',
+    'line_strength': 'ln(1 + significance of the brightest line), in [0, 6]',
+    'template_snr': 'ln(1 + S/N of the template in 0.5 FWHM above its ring from 1.5 to 2.5 FWHM), in [0, 8]',
+    'template_ratio': 'ln(1 + that light / |FLUX_PSF|), in [0, 6]',
+    'template_spread': 'its mean from 0.5 to 1 FWHM over that within 0.5 FWHM, in [0, 1]; -0.2 without light above 5 sigma',
+    'template_offset': 'distance of its brightest place within 1.5 FWHM, FWHM; 2 without light above 5 sigma',
+    'template_ring': 'its mean from 1.5 to 2.5 FWHM over that within 0.5 FWHM, in [-0.2, 1]; -0.4 without light',
 }
 
 NAMES = tuple(FEATURES)
-#: Those that the stamps give, in the order of `stamp_figures`.
-STAMP_FEATURES = ('negative_fraction', 'worst_negative', 'peak_share', 'edge', 'host_excess', 'neighbour_power')
-#: Detections whose stamps are held at a time: 15 MB.
-CHUNK = 500
+#: Detections whose stamps are held at a time: 5 MB.
+CHUNK = 150
 
 
 def feature_table(detections: np.ndarray, stamps: list[dict[str, np.ndarray]], sigma_stamps: list[np.ndarray],
@@ -73,9 +94,9 @@ def feature_table(detections: np.ndarray, stamps: list[dict[str, np.ndarray]], s
     if {stamp.shape for stamp in sigma_stamps} != {stamp['diff'].shape for stamp in stamps}:
         raise BadInput(f'stamps of the score and of its noise must have the same size; got {stamps[0]["diff"].shape} and '
                        f'{sigma_stamps[0].shape}')
-    planes = [np.array(plane, np.float32) for plane in
-              ([stamp['diff'] for stamp in stamps], [stamp['temp'] for stamp in stamps], sigma_stamps)]
-    return _table(detections, *planes, fwhm, star_proximity)
+    difference, template, sigma = (np.array(plane, np.float32) for plane in (
+        [stamp['diff'] for stamp in stamps], [stamp['temp'] for stamp in stamps], sigma_stamps))
+    return _table(detections, difference, template, sigma, fwhm, star_proximity)
 
 
 def features_at(detections: np.ndarray, template: np.ndarray, difference: np.ndarray, sigma: np.ndarray, fwhm: float,
@@ -90,12 +111,15 @@ def features_at(detections: np.ndarray, template: np.ndarray, difference: np.nda
         Side of the stamps, px.
     """
     parts = [np.zeros((0, len(FEATURES)))]
+    held = np.empty((3, min(len(detections), CHUNK), size, size), np.float32)
     for start in range(0, len(detections), CHUNK):
-        part = slice(start, start + CHUNK)
-        x, y = (np.floor(detections[part][name] - 0.5).astype(np.int64) for name in ('X_IMAGE', 'Y_IMAGE'))
-        planes = [cut_stamps(plane, x, y, size) for plane in (difference, template, sigma)]
-        parts.append(_table(detections[part], *planes, fwhm, None if star_proximity is None else star_proximity[part]))
-        del planes
+        part = detections[start:start + CHUNK]
+        x, y = (np.floor(part[name] - 0.5).astype(np.int64) for name in ('X_IMAGE', 'Y_IMAGE'))
+        stamps = held[:, :len(part)]
+        for plane, stamp in zip((difference, template, sigma), stamps):
+            cut_stamps(plane, x, y, size, stamp)
+        parts.append(_table(part, stamps[0], stamps[1], stamps[2], fwhm,
+                            None if star_proximity is None else star_proximity[start:start + CHUNK]))
     return np.concatenate(parts)
 
 
@@ -112,8 +136,10 @@ def star_proximity(x: np.ndarray, y: np.ndarray, veto: np.ndarray | None, magnit
         Fainter stars do not count.
     """
     out = np.zeros(len(x))
-    for star in () if veto is None else veto[veto['mag'] < magnitude]:
-        radius = star['radius'] if 'radius' in veto.dtype.names else 30.0 - 2.0 * (star['mag'] - 15.0)
+    if veto is None:
+        return out
+    for star in veto[veto['mag'] < magnitude]:
+        radius = star['radius'] if 'radius' in (veto.dtype.names or ()) else 30.0 - 2.0 * (star['mag'] - 15.0)
         if radius > 0:
             out = np.maximum(out, 1.0 - np.hypot(x - star['x'], y - star['y']) / radius)
     return np.clip(out, 0.0, 1.0)
@@ -126,10 +152,10 @@ def _table(detections: np.ndarray, difference: np.ndarray, template: np.ndarray,
         raise BadInput(f'stamps of the score must be at least 21 px wide with noise of the same size; got '
                        f'{difference.shape[1:]} and {sigma.shape[1:]}')
     count = len(detections)
-    figures = np.empty((count, len(STAMP_FEATURES)))
-    stamp_figures(difference, template, sigma, detections['SIGN'].astype(np.float64),
-                  np.maximum(np.abs(detections['FLUX_PSF'].astype(np.float64)), 1e-6), float(fwhm), figures)
-    values = {**_from_rows(detections, fwhm), **dict(zip(STAMP_FEATURES, figures.T)),
+    metrics = np.empty((count, len(STAMP_FEATURES)))
+    stamp_features(difference, template, sigma, detections['SIGN'].astype(np.float64),
+                  np.maximum(np.abs(detections['FLUX_PSF'].astype(np.float64)), 1e-6), float(fwhm), metrics)
+    values = {**_from_rows(detections, fwhm), **dict(zip(STAMP_FEATURES, metrics.T)),
               'star_proximity': np.zeros(count) if proximity is None else np.asarray(proximity, float)}
     return np.column_stack([values[name] for name in NAMES]).astype(float)
 
@@ -138,7 +164,7 @@ def _from_rows(rows: np.ndarray, fwhm: float) -> dict[str, np.ndarray]:
     """The features that the detection table alone gives, each (n,)."""
     column = {name: rows[name].astype(np.float64) for name in
               ('SNR', 'CHI2_PSF', 'A_IMAGE', 'B_IMAGE', 'APSF_IMAGE', 'FLUX_APER', 'FLUX_PSF', 'FLUXERR_APER',
-               'SPREAD_MODEL', 'SPREADERR_MODEL', 'DIPOLE_RATIO', 'NMASK_NEAR', 'NMASK_CORE')}
+               'SPREAD_MODEL', 'SPREADERR_MODEL', 'DIPOLE_RATIO', 'DIPOLE_SEP', 'DIPOLE_CHI2', 'NMASK_NEAR', 'NMASK_CORE')}
     snr, chi2 = np.maximum(column['SNR'], 1.0), np.maximum(column['CHI2_PSF'], 0.0)
     size = np.maximum(np.sqrt(column['A_IMAGE'] * column['B_IMAGE']), 0.05)
     log_size, slack = np.log(size / np.maximum(column['APSF_IMAGE'], 0.05)), 1.5 / snr
@@ -158,65 +184,10 @@ def _from_rows(rows: np.ndarray, fwhm: float) -> dict[str, np.ndarray]:
         'aperture_excess': np.clip(excess, 0.0, 2.0),
         'masked_fraction': np.clip(column['NMASK_NEAR'] / (np.pi * (2.0 * fwhm) ** 2), 0.0, 1.0),
         'masked_core': (column['NMASK_CORE'] > 0).astype(float),
+        'size_ratio': np.clip(log_size, -1.5, 1.5),
+        'elongation': np.clip(np.log(column['A_IMAGE'] / np.maximum(column['B_IMAGE'], 1e-3)), 0.0, 2.0),
+        'spread_signed': np.clip(column['SPREAD_MODEL'] / 0.02, -2.0, 3.0),
+        'dipole_separation': np.where(column['DIPOLE_SEP'] > 0, np.minimum(column['DIPOLE_SEP'] / fwhm, 3.0), -0.5),
+        'fit_gain': np.where(column['DIPOLE_CHI2'] > 0, np.clip(np.log(
+            np.maximum(chi2, 1e-3) / np.maximum(column['DIPOLE_CHI2'], 1e-3)), -1.0, 3.0), 0.0),
     }
-
-
-@njit(cache=True)
-def stamp_figures(difference, template, sigma, sign, flux, fwhm, out):
-    """Fill out (n, 6), in the order of STAMP_FEATURES, from stamps (n, s, s)."""
-    count, side = difference.shape[0], difference.shape[1]
-    half = side // 2
-    chi, noise = np.zeros((side + 2, side + 2)), np.empty(side * side)
-    gaussian_peak = 1.0 / (2.0 * np.pi * (fwhm / 2.3548) ** 2)
-    for n in range(count):
-        used, near, low, far, power, inside = 0, 0, 0, 0, 0.0, 0
-        peak, host = 0.0, 0.0
-        for j in range(side):
-            for i in range(side):
-                radius = np.sqrt(float((j - half) ** 2 + (i - half) ** 2))
-                value, error = sign[n] * difference[n, j, i], sigma[n, j, i]
-                inside += np.isfinite(value)
-                if radius <= 5.0 and np.isfinite(template[n, j, i]):
-                    host += template[n, j, i]
-                chi[j + 1, i + 1] = 0.0
-                if not (np.isfinite(value) and np.isfinite(error) and error > 0):
-                    continue
-                noise[used] = error
-                used += 1
-                ratio = value / error
-                chi[j + 1, i + 1] = ratio
-                if radius <= 2.5:
-                    peak = max(peak, value)
-                if radius <= 7.0:
-                    near += 1
-                    low += ratio < -2.0
-                if radius > 2.5 * fwhm:
-                    far += 1
-                    power += min(max(ratio, -20.0), 20.0) ** 2
-        typical = np.median(noise[:used]) if used else 0.0
-        sharpness = np.log(max(peak - 2.0 * typical, 1e-6) / flux[n] / gaussian_peak)
-        out[n, 0] = min(max(low / near - 0.0228, 0.0), 0.5) if near else 0.0
-        out[n, 1] = worst_negative(chi, half)
-        out[n, 2] = min(max(sharpness, 0.0), 2.0)
-        out[n, 3] = 1.0 - inside / (side * side)
-        out[n, 4] = min(np.log1p(0.01 * max(host, 0.0) / flux[n]), 4.0)
-        out[n, 5] = min(max(np.sqrt(power / far) - 1.0, 0.0), 2.0) if far else 0.0
-
-
-@njit(cache=True)
-def worst_negative(chi, half):
-    """Most negative 3 x 3 sum within 9 px beyond noise (3 sigma), over the brightest such sum; chi has a rim of 1."""
-    brightest, worst = -np.inf, np.inf
-    for j in range(half - 9, half + 10):
-        for i in range(half - 9, half + 10):
-            square = (j - half) ** 2 + (i - half) ** 2
-            if square <= 81:
-                total = 0.0
-                for v in range(3):
-                    for u in range(3):
-                        total += chi[j + v, i + u]
-                total /= 3.0
-                worst = min(worst, total)
-                if square <= 9:
-                    brightest = max(brightest, total)
-    return min(max((-worst - 3.0) / max(brightest, 1.0), 0.0), 2.0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 import numpy as np
 
 from sediff.detect.kernels import chi_square, psf_flux_sums
-from sediff.detect.matched import PsfAt, check_planes, checked_psf, inverse_variance, psf_fwhm
-from sediff.detect.measure import noise_factor, stamp_at
+from sediff.detect.matched import PsfAt, check_planes, checked_psf, psf_fwhm
+from sediff.detect.measure import noise_factor, weighed_stamps
 from sediff.errors import BadInput
 
 #: FLUX and FLUXERR are NaN exactly where GOOD_FRACTION is 0: the position has no usable pixel.
@@ -55,24 +55,21 @@ def forced_photometry(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, 
     x, y = np.atleast_1d(np.asarray(x, float)), np.atleast_1d(np.asarray(y, float))
     if x.shape != y.shape or x.ndim != 1 or not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise BadInput(f'forced photometry needs finite x and y of one length; got {x.shape} and {y.shape}')
-    weight = inverse_variance(image, variance, bad) / np.float32(noise_scale ** 2)
-    clean = np.where(weight > 0, image, 0).astype(np.float32)
     table = np.zeros(len(x), FORCED_DTYPE)
     table['X_IMAGE'], table['Y_IMAGE'] = x + 1.0, y + 1.0
     ny, nx = image.shape
     for row, x_at, y_at in zip(table, x, y):
         inside = -size <= x_at <= nx + size and -size <= y_at <= ny + size
-        _fill(row, clean, weight, photons, psf_at, x_at, y_at, size, inside)
+        row['FLUX'] = row['FLUXERR'] = np.nan
+        if inside:
+            _fill(row, weighed_stamps(image, variance, bad, x_at, y_at, size, noise_scale), photons,
+                  checked_psf(psf_at, x_at, y_at, size), x_at, y_at)
     return table
 
 
-def _fill(row: np.void, image: np.ndarray, weight: np.ndarray, photons: np.ndarray | None, psf_at: PsfAt, x: float,
-          y: float, size: int, inside: bool) -> None:
-    row['FLUX'] = row['FLUXERR'] = np.nan
-    if not inside:
-        return
-    psf = checked_psf(psf_at, x, y, size)
-    pixels, weights = stamp_at(image, x, y, size), stamp_at(weight, x, y, size)
+def _fill(row: np.void, stamps: tuple[np.ndarray, np.ndarray], photons: np.ndarray | None, psf: np.ndarray, x: float,
+          y: float) -> None:
+    pixels, weights = stamps
     cross, norm, used, total, _ = psf_flux_sums(pixels, weights, psf)
     if not norm > 0:
         return

@@ -24,7 +24,7 @@ def midpoint_mjd_tai(mjd_utc: float, exposure_time: float) -> float:
 def detection_rows(detections: np.ndarray, reject: np.ndarray, score: np.ndarray, zero_point: float,
                    pixel_scale: float, band: str, nite: int, mjd: float, fake_id: np.ndarray | None = None,
                    classes: np.ndarray | None = None) -> list[dict]:
-    """Rows for `sediff.io.database.replace_detections`.
+    """Rows for `sediff.candidates.database.replace_detections`.
 
     Parameters
     ----------

@@ -28,13 +28,15 @@ IMAGES = Table(
     Column('season', Integer, primary_key=True, autoincrement=False),
     Column('visit', Integer, primary_key=True, autoincrement=False),        # EXPNUM
     Column('detector', SmallInteger, primary_key=True, autoincrement=False),   # CCDNUM
-    Column('nite', Integer), Column('band', String(2)), Column('object', String(80)),
+    Column('nite', Integer), Column('band', String(16)), Column('object', String(80)),
     Column('midpointMjdTai', Float(53)), Column('expTime', Float),
     Column('ra', Float(53)), Column('dec', Float(53)),                      # centre of the CCD
     Column('zeroPoint', Float), Column('seeing', Float),                    # mag per electron and exposure; FWHM arcsec
     Column('depth', Float), Column('tEff', Float),                          # 5 sigma AB mag, search image; t_eff factor
     Column('skySigma', Float), Column('noiseScale', Float),                 # electrons; of the score, 1 = as propagated
-    Column('nDetections', Integer), Column('nKept', Integer))               # both signs; those of reject 0
+    Column('nDetections', Integer), Column('nKept', Integer),               # both signs; those of reject 0
+    Column('timeWithdrawnMjdTai', Float(53)), Column('whyWithdrawn', String(200)),    # NULL where the exposure counts
+    Column('diffDepth', Float), Column('diffDepthErr', Float))              # 5 sigma AB mag, difference, from fakes and sky
 
 #: One row a detection (diaSource).
 DETECTIONS = Table(
@@ -43,7 +45,7 @@ DETECTIONS = Table(
     Column('season', Integer, nullable=False), Column('visit', Integer, nullable=False),
     Column('detector', SmallInteger, nullable=False), Column('number', Integer, nullable=False),
     Column('diaObjectId', BigInteger, index=True),
-    Column('nite', Integer), Column('band', String(2)), Column('midpointMjdTai', Float(53)),
+    Column('nite', Integer), Column('band', String(16)), Column('midpointMjdTai', Float(53)),
     Column('ra', Float(53), nullable=False), Column('dec', Float(53), nullable=False),
     Column('raErr', Float), Column('decErr', Float),                        # deg, raErr times cos(dec)
     Column('x', Float), Column('y', Float), Column('xErr', Float), Column('yErr', Float),
@@ -53,6 +55,7 @@ DETECTIONS = Table(
     Column('pixelFlags', Integer), Column('pixelFlags_bad', Boolean), Column('pixelFlags_edge', Boolean),
     Column('reject', Integer, nullable=False), Column('fakeId', BigInteger, nullable=False, default=0),
     Column('sourceClass', String(20)),                                      # variable_star, or NULL
+    Column('timeWithdrawnMjdTai', Float(53)),                               # of its exposure; NULL where it counts
     UniqueConstraint('season', 'visit', 'detector', 'number'))
 
 #: One row a candidate (diaObject).
@@ -65,6 +68,7 @@ CANDIDATES = Table(
     Column('firstMjd', Float(53)), Column('lastMjd', Float(53)),
     Column('maxReliability', Float), Column('maxSnr', Float), Column('fakeId', BigInteger),
     Column('sourceClass', String(20)),                                      # of its most significant detection
+    Column('raErr', Float), Column('decErr', Float),                        # deg, raErr times cos(dec)
     Index('candidates_by_place', 'season', 'healpix'))
 
 #: One row a forced measurement (diaForcedSource).
@@ -74,19 +78,34 @@ FORCED = Table(
     Column('season', Integer, primary_key=True, autoincrement=False),
     Column('visit', Integer, primary_key=True, autoincrement=False),
     Column('detector', SmallInteger, primary_key=True, autoincrement=False),
-    Column('band', String(2)), Column('midpointMjdTai', Float(53)),
+    Column('band', String(16)), Column('midpointMjdTai', Float(53)),
     Column('ra', Float(53)), Column('dec', Float(53)),
     Column('psfFlux', Float(53)), Column('psfFluxErr', Float(53)), Column('psfChi2', Float),
-    Column('goodFraction', Float))
+    Column('goodFraction', Float), Column('timeWithdrawnMjdTai', Float(53)))
 
-#: Columns that databases of earlier versions lack; they are added when one is opened.
-ADDED = (DETECTIONS.c.sourceClass, CANDIDATES.c.sourceClass)
+#: The one row that tells a database from all others.
+DATABASE = Table('database', METADATA, Column('id', String(32), primary_key=True), Column('created', String(20)))
 
-_LIMITS = (('season', 13), ('exposure', 27), ('ccd', 6), ('number', 17))
+#: One row a step that has written rows of a CCD; the mark is new each time and stands in the step's stamp, too.
+ENTRIES = Table(
+    'entries', METADATA,
+    Column('season', Integer, primary_key=True, autoincrement=False),
+    Column('visit', Integer, primary_key=True, autoincrement=False),
+    Column('detector', SmallInteger, primary_key=True, autoincrement=False),
+    Column('step', String(8), primary_key=True), Column('mark', String(32), nullable=False))
 
 
-def source_id(season: int, exposure: int, ccd: int, number: int) -> int:
-    """A 63-bit positive id: season (13 bits), exposure (27), CCD (6), number (17).
+def _limits(ccd_bits: int) -> tuple[tuple[str, int], ...]:
+    return ('season', 13), ('exposure', 27), ('ccd', ccd_bits), ('number', number_bits(ccd_bits))
+
+
+def number_bits(ccd_bits: int) -> int:
+    """Bits that are left for the number of a detection on its CCD."""
+    return 23 - ccd_bits
+
+
+def source_id(season: int, exposure: int, ccd: int, number: int, ccd_bits: int = 6) -> int:
+    """A 63-bit positive id: season (13 bits), exposure (27), CCD (6, or what the instrument needs), number (the rest, 17).
 
     Raises
     ------
@@ -94,17 +113,18 @@ def source_id(season: int, exposure: int, ccd: int, number: int) -> int:
         A part is negative or does not fit.
     """
     out = 0
-    for (name, bits), value in zip(_LIMITS, (season, exposure, ccd, number)):
+    for (name, bits), value in zip(_limits(ccd_bits), (season, exposure, ccd, number)):
         if not 0 <= int(value) < 1 << bits:
             raise BadUsage(f'{name} {value} does not fit an id: it must lie in [0, {1 << bits})')
         out = out << bits | int(value)
     return out
 
 
-def source_parts(identifier: int) -> tuple[int, int, int, int]:
+def source_parts(identifier: int, ccd_bits: int = 6) -> tuple[int, int, int, int]:
     """season, exposure, CCD and number of an id made by `source_id`."""
     parts = []
-    for _, bits in reversed(_LIMITS):
+    for _, bits in reversed(_limits(ccd_bits)):
         parts.append(identifier & (1 << bits) - 1)
         identifier >>= bits
-    return tuple(reversed(parts))
+    number, ccd, exposure, season = parts
+    return season, exposure, ccd, number

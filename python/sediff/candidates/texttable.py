@@ -8,7 +8,7 @@ import numpy as np
 from sediff.errors import BadInput
 
 
-def table_text(columns: Mapping[str, Sequence], formats: Mapping[str, str] | None = None,
+def table_text(columns: Mapping[str, Sequence | np.ndarray], formats: Mapping[str, str] | None = None,
                comments: Sequence[str] = ()) -> str:
     """Columns as text.
 

@@ -1,104 +1,164 @@
-"""Train the linear score on simulated scenes whose truth is known."""
+"""Train the score, on simulated scenes whose truth is known or on examples of one's own, and measure it."""
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.spatial import cKDTree
 
-from sediff.candidates.features import FEATURES, features_at, star_proximity
+from sediff.candidates.boosting import Recipe, fit_trees
+from sediff.candidates.examples import CLASSES, REAL_CLASSES, scene_examples
+from sediff.candidates.independent import independent_scene
+from sediff.candidates.quality import area_under, recalls, rejected_at, reliability, roc
 from sediff.candidates.scenes import Scene, simulate_scene
-from sediff.candidates.score import LinearModel
-from sediff.detect import detect_on_score, score_image
+from sediff.candidates.score import ScoreModel, class_names, class_probabilities, score_features
 from sediff.errors import BadData
 
+VERSION = '2.0'
+#: Seeds of the scenes: to train on, to test on, and those of the independent generator.
+SCENES = {'train': range(1000, 1360), 'test': range(3000, 3060), 'independent': range(50)}
+#: Parts of the examples that are set apart in turn.
+FOLDS = 3
+REAL_RECIPE = Recipe(rounds=260, depth=5, rate=0.1)
+CLASS_RECIPE = Recipe(rounds=110, depth=5, rate=0.15)
+#: Trees of one's own stamps, of which there are fewer.
+OWN_RECIPE = Recipe(rounds=80, depth=3, rate=0.1, least=5.0, penalty=2.0)
+#: Least examples of each kind for that.
+LEAST_EXAMPLES = 20
 
-def scene_examples(scene: Scene, threshold: float = 5.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Positive detections of a scene as examples.
 
-    Returns
-    -------
-    features : ndarray, (n, len(FEATURES)) float64
-    kinds : ndarray, (n,) str
-        Kind of the nearest true object within 1.5 FWHM; 'artefact' without one; 'blend' when a transient has an
-        artefact beside it (neither real nor artefact: not for training).
-    snr : ndarray, (n,) float64
+def training_scene(seed: int) -> Scene:
+    """A scene of the training's generator: seeing 2.8 to 6.5 px, everything else as varied as it can be."""
+    return simulate_scene(seed, fwhm=float(np.random.default_rng([seed, 1]).uniform(2.8, 6.5)), varied=True)
+
+
+def examples_of(scene_of: Callable[[int], Scene], seeds: Iterable[int]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Features, classes (str) and S/N of the examples of scenes; blends are left out (`scene_examples`)."""
+    parts = [scene_examples(scene_of(seed)) for seed in seeds]
+    features, kinds, snr = (np.concatenate(part) for part in zip(*parts))
+    use = kinds != 'blend'
+    return features[use], kinds[use], snr[use]
+
+
+def is_real(kinds: np.ndarray) -> np.ndarray:
+    """Which classes are real: (n,) bool."""
+    return np.isin(kinds, CLASSES[:REAL_CLASSES])
+
+
+def fit_model(features: np.ndarray, kinds: np.ndarray, seed: int) -> ScoreModel:
+    """A model from examples, features (n, f) and classes (n,) str, in the order of their scenes.
+
+    Every example has the same weight for the score; for the classes rare ones have more, three times at most, and noise is
+    no class of its own. Scale and offset of the score are those of sums that trees give which have not seen the example
+    (`unseen_sums`).
     """
-    scored = score_image(scene.difference, scene.variance, scene.bad, scene.psf_at)
-    detections = detect_on_score(scored, scene.difference, scene.variance, scene.bad, scene.psf_at, threshold)
-    detections = detections[detections['SIGN'] > 0]
-    x, y = detections['X_IMAGE'] - 1.0, detections['Y_IMAGE'] - 1.0
-    sigma = np.where(scene.bad, np.nan, np.sqrt(scene.variance)) * scored.noise_scale
-    features = features_at(detections, scene.template, scene.difference, sigma, scored.fwhm,
-                           star_proximity(x, y, scene.stars))
-    return features, label(scene.truth, x, y, scored.fwhm), detections['SNR'].astype(float)
+    is_one = is_real(kinds).astype(int)
+    real = fit_trees(features, is_one, 2, REAL_RECIPE, seed)
+    scale, offset = fit_scale(unseen_sums(features, is_one, REAL_RECIPE, seed), is_one > 0)
+    told = kinds != 'noise'
+    names = tuple(name for name in CLASSES if (kinds[told] == name).any())
+    labels = np.argmax(kinds[told][:, None] == np.array(names), axis=1)
+    counts = np.bincount(labels)
+    weights = np.clip(np.median(counts) / counts, 0.3, 3.0)[labels]
+    classes = fit_trees(features[told], labels, len(names), CLASS_RECIPE, seed + 1, weights / weights.mean())
+    return ScoreModel(real, scale, offset, classes, names, VERSION, seed)
 
 
-def label(truth: np.ndarray, x: np.ndarray, y: np.ndarray, fwhm: float) -> np.ndarray:
-    """Kind of what lies at each 0-based position (px): see `scene_examples`."""
-    tree = cKDTree(np.column_stack([truth['x'], truth['y']]))
-    kinds = []
-    for position in zip(x, y):
-        near = tree.query_ball_point(position, 1.5 * fwhm)
-        names = {truth['kind'][k] for k in near}
-        closest = [truth['kind'][k] for k in near if np.hypot(*(np.subtract(position, (truth['x'][k], truth['y'][k]))))
-                   < 0.5 * fwhm]
-        if 'transient' in closest:
-            crowded = len(tree.query_ball_point(position, 3.0 * fwhm)) > 1
-            kinds.append('blend' if crowded else 'transient')
-        else:
-            kinds.append('blend' if 'transient' in names else next(iter(sorted(names)), 'artefact'))
-    return np.array(kinds, dtype='U12')
+def unseen_sums(features: np.ndarray, labels: np.ndarray, recipe: Recipe, seed: int) -> np.ndarray:
+    """Sum of each example from trees trained on the other two thirds, in blocks as examples of a scene are alike: (n,)."""
+    block, sums = np.arange(len(labels)) * FOLDS // len(labels), np.zeros(len(labels))
+    for k in range(FOLDS):
+        here = block == k
+        sums[here] = fit_trees(features[~here], labels[~here], 2, recipe, seed + 10 + k).sums(features[here])[:, 0]
+    return sums
 
 
-def fit_logistic(features: np.ndarray, real: np.ndarray, ridge: float = 1.0) -> LinearModel:
-    """Logistic regression with a ridge, equal total weight of both classes, and weights of known sign.
+def fit_scale(sums: np.ndarray, real: np.ndarray) -> tuple[float, float]:
+    """Scale and offset that make 1 / (1 + exp(-(scale z + offset))) most likely; the scale is positive.
 
-    A feature that describes a defect can only lower the score; log_snr can only raise it. So the score stays sane
-    outside the simulated range.
+    The targets are (n + 1) / (n + 2) and 1 / (m + 2) for n real ones and m artefacts (Platt 1999): finite where z separates
+    them.
+    """
+    target = np.where(real, (real.sum() + 1.0) / (real.sum() + 2.0), 1.0 / ((~real).sum() + 2.0))
 
-    Parameters
-    ----------
-    features : ndarray, (n, len(FEATURES)) float64
-    real : ndarray, (n,) bool
-    ridge : float
-        Penalty on half the squared weights (of features scaled to unit spread).
+    def loss(values: np.ndarray) -> float:
+        z = np.exp(values[0]) * sums + values[1]
+        return float(np.mean(np.logaddexp(0.0, z) - target * z))
+
+    fit = minimize(loss, np.zeros(2), method='Nelder-Mead', options={'xatol': 1e-6, 'fatol': 1e-10, 'maxiter': 2000})
+    return float(np.exp(fit.x[0])), float(fit.x[1])
+
+
+def train(seed: int = 1, seeds: range = SCENES['train']) -> ScoreModel:
+    """The model of the simulated scenes."""
+    return fit_model(*examples_of(training_scene, seeds)[:2], seed)
+
+
+def train_own(features: np.ndarray, real: np.ndarray, shipped: ScoreModel, seed: int) -> ScoreModel:
+    """A model whose score is trained on examples of one's own; its classes are those of the shipped one.
 
     Raises
     ------
     BadData
-        One of the classes is empty or the fit does not converge.
+        Fewer than LEAST_EXAMPLES real ones or artefacts.
     """
-    if real.all() or not real.any():
-        raise BadData('training needs real and artefact examples; one class is empty')
-    centre, scale = features.mean(axis=0), np.maximum(features.std(axis=0), 0.02)
-    design = np.column_stack([np.ones(len(real)), (features - centre) / scale])
-    balance = np.where(real, 0.5 / real.mean(), 0.5 / (~real).mean())
-    penalty = np.array([0.0] + [ridge] * len(FEATURES))
-
-    def loss(beta: np.ndarray) -> tuple[float, np.ndarray]:
-        logit = design @ beta
-        chance = 1.0 / (1.0 + np.exp(-np.clip(logit, -500, 500)))
-        value = np.sum(balance * (np.logaddexp(0.0, logit) - real * logit)) + 0.5 * np.sum(penalty * beta ** 2)
-        return float(value), design.T @ (balance * (chance - real)) + penalty * beta
-
-    bounds = [(None, None)] + [(0.0, None) if name == 'log_snr' else (None, 0.0) for name in FEATURES]
-    fit = minimize(loss, np.zeros(design.shape[1]), jac=True, bounds=bounds, method='L-BFGS-B',
-                   options={'maxiter': 2000})
-    if not fit.success:
-        raise BadData(f'the fit of the score did not converge ({fit.message}); raise the ridge')
-    return LinearModel(float(fit.x[0]), fit.x[1:] + 0.0, centre, scale)
+    counts = int(real.sum()), int((~real).sum())
+    if min(counts) < LEAST_EXAMPLES:
+        raise BadData(f'there are {counts[0]} real examples and {counts[1]} artefacts; training needs {LEAST_EXAMPLES} of '
+                      'each')
+    order = np.random.default_rng(seed).permutation(len(real))
+    rank = np.where(real[order], np.cumsum(real[order]), np.cumsum(~real[order]))
+    order = order[np.argsort(rank % FOLDS, kind='stable')]      # each part has its share of both
+    features, labels = features[order], real[order].astype(int)
+    scale, offset = fit_scale(unseen_sums(features, labels, OWN_RECIPE, seed), labels > 0)
+    trees = fit_trees(features, labels, 2, OWN_RECIPE, seed)
+    return ScoreModel(trees, scale, offset, shipped.classes, shipped.names, 'own', seed)
 
 
-def train(seeds: range, ridge: float = 1.0) -> tuple[LinearModel, dict[str, int]]:
-    """Train on one scene a seed (seeing 3 to 6 px); the model and the number of examples of each kind."""
-    features, kinds = [], []
-    for seed in seeds:
-        scene = simulate_scene(seed, fwhm=float(np.random.default_rng(seed).uniform(3.0, 6.0)))
-        values, names, _ = scene_examples(scene)
-        features.append(values)
-        kinds.append(names)
-    table, names = np.concatenate(features), np.concatenate(kinds)
-    use = names != 'blend'
-    model = fit_logistic(table[use], names[use] == 'transient', ridge)
-    kinds_seen, counts = np.unique(names, return_counts=True)
-    return model, dict(zip(kinds_seen.tolist(), counts.tolist()))
+def measures(score: np.ndarray, real: np.ndarray, threshold: float) -> dict:
+    """Completeness, rejection and purity at a threshold, area under the ROC, rejection at 95 and 99 % kept, reliability."""
+    false, true, _ = roc(score, real)
+    kept = score >= threshold
+    told = reliability(score, real)
+    return {'examples': len(score), 'real': int(real.sum()), 'threshold': threshold,
+            'kept': float(kept[real].mean()), 'rejected': float((~kept)[~real].mean()),
+            'purity': float(real[kept].mean()) if kept.any() else 0.0, 'roc_auc': area_under(false, true),
+            'rejected_at_kept_0.95': rejected_at(score, real, 0.95), 'rejected_at_kept_0.99': rejected_at(score, real, 0.99),
+            'roc': _points(false, true),
+            'reliability': {name: [None if not np.isfinite(v) else round(float(v), 4) for v in values]
+                            for name, values in told.items()}}
+
+
+def _points(false: np.ndarray, true: np.ndarray) -> dict[str, list[float]]:
+    """Shares of real ones kept at shares of artefacts kept, every 0.15 in ln from 1e-4 on."""
+    levels = np.append(np.exp(np.arange(np.log(1e-4), 0.0, 0.15)), 1.0)
+    kept = true[np.searchsorted(false, levels, side='right') - 1]
+    return {'artefacts_kept': [round(float(v), 6) for v in levels], 'real_kept': [round(float(v), 5) for v in kept]}
+
+
+def judged(model: ScoreModel, examples: tuple[np.ndarray, np.ndarray, np.ndarray], threshold: float) -> dict:
+    """`measures` of examples, the share of each class at or above the threshold, and how well classes are told apart."""
+    features, kinds, snr = examples
+    score, real = score_features(features, model), is_real(kinds)
+    recall = recalls(kinds, class_names(class_probabilities(features, model), model), model.names)
+    kept = score >= threshold
+    return {**measures(score, real, threshold), 'kept_above_snr_8': float(kept[real & (snr > 8)].mean()),
+            'classes': {name: {'examples': int((kinds == name).sum()), 'accepted': float(kept[kinds == name].mean()),
+                               'recall': recall[name]} for name in recall},
+            'macro_recall': float(np.mean(list(recall.values())))}
+
+
+def model_card(model: ScoreModel, threshold: float = 0.3, scenes: dict[str, range] = SCENES) -> dict:
+    """What a reader should know of a model of simulated scenes, with its figures on scenes it has not seen."""
+    tests = {'own_test': examples_of(training_scene, scenes['test']),
+             'independent': examples_of(independent_scene, scenes['independent'])}
+    return {'model': 'autoScan', 'version': model.version, 'seed': model.seed,
+            'scenes': {name: [part.start, part.stop] for name, part in scenes.items()},
+            'classes': list(model.names), 'trees': {'score': len(model.real.root), 'classes': len(model.classes.root)},
+            **{name: _rounded(judged(model, examples, threshold)) for name, examples in tests.items()}}
+
+
+def _rounded(value):
+    if isinstance(value, dict):
+        return {name: _rounded(each) for name, each in value.items()}
+    return round(value, 4) if isinstance(value, float) else value

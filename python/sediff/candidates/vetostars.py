@@ -8,20 +8,11 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 from sediff.candidates.forced import forced_photometry
-from sediff.detect.matched import FWHM_OF_SIGMA, PsfAt
+from sediff.detect.matched import FWHM_OF_SIGMA, PsfAt, noise_area
 from sediff.detect.measure import APERTURE
 from sediff.detect.table import Flag
+from sediff.stats import sigma_about
 
-#: A detection so near to a star is the star; one this near lies on its light (both FWHM).
-AT_STAR, ON_STAR = 0.4, 1.5
-#: A variation, or a source in a star's false light, is this many times the error that the star leaves there.
-SIGNIFICANT = 5.0
-#: Largest misfit of a PSF-shaped source: sqrt(chi2 - 1) / SNR; largest |aperture / PSF flux - 1| besides two errors; and
-#: largest opposite peak beside it, of its own.
-MISFIT, APERTURE_MISFIT, OPPOSITE = 0.15, 0.5, 0.4
-#: A ring in which the score scatters more holds false light; the farthest such ring that is looked for, in units of the
-#: list's radius.
-DISTURBED, FARTHEST = 1.3, 4.0
 #: Relative error of stars' fluxes in the difference: at least the first, from so many other stars of like magnitude, and the
 #: second where they are fewer than FEW_STARS.
 LEAST_ERROR, WORST_ERROR, LIKE_STARS, FEW_STARS = 0.002, 0.02, 25, 5
@@ -35,6 +26,38 @@ _COVERAGE = 0.3
 
 
 @dataclass(frozen=True)
+class StarLimits:
+    """What makes a detection the star, PSF-shaped, significant.
+
+    Parameters
+    ----------
+    at, on : float
+        A detection so near to a star is the star; one this near lies on its light (both FWHM).
+    significance : float
+        A variation, or a source in a star's false light, is this many times the error that the star leaves there.
+    misfit : float
+        Largest sqrt(chi2 - 1) / SNR of a star that varies.
+    aperture : float
+        Largest |aperture / PSF flux - 1| of a PSF-shaped source besides two errors.
+    opposite : float
+        Largest opposite peak beside it, of its own.
+    disturbed : float
+        A ring in which the score scatters more holds false light.
+    farthest : float
+        The farthest such ring that is looked for, in units of the list's radius.
+    """
+
+    at: float = 0.4
+    on: float = 1.5
+    significance: float = 5.0
+    misfit: float = 0.15
+    aperture: float = 0.5
+    opposite: float = 0.4
+    disturbed: float = 1.3
+    farthest: float = 4.0
+
+
+@dataclass(frozen=True)
 class StarVerdict:
     """What the stars make of each detection.
 
@@ -44,10 +67,23 @@ class StarVerdict:
         It is not above what the subtraction of a star leaves there.
     variable : ndarray, (n,) bool
         It is the variation of a star.
+    significance : ndarray, (n,) float64
+        Of what is vetoed: its flux over what the subtraction of the star leaves there, 0 where it is not PSF-shaped.
+        Infinite elsewhere.
+    variation : ndarray, (n,) float64
+        Of what is variable: its flux over the error that the star leaves. 0 elsewhere.
     """
 
     vetoed: np.ndarray
     variable: np.ndarray
+    significance: np.ndarray
+    variation: np.ndarray
+
+    @classmethod
+    def of(cls, count: int, vetoed: np.ndarray | None = None) -> StarVerdict:
+        """The verdict on `count` detections, none of them variable, by their places alone."""
+        vetoed = np.zeros(count, bool) if vetoed is None else vetoed
+        return cls(vetoed, np.zeros(count, bool), np.where(vetoed, 0.0, np.inf), np.zeros(count))
 
 
 @dataclass(frozen=True)
@@ -57,7 +93,8 @@ class Surroundings:
     Parameters
     ----------
     difference, sigma : ndarray, (ny, nx) float32
-        Difference image and its noise per pixel (calibrated), electrons.
+        Difference image and its noise per pixel (calibrated) of sky and read-out alone, electrons: the photons of stars are
+        added here.
     bad : ndarray, (ny, nx) bool
     psf_at : callable
         ``psf_at(x, y, size)`` gives the unit-flux PSF of the difference at 0-based x, y.
@@ -76,7 +113,7 @@ class Surroundings:
 
 
 def judge_near_stars(detections: np.ndarray, stars: np.ndarray, planes: Surroundings, magnitude: float,
-                     scale: float = 1.0) -> StarVerdict:
+                     scale: float = 1.0, limits: StarLimits = StarLimits()) -> StarVerdict:
     """Whether each detection is a star's variation, its residual, or neither.
 
     Parameters
@@ -89,40 +126,64 @@ def judge_near_stars(detections: np.ndarray, stars: np.ndarray, planes: Surround
         Fainter stars do not veto (VETOMAG); their variations are known as such all the same.
     scale : float
         The radii are multiplied by this (VETO_SCALE).
+    limits : StarLimits
 
     Notes
     -----
-    At a star's position a PSF-shaped detection whose flux exceeds SIGNIFICANT times its error (`variation_error`: the star's
-    photons, and the relative error that stars of like magnitude show in this difference) is a variable star; another one is
-    vetoed, and likewise on the rest of the star's body. Elsewhere a detection is judged against the scatter of the score at
-    its distance from the star, on the other sides of it: out to the list's radius, beyond the masked core and as far as the
-    rings scatter more than noise (at most FARTHEST radii), it is vetoed when it is less than SIGNIFICANT times that scatter
-    or not PSF-shaped.
+    At a star's position a PSF-shaped detection whose flux exceeds `significance` times its error (`variation_error`: the
+    star's photons, and the relative error that stars of like magnitude show in this difference) is a variable star; another
+    one is vetoed, and likewise on the rest of the star's body. Elsewhere a detection is judged against the scatter of the
+    score at its distance from the star, on the other sides of it: out to the list's radius, beyond the masked core and as
+    far as the rings scatter more than noise (at most `farthest` radii), it is vetoed when it is less than `significance`
+    times that scatter or not PSF-shaped.
     """
     count = len(detections)
     vetoed, variable = np.zeros(count, bool), np.zeros(count, bool)
     if not count or not len(stars):
-        return StarVerdict(vetoed, variable)
+        return StarVerdict.of(count)
+    left, variation = np.full(count, np.inf), np.zeros(count)
     places = np.column_stack([detections['X_IMAGE'] - 1.0, detections['Y_IMAGE'] - 1.0])
-    tree, shaped = cKDTree(places), psf_shaped(detections, planes.fwhm)
+    tree, shaped = cKDTree(places), psf_shaped(detections, planes.fwhm, limits)
     owner, distance = _nearest(places, stars)
-    at_star, chosen = distance <= AT_STAR * planes.fwhm, np.flatnonzero(distance <= ON_STAR * planes.fwhm)
-    shaped &= ~at_star | (_misfit(detections) < MISFIT)
+    at_star, chosen = distance <= limits.at * planes.fwhm, np.flatnonzero(distance <= limits.on * planes.fwhm)
+    shaped &= ~at_star | (_misfit(detections) < limits.misfit)
+    sky_error = _sky_error(detections, planes)
     if chosen.size:
-        error = variation_error(detections['FLUXERR_PSF'][chosen], stars, owner[chosen], distance[chosen], planes)
-        clear = shaped[chosen] & (np.abs(detections['FLUX_PSF'][chosen]) > SIGNIFICANT * error)
+        error = variation_error(sky_error[chosen], stars, owner[chosen], distance[chosen], planes)
+        clear = shaped[chosen] & (np.abs(detections['FLUX_PSF'][chosen]) > limits.significance * error)
         variable[chosen] = clear & at_star[chosen]
         vetoed[chosen] = ~clear & (stars['mag'][owner[chosen]] < magnitude)
-    noise = float(np.median(detections['FLUXERR_PSF']))
+        ratio = np.where(shaped[chosen], np.abs(detections['FLUX_PSF'][chosen]) / error, 0.0)
+        left[chosen] = np.minimum(ratio, limits.significance)
+        variation[chosen] = np.maximum(ratio, limits.significance)
+    noise, significance = float(np.median(sky_error)), np.abs(detections['FLUX_PSF']) / sky_error
     for number in np.flatnonzero(stars['mag'] < magnitude):
         radius = max(scale * float(stars['radius'][number]), planes.fwhm)
-        for member, scatter in _disturbed(places, tree, stars[number], radius, planes, noise):
+        for member, scatter in _disturbed(places, tree, stars[number], radius, planes, noise, limits):
             if not (at_star[member] and owner[member] == number):
-                vetoed[member] |= bool(not shaped[member] or detections['SNR'][member] < SIGNIFICANT * scatter)
-    return StarVerdict(vetoed, variable & ~vetoed)
+                beneath = bool(not shaped[member] or significance[member] < limits.significance * scatter)
+                vetoed[member] |= beneath
+                if beneath:
+                    over = significance[member] / scatter if shaped[member] else 0.0
+                    left[member] = min(left[member], over, limits.significance)
+    variable &= ~vetoed
+    return StarVerdict(vetoed, variable, np.where(vetoed, left, np.inf), np.where(variable, variation, 0.0))
 
 
-def psf_shaped(detections: np.ndarray, fwhm: float) -> np.ndarray:
+def _sky_error(detections: np.ndarray, planes: Surroundings) -> np.ndarray:
+    """Errors (electrons) of the detections' PSF fluxes from the sky alone: (n,) float64.
+
+    Theirs hold the photons of what lies there besides; they are taken where no noise is known.
+    """
+    ny, nx = planes.sigma.shape
+    columns, rows = (np.clip(np.rint(detections[name] - 1.0).astype(int), 0, size - 1)
+                     for name, size in (('X_IMAGE', nx), ('Y_IMAGE', ny)))
+    sigma = planes.sigma[rows, columns].astype(float)
+    usable = ~planes.bad[rows, columns] & np.isfinite(sigma) & (sigma > 0.0)
+    return np.where(usable, np.sqrt(noise_area(planes.fwhm)) * np.where(usable, sigma, 1.0), detections['FLUXERR_PSF'])
+
+
+def psf_shaped(detections: np.ndarray, fwhm: float, limits: StarLimits = StarLimits()) -> np.ndarray:
     """Detections that look like one point source: no dipole, and the aperture's flux that of the PSF: (n,) bool.
 
     Chi square is not looked at, for the photons of a star beside the source are in it.
@@ -130,8 +191,8 @@ def psf_shaped(detections: np.ndarray, fwhm: float) -> np.ndarray:
     share = 1.0 - np.exp(-4.0 * np.log(2.0) * (APERTURE / fwhm) ** 2)       # of a Gaussian
     flux = share * np.where(detections['FLUX_PSF'] == 0.0, 1e-6, detections['FLUX_PSF'])
     excess = np.abs(detections['FLUX_APER'] / flux - 1.0) - 2.0 * detections['FLUXERR_APER'] / np.abs(flux)
-    dipole = (detections['FLAGS'] & Flag.DIPOLE > 0) & (detections['DIPOLE_RATIO'] > OPPOSITE)
-    return ~dipole & (excess < APERTURE_MISFIT)
+    dipole = (detections['FLAGS'] & Flag.DIPOLE > 0) & (detections['DIPOLE_RATIO'] > limits.opposite)
+    return ~dipole & (excess < limits.aperture)
 
 
 def _misfit(detections: np.ndarray) -> np.ndarray:
@@ -140,7 +201,7 @@ def _misfit(detections: np.ndarray) -> np.ndarray:
 
 def variation_error(flux_error: np.ndarray, stars: np.ndarray, owner: np.ndarray, distance: np.ndarray,
                     planes: Surroundings) -> np.ndarray:
-    """Error (electrons) of a flux at some distance (px) from the star `owner` (n,), which has its own error besides.
+    """Error (electrons) of a flux at some distance (px) from the star `owner` (n,), which has the sky's error besides.
 
     Notes
     -----
@@ -164,7 +225,7 @@ def variation_error(flux_error: np.ndarray, stars: np.ndarray, owner: np.ndarray
         if len(near) < FEW_STARS:
             continue
         own = flux[reference[near]]
-        spread = 1.4826 * np.median(np.abs(found['FLUX'][near]) / own)
+        spread = sigma_about(found['FLUX'][near] / own)
         noise = np.median(np.sqrt(found['FLUXERR'][near] ** 2 + PHOTONS * own) / own)
         # the spread of n values is off by 1.17 / sqrt(2 n) of itself
         noise *= 1.0 + 1.17 / np.sqrt(2.0 * len(near))
@@ -179,23 +240,24 @@ def _nearest(places: np.ndarray, stars: np.ndarray) -> tuple[np.ndarray, np.ndar
     return owner, distance
 
 
-def _disturbed(places: np.ndarray, tree: cKDTree, star: np.void, radius: float, planes: Surroundings, noise: float):
+def _disturbed(places: np.ndarray, tree: cKDTree, star: np.void, radius: float, planes: Surroundings, noise: float,
+               limits: StarLimits):
     """(detection, scatter of the score at its distance from the star) of the detections in the star's false light.
 
     `noise` is the error (electrons) of a flux in the sky. The scatter is that beyond the noise of the star's photons.
     """
-    x, y, half = float(star['x']), float(star['y']), FARTHEST * radius + planes.fwhm
+    x, y, half = float(star['x']), float(star['y']), limits.farthest * radius + planes.fwhm
     if not tree.query_ball_point((x, y), half):
         return
     score, usable, origin = local_score(planes, x, y, half)
-    reach = _reach(score, usable, x - origin[0], y - origin[1], radius, half, planes.fwhm)
+    reach = _reach(score, usable, x - origin[0], y - origin[1], radius, half, planes.fwhm, limits.disturbed)
     own = _PhotonNoise(planes, float(star['mag']), noise)
     values, rows, columns, radii = _by_radius(score, usable, x - origin[0], y - origin[1])
     for member in tree.query_ball_point((x, y), reach):
         at_x, at_y = places[member] - origin
         distance = float(np.hypot(at_x + origin[0] - x, at_y + origin[1] - y))
         width = np.clip(0.1 * distance, 0.5 * planes.fwhm, 2.0 * planes.fwhm)
-        first = np.searchsorted(radii, 0.0 if distance < ON_STAR * planes.fwhm else distance - width)
+        first = np.searchsorted(radii, 0.0 if distance < limits.on * planes.fwhm else distance - width)
         last = np.searchsorted(radii, distance + width, 'right')
         ring = slice(first, last, max((last - first) // RING_PIXELS, 1))
         other = np.hypot(columns[ring] - at_x, rows[ring] - at_y) > 1.25 * planes.fwhm
@@ -226,10 +288,11 @@ def _by_radius(score: np.ndarray, usable: np.ndarray, x: float, y: float) -> tup
 
 def _scatter(values: np.ndarray, few: bool) -> float:
     """Scatter of the score about zero; of few independent values the clipped rms, of many the robust one."""
-    return float(np.sqrt(np.mean(np.clip(values, -20.0, 20.0) ** 2)) if few else 1.4826 * np.median(np.abs(values)))
+    return float(np.sqrt(np.mean(np.clip(values, -20.0, 20.0) ** 2)) if few else sigma_about(values))
 
 
-def _reach(score: np.ndarray, usable: np.ndarray, x: float, y: float, radius: float, half: float, fwhm: float) -> float:
+def _reach(score: np.ndarray, usable: np.ndarray, x: float, y: float, radius: float, half: float, fwhm: float,
+           disturbed: float) -> float:
     """Radius (px) to which the star's false light goes: `radius`, and on ring by ring while they scatter or are masked."""
     rows, columns = np.indices(score.shape)
     ring = (np.hypot(columns - x, rows - y) / fwhm).astype(int)
@@ -240,7 +303,7 @@ def _reach(score: np.ndarray, usable: np.ndarray, x: float, y: float, radius: fl
         members = order[bounds[number]:bounds[number + 1]]
         good = members[usable.ravel()[members]]
         masked = 2 * good.size < members.size
-        if not masked and (good.size < 20 or _scatter(score.ravel()[good], False) < DISTURBED):
+        if not masked and (good.size < 20 or _scatter(score.ravel()[good], False) < disturbed):
             break
         reach = max(radius, (number + 2) * fwhm if masked else (number + 1) * fwhm)
     return min(reach, half)

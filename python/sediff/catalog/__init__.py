@@ -2,7 +2,7 @@
 
 
 def warm() -> None:
-    """Compile (or load from the cache) the room's numba kernels on a tiny image of the types used in earnest."""
+    """Compile (or load from the cache) the package's numba kernels on a tiny image of the types used in earnest."""
     import numpy as np
     from astropy.io.fits import Header
 

@@ -61,7 +61,7 @@ def empty_catalogue(rows: int, with_psf: bool, apertures: int = 0) -> np.ndarray
     apertures : int
         Number of fixed apertures; with more than one the APER columns are vectors.
     """
-    fields = [(name, kind) for name, kind, _ in (BASE + PSF if with_psf else BASE)]
+    fields: list[tuple] = [(name, kind) for name, kind, _ in (BASE + PSF if with_psf else BASE)]
     if apertures:
         shape = () if apertures == 1 else (apertures,)
         fields += [(name, kind, shape) for name, kind, _ in APERTURE]

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import sep
 
-from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.catalog.kernels import prepare, segment_sums, smooth
 from sediff.catalog.windows import core_widths
 from sediff.errors import BadData
+from sediff.maskbits import UNUSABLE, Bit
 from sediff.psf.stars import size_locus
 
 #: Pixels of these bits keep their value in detection although their weight is zero: saturated cores must not tear
@@ -118,7 +118,7 @@ def object_fwhm(found: Detections, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     out = np.zeros(len(objects))
     reach = 0.5 * np.maximum(objects['xmax'] - objects['xmin'], objects['ymax'] - objects['ymin']) + 3.0
     core_widths(found.image, found.bad, found.segmentation, np.arange(1, len(objects) + 1, dtype=np.int32),
-                np.asarray(x, float), np.asarray(y, float), objects['peak'].astype(float),
+                np.ascontiguousarray(x, float), np.ascontiguousarray(y, float), objects['peak'].astype(float),
                 np.minimum(reach.astype(float), 60.0), out)
     return out
 

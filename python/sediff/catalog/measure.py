@@ -6,8 +6,6 @@ import sep
 from astropy.wcs import WCS
 from scipy.special import ndtr
 
-from sediff.camera.maskbits import Bit
-from sediff.camera.wcs import pixel_scale, pixel_to_sky, read_wcs
 from sediff.catalog.apertures import circular_sums
 from sediff.catalog.columns import empty_catalogue, magnitudes
 from sediff.catalog.detect import DEFAULT_FWHM, Detections, detect, object_fwhm
@@ -15,9 +13,11 @@ from sediff.catalog.kernels import foreign_fraction
 from sediff.catalog.psf_photometry import psf_photometry
 from sediff.catalog.windows import windowed_positions
 from sediff.ccdimage import CcdImage
+from sediff.maskbits import Bit
 from sediff.psf.model import PsfModel
 from sediff.psf.shape import fwhm_at
 from sediff.psf.stars import size_locus
+from sediff.wcs.read import pixel_scale, pixel_to_sky, read_wcs
 
 #: SExtractor's PHOT_AUTOPARAMS: Kron factor and least radius, in units of A and B.
 KRON_FACTOR, KRON_MINIMUM = 2.5, 3.5
@@ -105,7 +105,7 @@ def star_class(catalogue: np.ndarray) -> np.ndarray:
     with its error and 0.0015 in quadrature. Without: the same of FWHM over the locus of the bright objects' widths,
     limit 1.2, width 0.08 and the error 1 / (S/N).
     """
-    if 'SPREAD_MODEL' in catalogue.dtype.names:
+    if 'SPREAD_MODEL' in (catalogue.dtype.names or ()):
         spread, width = catalogue['SPREAD_MODEL'].astype(float), np.hypot(catalogue['SPREADERR_MODEL'], STAR_WIDTH)
         return ndtr((STAR_SPREAD - spread) / width) * ndtr((spread + 0.01) / width)
     size = catalogue['FWHM_IMAGE'].astype(float)
@@ -160,8 +160,8 @@ def _automatic(catalogue: np.ndarray, found: Detections, gain: float) -> None:
     catalogue['MAG_AUTO'], catalogue['MAGERR_AUTO'] = magnitudes(flux, error)
     catalogue['FLUX_RADIUS'] = half
     fraction, outside = np.zeros(len(o)), np.zeros(len(o), bool)
-    places = (np.ascontiguousarray(o[name]) for name in ('x', 'y', 'cxx', 'cyy', 'cxy'))
-    foreign_fraction(found.segmentation, found.bad, number, *places, radius,
+    x, y, cxx, cyy, cxy = (np.ascontiguousarray(o[name]) for name in ('x', 'y', 'cxx', 'cyy', 'cxy'))
+    foreign_fraction(found.segmentation, found.bad, number, x, y, cxx, cyy, cxy, radius,
                      np.ceil(radius * o['a']), fraction, outside)
     catalogue['FLAGS'] += np.where(fraction > 0.1, 1, 0).astype(np.int16) + np.where(outside, 16, 0).astype(np.int16)
 

@@ -81,10 +81,10 @@ def _fluxes(pixels, weight, psf, parameters) -> np.ndarray:
 
 def _model(psf, parameters) -> tuple[np.ndarray, np.ndarray]:
     """Image of the two sources and its derivatives by the six parameters: (n, n), (6, n, n)."""
-    total, slopes = 0.0, []
+    images, slopes = [], []
     for flux, x, y in (parameters[:3], parameters[3:]):
         image = psf(x, y)
         down, along = np.gradient(image)
-        total = total + flux * image
+        images.append(flux * image)
         slopes += [image, -flux * along, -flux * down]
-    return total, np.array(slopes)
+    return images[0] + images[1], np.array(slopes)

@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sediff.detect.matched import PsfAt, ScoreImage, checked_psf, inverse_variance, score_image
+from sediff.detect.matched import PsfAt, ScoreImage, checked_psf, score_image, usable_pixels
 from sediff.detect.measure import Planes, measure
 from sediff.detect.peaks import find_peaks, psf_correlation
 from sediff.detect.table import DETECTION_DTYPE
@@ -47,7 +47,7 @@ def detect(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at
     photons : ndarray, (ny, nx) float32, optional
         Photon variance of sources and hosts that `variance` leaves out (`sediff.subtract.photons.photon_variance`): in
         the errors of fluxes, positions and shapes and in chi^2, not in the weights nor in the score. What of it `variance`
-        holds already (`light_in_score`) is taken off first.
+        holds already (`light_in_score`) is subtracted first.
 
     Returns
     -------
@@ -92,10 +92,10 @@ def detect_on_score(scored: ScoreImage, difference: np.ndarray, variance: np.nda
     if peaks is None and len(rows) > max_detections:
         raise BadData(f'{len(rows)} peaks above {threshold} sigma (at most {max_detections} allowed): the subtraction '
                       'failed or its variance is wrong; look at the difference image')
-    weight = inverse_variance(difference, variance, bad) / np.float32(scored.noise_scale ** 2)
     plane = np.zeros(difference.shape, np.uint16) if mask is None else mask.astype(np.uint16, copy=False)
-    clean = np.where(weight > 0, difference, 0).astype(np.float32)
-    planes = Planes(clean, weight, weight <= 0, plane, scored, psf_at, photons)
+    unusable = usable_pixels(difference, variance, bad)
+    np.logical_not(unusable, out=unusable)
+    planes = Planes(difference, variance, unusable, plane, scored, psf_at, photons)
     table = np.zeros(len(rows), DETECTION_DTYPE)
     kept = np.array([measure(planes, j, i, table[n], dipole_radius, dipole_threshold, coverage)
                      for n, (j, i) in enumerate(zip(rows, columns))], bool)

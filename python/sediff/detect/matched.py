@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.fft import irfft2, next_fast_len, rfft2
 
 from sediff.errors import BadData, BadInput
 from sediff.psf.zoned import ZonedPsf
@@ -49,6 +48,13 @@ def with_systematic(variance: np.ndarray, systematic: np.ndarray | None, area: f
     return variance if systematic is None else variance + np.float32(area) * systematic
 
 
+def add_to_systematic(systematic: np.ndarray, variance: np.ndarray, psf_at: PsfAt) -> None:
+    """`with_systematic` in the place of `systematic`, for a score image without another plane."""
+    ny, nx = variance.shape
+    systematic *= np.float32(noise_area(psf_fwhm(checked_psf(psf_at, nx / 2, ny / 2, 51))))
+    systematic += variance
+
+
 def noise_area(fwhm: float) -> float:
     """Noise-equivalent area (px) of the Gaussian of this FWHM, 4 pi sigma^2."""
     return float(4.0 * np.pi * (fwhm / FWHM_OF_SIGMA) ** 2)
@@ -56,10 +62,18 @@ def noise_area(fwhm: float) -> float:
 
 def inverse_variance(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray) -> np.ndarray:
     """1/variance (float32), 0 where a pixel is bad, not finite, or has no positive variance."""
-    usable = ~bad & np.isfinite(difference) & np.isfinite(variance) & (variance > 0)
     weight = np.zeros(difference.shape, np.float32)
-    np.divide(np.float32(1.0), variance, out=weight, where=usable)
+    np.divide(np.float32(1.0), variance, out=weight, where=usable_pixels(difference, variance, bad))
     return weight
+
+
+def usable_pixels(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray) -> np.ndarray:
+    """Pixels that are not bad and have a finite value and a positive, finite variance: bool."""
+    usable = np.isfinite(difference)
+    usable &= np.isfinite(variance)
+    usable &= variance > 0
+    usable &= ~bad
+    return usable
 
 
 def psf_fwhm(psf: np.ndarray) -> float:
@@ -105,22 +119,33 @@ def score_image(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, p
     check_planes(difference, variance, bad)
     ny, nx = difference.shape
     fwhm = psf_fwhm(checked_psf(psf_at, nx / 2, ny / 2, 51))
-    weight = inverse_variance(difference, with_systematic(variance, systematic, noise_area(fwhm)), bad)
-    if not weight.any():
-        raise BadData('the difference image has no usable pixel (all masked or without variance); look at its mask')
     size = size or 2 * min(25, max(7, int(np.ceil(2.5 * fwhm)))) + 1
-    weighted = np.where(weight > 0, difference, 0).astype(np.float32) * weight
-    score = np.zeros((ny, nx), np.float32)
+    score, usable = np.zeros((ny, nx), np.float32), False
     for core, window in _tiles(ny, nx, tile, size // 2):
         y, x = (round(0.5 * (s.start + s.stop - 1)) for s in core)
         found = [(psf_at, None)] if zones is None else _zones_of(zones, core)
         psfs = [checked_psf(image, x, y, size) for image, _ in found]
-        scores = _score_tile(_padded(weighted, window), _padded(weight, window), psfs)
-        for part, (_, here) in zip(scores, found):
+        weighted, weight = _weights(difference, variance, bad, systematic, fwhm, window)
+        usable |= bool(weight.any())
+        for part, (_, here) in zip(_score_tile(weighted, weight, psfs), found):
             np.copyto(score[core], part, where=True if here is None else here)
+    if not usable:
+        raise BadData('the difference image has no usable pixel (all masked or without variance); look at its mask')
     scale, median = _calibration(score)
     score /= np.float32(scale)
     return ScoreImage(score, scale, median / scale, fwhm, size)
+
+
+def _weights(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, systematic: np.ndarray | None, fwhm: float,
+             window: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels times weight, and weight, of a window of the planes; zero outside them."""
+    (ny, nx), (y0, y1, x0, x1) = difference.shape, window
+    cut = slice(max(y0, 0), min(y1, ny)), slice(max(x0, 0), min(x1, nx))
+    inside, own = difference[cut], None if systematic is None else systematic[cut]
+    weight = inverse_variance(inside, with_systematic(variance[cut], own, noise_area(fwhm)), bad[cut])
+    weighted = np.where(weight > 0, inside, 0).astype(np.float32, copy=False) * weight
+    shape, place = (y1 - y0, x1 - x0), (cut[0].start - y0, cut[1].start - x0)
+    return _padded(weighted, shape, place), _padded(weight, shape, place)
 
 
 def check_planes(difference: np.ndarray, *others: np.ndarray) -> None:
@@ -146,12 +171,10 @@ def _tiles(ny: int, nx: int, tile: int, halo: int) -> Iterator[tuple[tuple[slice
             yield (slice(y0, y1), slice(x0, x1)), (y0 - halo, y1 + halo, x0 - halo, x1 + halo)
 
 
-def _padded(image: np.ndarray, window: tuple[int, int, int, int]) -> np.ndarray:
-    """The window of an image, zero outside it."""
-    y0, y1, x0, x1 = window
-    out = np.zeros((y1 - y0, x1 - x0), image.dtype)
-    ys, xs = slice(max(y0, 0), min(y1, image.shape[0])), slice(max(x0, 0), min(x1, image.shape[1]))
-    out[ys.start - y0:ys.stop - y0, xs.start - x0:xs.stop - x0] = image[ys, xs]
+def _padded(image: np.ndarray, shape: tuple[int, int], place: tuple[int, int]) -> np.ndarray:
+    """The image from row, column `place` on in a plane of this shape, zero elsewhere."""
+    out = np.zeros(shape, image.dtype)
+    out[place[0]:place[0] + image.shape[0], place[1]:place[1] + image.shape[1]] = image
     return out
 
 
@@ -165,6 +188,7 @@ def _zones_of(zones: ZonedPsf, core: tuple[slice, slice]) -> list[tuple[PsfAt, n
 
 def _score_tile(weighted: np.ndarray, weight: np.ndarray, psfs: list[np.ndarray]) -> list[np.ndarray]:
     """Score of a tile with each of some PSFs."""
+    from scipy.fft import irfft2, next_fast_len, rfft2
     shape = tuple(next_fast_len(n, real=True) for n in weighted.shape)
     spectra, out = (rfft2(weighted, shape), rfft2(weight, shape)), []
     for psf in psfs:

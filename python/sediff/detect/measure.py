@@ -14,7 +14,7 @@ from sediff.detect.kernels import (
     psf_flux_sums,
     psf_normal_equations,
 )
-from sediff.detect.matched import FWHM_OF_SIGMA, PsfAt, ScoreImage, checked_psf
+from sediff.detect.matched import FWHM_OF_SIGMA, PsfAt, ScoreImage, checked_psf, inverse_variance
 from sediff.detect.shape import ellipse, spread_model
 from sediff.detect.table import Flag
 
@@ -29,12 +29,16 @@ class Planes:
     """What the measurements read: all (ny, nx)."""
 
     difference: np.ndarray      # float32
-    weight: np.ndarray          # float32, inverse variance after noise calibration, 0 = unusable
-    bad: np.ndarray             # bool, unusable (weight 0)
+    variance: np.ndarray        # float32, before the noise is calibrated
+    bad: np.ndarray             # bool, unusable
     mask: np.ndarray            # uint16, bits to report
     scored: ScoreImage
     psf_at: PsfAt
     photons: np.ndarray | None = None   # float32, photon variance that the weight leaves out
+
+    def stamps(self, x: float, y: float, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Stamps of the difference, 0 where unusable, and of its calibrated inverse variance: (size, size) float32."""
+        return weighed_stamps(self.difference, self.variance, self.bad, x, y, size, self.scored.noise_scale)
 
     def noise_factor(self, x: float, y: float, weight: np.ndarray) -> np.ndarray:
         """Full variance of the pixels of the stamp at x, y over that of its weight: (n, n) float32."""
@@ -84,7 +88,7 @@ def _fill_dipole(planes: Planes, row: np.void, j: int, i: int, radius: float, th
         return
     row['FLAGS'] |= Flag.DIPOLE
     size, half = planes.scored.size, planes.scored.size // 2
-    pixels, weight = stamp_at(planes.difference, i, j, size), stamp_at(planes.weight, i, j, size)
+    pixels, weight = planes.stamps(i, j, size)
 
     def psf(x: float, y: float) -> np.ndarray:
         """The image of a source at stamp pixel x, y on this stamp."""
@@ -105,6 +109,17 @@ def noise_factor(photons: np.ndarray | None, x: float, y: float, weight: np.ndar
     if photons is None:
         return np.ones_like(weight)
     return np.maximum(1.0 + weight * stamp_at(photons, x, y, weight.shape[0]), np.float32(0.5))
+
+
+def weighed_stamps(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, x: float, y: float, size: int,
+                   noise_scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Stamps about 0-based x, y of an image, 0 where unusable, and of its inverse variance: (size, size) float32.
+
+    `noise_scale` is the factor on the errors of `variance`.
+    """
+    pixels, spread, unusable = (stamp_at(plane, x, y, size) for plane in (image, variance, bad))
+    weight = inverse_variance(pixels, spread, unusable) / np.float32(noise_scale ** 2)
+    return np.where(weight > 0, pixels, 0).astype(np.float32, copy=False), weight
 
 
 def stamp_at(image: np.ndarray, x: float, y: float, size: int) -> np.ndarray:
@@ -129,7 +144,7 @@ def _centroid(planes: Planes, j: int, i: int) -> tuple[float, float, float, floa
     step = np.array([np.inf, np.inf])
     matrix = np.eye(3)
     for _ in range(4):
-        pixels, weight = stamp_at(planes.difference, x, y, size), stamp_at(planes.weight, x, y, size)
+        pixels, weight = planes.stamps(x, y, size)
         psf = checked_psf(planes.psf_at, x, y, size)
         cross, norm, *_ = psf_flux_sums(pixels, weight, psf)
         if not norm > 0:
@@ -154,7 +169,7 @@ def _centroid(planes: Planes, j: int, i: int) -> tuple[float, float, float, floa
 
 def _fill_fluxes(planes: Planes, row: np.void, x: float, y: float, coverage: float) -> bool:
     size, fwhm = planes.scored.size, planes.scored.fwhm
-    pixels, weight = stamp_at(planes.difference, x, y, size), stamp_at(planes.weight, x, y, size)
+    pixels, weight = planes.stamps(x, y, size)
     psf = checked_psf(planes.psf_at, x, y, size)
     cross, norm, used, total, _ = psf_flux_sums(pixels, weight, psf)
     if not norm > 0 or used < coverage * total:

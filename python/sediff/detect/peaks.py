@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from scipy.spatial import cKDTree
 
 from sediff.errors import BadUsage
 
@@ -22,7 +21,7 @@ def find_peaks(score: np.ndarray, threshold: float, merge_radius: float,
         A weaker peak of the same sign closer than this to a stronger one is dropped, px.
     correlation : ndarray, (2h+1, 2h+1) float, optional
         Auto-correlation of the PSF, 1 at its centre. A peak must stay above the threshold after the share of stronger
-        peaks of its sign is taken off (noise on the slope of a bright source is no detection).
+        peaks of its sign is subtracted (noise on the slope of a bright source is no detection).
 
     Returns
     -------
@@ -56,6 +55,7 @@ def psf_correlation(psf: np.ndarray, half: int) -> np.ndarray:
 
 def _clean(y, x, values, threshold, merge_radius, correlation) -> np.ndarray:
     """Walk from the strongest down; drop what a stronger kept peak explains."""
+    from scipy.spatial import cKDTree
     keep = np.ones(len(y), bool)
     if len(y) < 2:
         return keep

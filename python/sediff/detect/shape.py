@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import laplace
 
 from sediff.detect.kernels import spread_sums, window_moments
 
@@ -33,6 +32,7 @@ def extended_model(psf: np.ndarray, fwhm: float) -> np.ndarray:
 
     A round disc of scale r has variance 3 r^2 an axis, so the convolution is p + 3 r^2 / 2 * laplacian(p).
     """
+    from scipy.ndimage import laplace
     scale = fwhm / 16.0
     return psf + np.float32(1.5 * scale ** 2) * laplace(psf, mode='constant')
 

@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 from enum import IntFlag
+from typing import TYPE_CHECKING
 
 import numpy as np
-from astropy.wcs import WCS
 from numpy.lib import recfunctions
 
-from sediff.camera.wcs import pixel_to_sky
+from sediff.wcs.read import pixel_to_sky
+
+if TYPE_CHECKING:
+    from astropy.wcs import WCS
 
 #: Columns of a detection; names as SExtractor's, pixel positions 1-based, fluxes in the units of the image.
 DETECTION_DTYPE = np.dtype([

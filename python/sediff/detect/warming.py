@@ -1,4 +1,4 @@
-"""Compiles the kernels of this room on tiny inputs."""
+"""Compiles the kernels of this package on tiny inputs."""
 from __future__ import annotations
 
 import numpy as np
@@ -13,7 +13,7 @@ def warm() -> None:
 
     def psf_at(_x: float, _y: float, size: int) -> np.ndarray:
         cut = slice(30 - size // 2, 31 + size // 2)
-        return blob[cut, cut]
+        return np.ascontiguousarray(blob[cut, cut])
 
     noise = np.random.default_rng(0).normal(0, 1, (61, 61)).astype(np.float32)
     detect(100 * blob + noise, np.ones((61, 61), np.float32), np.zeros((61, 61), bool), psf_at)

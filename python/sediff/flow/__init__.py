@@ -1,1 +1,4 @@
-"""Where rooms are joined: each step loads its needs, calls pure functions, saves what it makes."""
+"""Where packages are joined: each step loads its needs, calls pure functions, saves what it makes."""
+
+#: What workers that run steps import, for `sediff.engine.pool.run_pool`.
+PRELOAD = ('sediff.flow.preload',)

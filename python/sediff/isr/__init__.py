@@ -2,7 +2,19 @@
 
 
 def warm() -> None:
-    """Compile the kernels of this room."""
-    from sediff.isr import bleed, brighterfatter, calibrate, cosmicrays, crosstalk, interpolate, linearity, sky_bins, streaks
-    for module in (bleed, brighterfatter, calibrate, cosmicrays, crosstalk, interpolate, linearity, sky_bins, streaks):
+    """Compile the kernels of this package."""
+    from sediff.isr import (
+        bleed,
+        brighterfatter,
+        calibrate,
+        cosmicrays,
+        crosstalk,
+        hotpixels,
+        interpolate,
+        linearity,
+        sky_bins,
+        streaks,
+    )
+    for module in (bleed, brighterfatter, calibrate, cosmicrays, crosstalk, hotpixels, interpolate, linearity, sky_bins,
+                   streaks):
         module.warm()

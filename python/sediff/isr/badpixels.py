@@ -6,9 +6,9 @@ from enum import IntFlag
 
 import numpy as np
 
-from sediff.camera.amplifiers import Amplifier
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadData
+from sediff.instruments.amplifiers import Amplifier
+from sediff.maskbits import Bit
 
 
 class Defect(IntFlag):

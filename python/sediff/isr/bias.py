@@ -1,4 +1,4 @@
-"""Bias: the fixed pattern that remains when the overscan is taken off."""
+"""Bias: the fixed pattern that remains when the overscan is subtracted."""
 from __future__ import annotations
 
 import numpy as np

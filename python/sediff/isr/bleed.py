@@ -5,7 +5,7 @@ import numpy as np
 from numba import njit
 from scipy import ndimage
 
-from sediff.camera.maskbits import Bit
+from sediff.maskbits import Bit
 
 #: Rows next to the first and the last one that a puddle of charge at the serial register may fill.
 EDGE_ROWS = 60
@@ -19,7 +19,7 @@ def mark_bleed_trails(image: np.ndarray, mask: np.ndarray, read_noise: float, mi
     the largest width (along a row) of the saturated area it belongs to, the rows within `EDGE_ROWS` of the first and last
     one left out where there are others: the core of a star is round, a trail is not, and a full puddle at the register is
     wide.
-    From both ends the trail goes on, saturated or not, while the pixels stand `sigma` noises above the brighter
+    From both ends the trail goes on, saturated or not, while the pixels stand `sigma` times the noise above the brighter
     of the two sides (means of the 3rd to 5th pixel beside the trail), with gaps of up to 2 pixels. It grows by one
     pixel on each side.
 

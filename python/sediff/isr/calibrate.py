@@ -10,6 +10,7 @@ from scipy.stats import chi2
 
 from sediff.errors import BadData
 from sediff.isr.badpixels import Defect
+from sediff.stats import SIGMA_OF_MAD, robust_sigma, sigma_about
 
 #: Gives rows `first` to `last` (not in) of every frame.
 ReadRows = Callable[[int, int], Sequence[np.ndarray]]
@@ -19,48 +20,29 @@ MEMORY = 400e6
 FEWEST = 3
 
 
-def combine_bias(frames: Iterable[np.ndarray], sigma: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
-    """Clipped mean of bias frames, and the scatter between them; of frames that are all in memory.
+def combine_rows(read: ReadRows, count: int, shape: tuple[int, int], sigma: float = 4.0,
+                 kind: str = 'frame') -> tuple[np.ndarray, np.ndarray]:
+    """Clipped mean of frames, and the scatter between them; the frames are read a band of rows at a time.
 
     Parameters
     ----------
-    frames : iterable of ndarray, (ny, nx) float32, ADU
-        Overscan-subtracted.
+    read : callable
+        `read(first, last)` gives these rows of all frames, float32.
+    count : int
+        Number of frames; the bands are as high as `MEMORY` allows.
+    shape : (int, int)
     sigma : float
-        A value this many standard deviations from the pixel's median is left out.
+        A value this many standard deviations from the pixel's median is rejected.
 
     Returns
     -------
-    mean : ndarray, (ny, nx) float32, ADU
-    rms : ndarray, (ny, nx) float32, ADU
-        Standard deviation of the values that were kept.
+    mean, rms : ndarray, shape float32, unit of the frames
+        The mean and the standard deviation of the values that were kept.
 
     Raises
     ------
     BadData
         Fewer than three frames, or frames of different shape or with values that are not finite.
-    """
-    planes = _stack(frames, 'bias')
-    shape = planes[0].shape
-    return combine_rows(lambda first, last: [plane[first:last] for plane in planes], len(planes), shape, sigma, 'bias')
-
-
-def combine_rows(read: ReadRows, count: int, shape: tuple[int, int], sigma: float = 4.0,
-                 kind: str = 'frame') -> tuple[np.ndarray, np.ndarray]:
-    """Clipped mean and scatter of frames that are read a band of rows at a time.
-
-    Parameters
-    ----------
-    read : callable
-        `read(first, last)` gives these rows of all frames.
-    count : int
-        Number of frames; the bands are as high as `MEMORY` allows.
-    shape : (int, int)
-
-    Raises
-    ------
-    BadData
-        As `combine_bias`.
     """
     if count < FEWEST:
         raise BadData(f'{count} {kind} frames; at least {FEWEST} are needed')
@@ -71,43 +53,6 @@ def combine_rows(read: ReadRows, count: int, shape: tuple[int, int], sigma: floa
         planes = _stack(read(first, last), kind)
         mean[first:last], rms[first:last] = _combine(planes, sigma)
     return mean, rms
-
-
-def combine_flat(frames: Iterable[np.ndarray], bias: np.ndarray, gain: np.ndarray | float = 1.0,
-                 full: np.ndarray | float = np.inf, sigma: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
-    """Normalised flat of frames that are all in memory: clipped mean of dome flats, each divided by its median; median 1.
-
-    Parameters
-    ----------
-    frames : iterable of ndarray, (ny, nx) float32, ADU
-        Overscan-subtracted, all of one band.
-    bias : ndarray, (ny, nx) float32, ADU
-    gain : float or ndarray, (ny, nx) float32, electrons per ADU
-        The flat divides images in electrons, so the ratio of the amplifiers' gains must not be in it.
-    full : float or ndarray, (ny, nx) float32, ADU
-        Saturation.
-
-    Returns
-    -------
-    flat : ndarray, (ny, nx) float32
-        NaN nowhere; 0 where the response is not positive.
-    rms : ndarray, (ny, nx) float32
-        Scatter between the normalised frames.
-
-    Raises
-    ------
-    BadData
-        As `combine_bias`; or a frame's median is above 80 % of saturation, or below 100 ADU (lamp off).
-    """
-    planes = _stack(frames, 'flat')
-    if planes[0].shape != bias.shape:
-        raise BadData(f'flat frames have shape {planes[0].shape}, the bias {bias.shape}')
-    levels = [flat_level(plane, bias, gain, full, f'flat frame {number}') for number, plane in enumerate(planes, 1)]
-    gains = np.broadcast_to(np.asarray(gain, np.float32), bias.shape)
-
-    def electrons(first: int, last: int) -> list[np.ndarray]:
-        return [(plane[first:last] - bias[first:last]) * gains[first:last] for plane in planes]
-    return combine_flat_rows(electrons, levels, bias.shape, sigma)
 
 
 def flat_level(frame: np.ndarray, bias: np.ndarray, gain: np.ndarray | float, full: np.ndarray | float, name: str) -> float:
@@ -125,12 +70,34 @@ def flat_level(frame: np.ndarray, bias: np.ndarray, gain: np.ndarray | float, fu
         raise BadData(f'{name} is saturated: median {level:.0f} ADU of {most:.0f}; leave it out')
     if level < 100.0:
         raise BadData(f'{name} has a median of {level:.0f} ADU: no light; leave it out')
-    return float(np.median((frame[part] - bias[part]) * (gain[part] if np.ndim(gain) else gain)))
+    own = gain[part] if isinstance(gain, np.ndarray) and gain.ndim else gain
+    return float(np.median((frame[part] - bias[part]) * own))
 
 
 def combine_flat_rows(read: ReadRows, levels: Sequence[float], shape: tuple[int, int],
                       sigma: float = 4.0) -> tuple[np.ndarray, np.ndarray]:
-    """`combine_flat` a band of rows at a time; `read` gives electrons, `levels` the medians of the frames."""
+    """Normalised flat: clipped mean of dome flats, each divided by its median; median 1.
+
+    Parameters
+    ----------
+    read : callable
+        `read(first, last)` gives these rows of all frames in electrons: the flat divides images in electrons, so the ratio
+        of the amplifiers' gains must not be in it.
+    levels : sequence of float, electrons
+        Medians of the frames (`flat_level`).
+
+    Returns
+    -------
+    flat : ndarray, shape float32
+        NaN nowhere; 0 where the response is not positive.
+    rms : ndarray, shape float32
+        Scatter between the normalised frames.
+
+    Raises
+    ------
+    BadData
+        As `combine_rows`.
+    """
     def normalised(first: int, last: int) -> list[np.ndarray]:
         return [(rows / np.float32(level)).astype(np.float32) for rows, level in zip(read(first, last), levels)]
     flat, rms = combine_rows(normalised, len(levels), shape, sigma, 'flat')
@@ -171,8 +138,9 @@ def bad_pixels(flat: np.ndarray, bias: np.ndarray, bias_rms: np.ndarray, frames:
         raise BadData(f'flat {flat.shape}, bias {bias.shape} and its rms {bias_rms.shape} differ in shape')
     smooth = np.maximum(local_median(flat), np.float32(1e-3))
     response = flat / smooth
-    spread = 1.4826 * float(np.median(np.abs(bias - np.median(bias))))
-    defects = np.where(response > low, 0, int(Defect.FLAT_MIN)) | np.where(response < high, 0, int(Defect.FLAT_MAX))
+    spread = robust_sigma(bias)
+    defects: np.ndarray = (np.where(response > low, 0, int(Defect.FLAT_MIN))
+                           | np.where(response < high, 0, int(Defect.FLAT_MAX)))
     hot_pixels = np.abs(bias - np.median(bias)) > max(hot * spread, 5.0)
     dof = frames - 1
     chance = np.sqrt(chi2.isf(1e-7, dof) / chi2.median(dof))
@@ -199,7 +167,7 @@ def local_median(image: np.ndarray) -> np.ndarray:
     return ndimage.median_filter(medians, size=3).repeat(5, axis=0).repeat(5, axis=1)[:ny, :nx].astype(np.float32)
 
 
-def _stack(frames: Iterable[np.ndarray], kind: str) -> np.ndarray:
+def _stack(frames: Iterable[np.ndarray], kind: str) -> list[np.ndarray]:
     planes = [np.ascontiguousarray(frame, np.float32) for frame in frames]
     if len(planes) < FEWEST:
         raise BadData(f'{len(planes)} {kind} frames; at least {FEWEST} are needed')
@@ -230,7 +198,7 @@ def _clipped(values, deviations, count, sigma, floor):
     middle = _median(values, count)
     for i in range(count):
         deviations[i] = abs(values[i] - middle)
-    spread = max(1.4826 * _median(deviations, count), floor)
+    spread = max(SIGMA_OF_MAD * _median(deviations, count), floor)
     total, square, kept = 0.0, 0.0, 0
     for i in range(count):
         if abs(values[i] - middle) <= sigma * spread:
@@ -257,7 +225,7 @@ def _combine(stack: list[np.ndarray] | np.ndarray, sigma: float) -> tuple[np.nda
     shape = stack[0].shape
     mean, rms = np.empty(shape, np.float32), np.empty(shape, np.float32)
     sample = np.stack([plane[::max(shape[0] // 64, 1), ::max(shape[1] // 64, 1)] for plane in stack])
-    floor = float(1.4826 * np.median(np.abs(np.diff(sample, axis=0))) / np.sqrt(2.0))
+    floor = float(sigma_about(np.diff(sample, axis=0)) / np.sqrt(2.0))
     for y in range(shape[0]):
         _combine_rows(np.stack([plane[y] for plane in stack]), float(sigma), floor, mean[y], rms[y])
     return mean, rms

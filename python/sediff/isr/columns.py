@@ -1,9 +1,10 @@
-"""Columns that only sit at a wrong level are put right: FIXED instead of BPM (`--fixcols` of the DES pixel correction)."""
+"""Columns that only sit at a wrong level are corrected: FIXED instead of BPM (`--fixcols` of the DES pixel correction)."""
 from __future__ import annotations
 
 import numpy as np
 
-from sediff.camera.maskbits import UNUSABLE, Bit
+from sediff.maskbits import UNUSABLE, Bit
+from sediff.stats import robust_sigma
 
 #: Columns on either side that a bad column is compared with.
 REACH = 6
@@ -16,7 +17,7 @@ def fix_columns(image: np.ndarray, mask: np.ndarray, min_length: int = 50,
     A run of at least `min_length` bad pixels in a column is compared, row by row, with the mean of the two nearest good
     columns on each side (at most 6 away). Its level is the clipped mean of the differences. Where the scatter of the
     differences is no more than `max_noise` times what the neighbours' scatter among themselves gives, the pixels tell the
-    truth but for that level: it is subtracted, BPM is taken off and FIXED set.
+    truth but for that level: it is subtracted, BPM is cleared and FIXED set.
 
     Parameters
     ----------
@@ -29,7 +30,7 @@ def fix_columns(image: np.ndarray, mask: np.ndarray, min_length: int = 50,
     image : ndarray, (ny, nx) float32
     mask : ndarray, (ny, nx) uint16
     fixed : int
-        Pixels put right.
+        Pixels corrected.
     """
     bad = (mask & np.uint16(Bit.BPM)) != 0
     columns = np.flatnonzero(bad.sum(axis=0) >= min_length)
@@ -61,13 +62,13 @@ def _offset(image: np.ndarray, usable: np.ndarray, x: int, rows: slice, max_nois
         return None
     left, right = (image[rows, side].astype(np.float64) for side in near)
     other = np.concatenate([left, right], axis=1)
-    good = np.concatenate([usable[rows, side] for side in near], axis=1).all(axis=1)
+    good = np.all(np.concatenate([usable[rows, side] for side in near], axis=1), axis=1)
     if np.count_nonzero(good) < 0.5 * len(good):
         return None
     difference = image[rows, x][good] - other[good].mean(axis=1)
     among = (left.mean(axis=1) - right.mean(axis=1))[good]
     middle = np.median(difference)
-    spread, expected = (1.4826 * np.median(np.abs(each - np.median(each))) for each in (difference, among))
+    spread, expected = (robust_sigma(each) for each in (difference, among))
     # a pixel less the mean of 4: 5/4 of its variance; the mean of 2 less that of 2: 1
     if not spread <= max_noise * np.sqrt(1.25) * expected:
         return None

@@ -1,4 +1,4 @@
-"""Images of the DECam Community Pipeline: masks translated to DES bits, electrons, sky taken off, weights checked."""
+"""Images of the DECam Community Pipeline: masks translated to DES bits, electrons, sky subtracted, weights checked."""
 from __future__ import annotations
 
 import re
@@ -6,14 +6,14 @@ import re
 import numpy as np
 from astropy.io.fits import Header
 
-from sediff.camera.headers import band_of, nite_of
-from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData
+from sediff.instruments.headers import band_of, nite_of
 from sediff.isr.history import once, record
 from sediff.isr.noise import SCALE_RANGE, noise_ratio
 from sediff.isr.sky import fit_sky
 from sediff.isr.weight import null_weight
+from sediff.maskbits import UNUSABLE, Bit
 
 #: Integer codes of V3.5.0 and later (NOIRLab DECam data handbook): no bits, one a pixel.
 CODES = {0: 0, 1: Bit.BPM, 2: Bit.BPM, 3: Bit.SATURATE, 4: Bit.TRAIL, 5: Bit.CRAY, 6: Bit.BPM, 7: Bit.SUSPECT, 8: Bit.STREAK}
@@ -116,8 +116,8 @@ def _checked_weight(image: np.ndarray, weight: np.ndarray, mask: np.ndarray) -> 
     ratio = noise_ratio(image, weight, mask, everything)
     if ratio is None:
         return weight, 1.0
-    believed = SCALE_RANGE[0] < ratio < SCALE_RANGE[1]
-    return (weight / np.float32(ratio ** 2) if believed else weight), ratio
+    accepted = SCALE_RANGE[0] < ratio < SCALE_RANGE[1]
+    return (weight / np.float32(ratio ** 2) if accepted else weight), ratio
 
 
 def _sky_of(header: Header, gain: float, measured: float) -> float:

@@ -13,21 +13,21 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 
-from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.errors import BadData
 from sediff.isr import raytracks
 from sediff.isr.rayground import light_at, light_under
 from sediff.isr.raytracks import follow_tracks
+from sediff.maskbits import UNUSABLE, Bit
 
 #: Mask bits whose pixels are neither searched nor used. Edges are searched.
 _BLIND = int(UNUSABLE & ~(Bit.EDGE | Bit.CRAY))
 #: A star that a pixel is tested against has this fraction of the measured FWHM: room for ellipticity and wrong seeing.
 MARGIN = 0.85
-#: On steep ground (lower quartile of the surroundings this many noises below their median) the median says nothing of a
-#: replaced pixel: only tests without one count there, at _STRICT noises. Elsewhere a pixel must stand out by _SPREAD times
+#: On steep ground (lower quartile of the surroundings this many sigma below their median) the median says nothing of a
+#: replaced pixel: only tests without one count there, at _STRICT sigma. Elsewhere a pixel must stand out by _SPREAD times
 #: that difference.
 _STEEP, _SPREAD, _STRICT = 3.0, 1.5, 2.0
-#: Noises above the light around, and of a test on what is left without it, from which a pixel joins on steep ground.
+#: Sigma above the light around, and of a test on what is left without it, from which a pixel joins on steep ground.
 _ABOVE, _ABOVE_SHARP = 2.5, 1.8
 #: Steps from a pixel that a test has found to the last that joins by the light around alone, itself counted.
 _CHAIN = 4
@@ -46,11 +46,11 @@ def find_cosmic_rays(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, fw
                      grow_limit: float = 3.0, grow_sharpness: float = 1.0, passes: int = 10) -> np.ndarray:
     """Pixels hit by cosmic rays.
 
-    A pixel is hit when it stands `limit` noises above the 5 x 5 median around it and one test says, at `limit` - 0.25
-    noises, that it is sharper than a star: r x (mean of the core) - (mean of the neighbours) is positive, where r is the
+    A pixel is hit when it stands `limit` sigma above the 5 x 5 median around it and one test says, at `limit` - 0.25
+    sigma, that it is sharper than a star: r x (mean of the core) - (mean of the neighbours) is positive, where r is the
     smallest ratio of neighbours to core that a star of 0.85 FWHM shows anywhere. Then, pass by pass, pixels that touch a
     hit one join when, with the hit ones replaced by the median of the good ones around, they stand out by `grow_limit`
-    noises and one test shows `grow_sharpness`; on the flanks of stars only tests that need no replaced pixel count, and
+    sigma and one test shows `grow_sharpness`; on the flanks of stars only tests that need no replaced pixel count, and
     what stands above the light around (`sediff.isr.rayground`). Last, straight tracks are followed through their gaps
     (`sediff.isr.raytracks`).
 
@@ -149,7 +149,7 @@ def _variance(weight, y, x, typical):
 
 @njit(cache=True)
 def _seeds(image, weight, mask, blind, typical, tests, limit):
-    """Pixels that stand out of their surroundings and are sharper than a star."""
+    """Pixels that exceed their surroundings significantly and are sharper than a star."""
     values = np.empty(49, np.float32)
     none = np.zeros((1, 1), np.bool_)
     least = np.float32(max(limit - 1.0, 0.0) ** 2)
@@ -292,7 +292,7 @@ def _grow(image, weight, mask, blind, typical, tests, rays, seeds, grow_limit, g
     steps = np.zeros(image.shape, np.uint8)
     for y, x in seeds:
         rays[y, x], steps[y, x] = True, 1
-    front, joined = seeds, [(np.int64(0), np.int64(0)) for _ in range(0)]
+    front, joined = seeds, [(0, 0) for _ in range(0)]
     seen = np.zeros(image.shape, np.uint8)
     for number in range(1, passes + 1):
         new = []

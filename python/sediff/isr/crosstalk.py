@@ -1,13 +1,14 @@
 """Crosstalk: the small copy of one amplifier's pixels that appears in another read out at the same time."""
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
 
-from sediff.camera.amplifiers import Amplifier
+from sediff.instruments.amplifiers import Amplifier
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,22 @@ class CrosstalkTerm:
 CrosstalkTable = Mapping[str, Sequence[CrosstalkTerm]]
 
 
+#: Name of an amplifier in the crosstalk table.
+AMPLIFIER = re.compile(r'ccd([0-9]{2,})([A-Z0-9])')
+
+
+def ccd_of(key: str) -> int:
+    """Number of the CCD of an amplifier of the crosstalk table: 25 of 'ccd25A'."""
+    return int(parts_of(key)[0])
+
+
+def parts_of(key: str) -> tuple[str, str]:
+    """Number of the CCD and name of an amplifier of the crosstalk table, as text: '25', 'A' of 'ccd25A'."""
+    found = AMPLIFIER.fullmatch(key)
+    assert found is not None    # keys are checked when a table is read
+    return found[1], found[2]
+
+
 def amplifier_key(ccdnum: int, name: str) -> str:
     """Name of an amplifier in the crosstalk table: 'ccd25A'."""
     return f'ccd{ccdnum:02d}{name}'
@@ -43,13 +60,13 @@ def amplifier_key(ccdnum: int, name: str) -> str:
 
 def needed_sources(ccdnum: int, table: CrosstalkTable) -> set[int]:
     """CCD numbers whose pixels leak into this CCD, itself included if its own amplifiers do."""
-    return {int(term.source[3:5]) for name in 'AB' for term in table.get(amplifier_key(ccdnum, name), ())}
+    return {ccd_of(term.source) for victim, terms in table.items() if ccd_of(victim) == ccdnum for term in terms}
 
 
-def needed_later(ccdnum: int, table: CrosstalkTable, last: int = 62) -> set[int]:
+def needed_later(ccdnum: int, table: CrosstalkTable, ccds: Iterable[int]) -> set[int]:
     """CCDs that those after this one need, themselves included, when an exposure is worked through in ascending order."""
-    later = range(ccdnum + 1, last + 1)
-    return set(later).union(*(needed_sources(ccd, table) for ccd in later))
+    later = {ccd for ccd in ccds if ccd > ccdnum}
+    return later | {ccd_of(term.source) for victim, terms in table.items() if ccd_of(victim) in later for term in terms}
 
 
 def readout_arrays(image: np.ndarray, ccdnum: int, amplifiers: Sequence[Amplifier],
@@ -72,7 +89,7 @@ def crosstalk_signal(source: np.ndarray, term: CrosstalkTerm) -> np.ndarray:
     ndarray of the shape of `source`, float32, ADU of the victim
     """
     signal = np.zeros(source.shape, np.float32)
-    _subtract_signal(signal, np.asarray(source, np.float32), term.linear, term.onset, *term.polynomial,
+    _subtract_signal(signal, np.ascontiguousarray(source, np.float32), term.linear, term.onset, *term.polynomial,
                      np.zeros(source.shape, np.bool_), np.inf)
     return -signal
 
@@ -84,21 +101,21 @@ def correct_crosstalk(image: np.ndarray, ccdnum: int, amplifiers: Sequence[Ampli
 
     Parameters
     ----------
-    image : ndarray, (4096, 2048) float32, ADU
+    image : ndarray, (ny, nx) float32, ADU
         Overscan-subtracted, trimmed image of the victim CCD.
     ccdnum : int
     amplifiers : sequence of Amplifier
         Those of the victim CCD.
-    sources : mapping of name to ndarray, (4096, 1024) float32, ADU
+    sources : mapping of name to ndarray, (rows, columns) float32, ADU
         Source amplifiers ('ccd25A') in their own readout order and uncorrected, from `readout_arrays`.
     table : mapping
-        From `sediff.io.crosstalk.read_crosstalk`.
-    suspicious : (ndarray (4096, 2048) bool, float), optional
+        From `sediff.formats.crosstalk.read_crosstalk`.
+    suspicious : (ndarray (ny, nx) bool, float), optional
         Set (in place) where a source pixel above its onset, that is a super-saturated one, adds at least so many ADU.
 
     Returns
     -------
-    corrected : ndarray, (4096, 2048) float32, ADU
+    corrected : ndarray, (ny, nx) float32, ADU
         A new array.
     skipped : list of str
         Source amplifiers that the table names and `sources` lacks.

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from astropy.io.fits import Header
 
-from sediff.camera.amplifiers import read_amplifiers, read_trimmed_amplifiers
-from sediff.camera.headers import trimmed_header
-from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData
+from sediff.instruments.amplifiers import read_amplifiers, read_trimmed_amplifiers
+from sediff.instruments.base import Instrument
+from sediff.instruments.headers import trimmed_header
 from sediff.isr.badpixels import mark_bad_pixels, mark_boxes, mark_dead_amplifiers
 from sediff.isr.bias import subtract_bias
 from sediff.isr.bleed import mark_bleed_trails
@@ -34,8 +34,10 @@ from sediff.isr.sky import fit_sky
 from sediff.isr.sky_fringe import fringes_left
 from sediff.isr.streaks import find_streaks
 from sediff.isr.weight import inverse_variance, null_weight
+from sediff.maskbits import UNUSABLE, Bit
+from sediff.stats import clipped
 
-#: A raw CCD: pixels (4146, 2160) in ADU, and its header (primary and CCD merged).
+#: A raw CCD: pixels (raw ny, raw nx) in ADU, and its header (primary and CCD merged).
 RawCcd = tuple[np.ndarray, Header]
 
 #: FWHM (px) taken for the cosmic-ray search while none is known: the best seeing of the site, 0.68".
@@ -68,12 +70,12 @@ class Corrections:
 
 def crosstalk_stage(raw: np.ndarray, header: Header, sources: Mapping[int, RawCcd], table: CrosstalkTable,
                     table_name: str = '', dead: Mapping[int, Sequence[str]] | None = None, overscan: str = 'mean',
-                    suspicious_level: float = 10.0, checksum: str = '') -> CcdImage:
+                    suspicious_level: float = 10.0, checksum: str = '', instrument: Instrument | None = None) -> CcdImage:
     """Overscan and crosstalk: a raw CCD to a trimmed image in ADU.
 
     Parameters
     ----------
-    raw : ndarray, (4146, 2160) uint16 or float32, ADU
+    raw : ndarray, (raw ny, raw nx) uint16 or float32, ADU
     header : Header
         Primary and CCD header merged.
     sources : mapping of CCD number to (raw, header)
@@ -88,12 +90,14 @@ def crosstalk_stage(raw: np.ndarray, header: Header, sources: Mapping[int, RawCc
         How the overscan of a row is found, see `sediff.isr.overscan.METHODS`.
     suspicious_level : float, ADU
         SSXTALK is set where a super-saturated source pixel adds at least this.
+    instrument : Instrument, optional
+        Whose bands, night and symbol the header of the trimmed image names; default: that of INSTRUMENT's default.
 
     Returns
     -------
     CcdImage
         ADU, mask with BADAMP and SSXTALK, weight 1 (not known yet; 0 where the mask says so). OSNOISEA and OSNOISEB in the
-        header are the measured read noises, ADU.
+        header are the measured values of the read noise, ADU.
 
     Raises
     ------
@@ -103,7 +107,7 @@ def crosstalk_stage(raw: np.ndarray, header: Header, sources: Mapping[int, RawCc
     once(header, 'DESOSCN', 'the overscan correction')
     once(header, 'XTALKFIL', 'the crosstalk correction')
     dead = dead or {}
-    amplifiers, out = read_amplifiers(header), trimmed_header(header)
+    amplifiers, out = read_amplifiers(header), trimmed_header(header, instrument)
     ccdnum = int(header['CCDNUM'])
     lost = tuple(dead.get(ccdnum, ()))
     overscans = measure_overscans(raw, amplifiers, method=overscan, dead=lost)
@@ -213,7 +217,7 @@ def mask_bleeds(ccd: CcdImage, min_length: int = 20, halo_level: float = 0.0, in
     min_length : int, pixels
         Shortest trail.
     halo_level : float
-        A halo reaches to where the star's wings are this many noises of the sky; 0: no halos.
+        A halo reaches to where the star's wings are this many sigma of the sky; 0: no halos.
     interpolate : bool
         Replace trails of at most 50 columns by straight lines along the rows (INTERP); their weight stays 0.
 
@@ -341,8 +345,5 @@ def _typical_level(image: np.ndarray, mask: np.ndarray) -> float:
     usable = (mask[::8, ::4] & np.uint16(UNUSABLE)) == 0
     values = image[::8, ::4][usable]
     if not len(values):
-        raise BadData('no pixel of the CCD is usable: both amplifiers are dead or masked; leave this CCD out')
-    for _ in range(3):
-        middle = np.median(values)
-        values = values[np.abs(values - middle) <= 3.0 * 1.4826 * np.median(np.abs(values - middle)) + 1e-6]
-    return max(float(np.median(values)), 0.0)
+        raise BadData('no pixel of the CCD is usable: all amplifiers are dead or masked; leave this CCD out')
+    return max(float(np.median(clipped(values, 3.0, 3))), 0.0)

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from sediff.camera.amplifiers import Amplifier
-from sediff.camera.maskbits import UNUSABLE, Bit
+from sediff.instruments.amplifiers import Amplifier
 from sediff.isr.starlight import light_without_bleeds
+from sediff.maskbits import UNUSABLE, Bit
 
-#: A pixel is off where the mean of a box (rows, columns) around it differs by so many noises of a pixel, four or more of the
+#: A pixel is off where the mean of a box (rows, columns) around it differs by so many sigma of a pixel, four or more of the
 #: mean; pixels that a smaller box has found do not count in a larger one, so that a sharp rim stays sharp.
 BOXES = (((1, 1), 4.0), ((3, 3), 1.5), ((5, 11), 0.7))
 #: Share of a star's light by which the model of it may be wrong, and pixels by which its middle may be.
@@ -33,7 +33,7 @@ def mark_edge_bleeds(image: np.ndarray, mask: np.ndarray, amplifiers: Sequence[A
 
     Looked at are the rows nearest to the register where a trail or a large saturated star lies among them: the trail may
     end, as far as can be seen, at the rim of its puddle. The sky (a plane an amplifier) and the light of saturated stars are
-    taken off. A puddle reaches, in each column, from the register to the last row that is off, and sideways from the
+    subtracted. A puddle reaches, in each column, from the register to the last row that is off, and sideways from the
     columns of the trail as far as there are such columns. Rows that are off over a whole amplifier are marked whole.
 
     Parameters
@@ -47,7 +47,7 @@ def mark_edge_bleeds(image: np.ndarray, mask: np.ndarray, amplifiers: Sequence[A
     sky_sigma : float
         Noise of a pixel.
     level : float
-        A row of an amplifier is off when the median of its usable pixels differs by this many noises.
+        A row of an amplifier is off when the median of its usable pixels differs by this many sigma.
     gap : int
         Rows in order that end a bleed.
     most : int
@@ -57,25 +57,34 @@ def mark_edge_bleeds(image: np.ndarray, mask: np.ndarray, amplifiers: Sequence[A
     -------
     ndarray, (ny, nx) uint16
     """
-    top = bool(amplifiers[0].flip_y)
+    for top in (False, True):
+        own = [each.ccd[1] for each in amplifiers if bool(each.flip_y) == top]
+        if own:
+            mask = _at_register(image, mask, own, top, sky_sigma, level, gap, most)
+    return mask
+
+
+def _at_register(image: np.ndarray, mask: np.ndarray, columns: Sequence[slice], top: bool, sky_sigma: float, level: float,
+                 gap: int, most: int) -> np.ndarray:
+    """`mark_edge_bleeds` at one of the registers: that beyond the last row, or before the first, with its columns."""
     image, flags = (plane[::-1] if top else plane for plane in (image, mask))
     source = _sources(flags[:most])
     if not source.any() or len(image) < 5 * most:
         return mask
-    columns = [each.ccd[1] for each in amplifiers]
+    columns = sorted(columns, key=lambda part: part.start)
     usable = (flags[:most] & np.uint16(UNUSABLE & ~Bit.EDGE)) == 0
-    heights = None
+    heights, spoilt = np.zeros(image.shape[1], int), None
     for _ in range(3):
-        # a second time without the puddle's own light in the model
-        spoilt = None if heights is None else np.where(heights > 0, heights * 3 // 2 + 5, 0)
         light, stars = light_without_bleeds(image, flags, columns, sky_sigma, most, spoilt)
         wrong = np.float32(MODEL_ERROR) * stars + np.float32(CENTRE_ERROR) * np.hypot(*np.gradient(stars))
         excess = (image[:most] - light) / (np.sqrt(np.float32(sky_sigma) ** 2 + np.maximum(stars, 0)) + wrong)
         found = _heights(_off(excess, usable), usable, gap)
         unsure = (wrong > 0.5 * sky_sigma)[:max(int(found.max()), 1)].any(axis=0)
-        heights = _puddle(found, source.any(axis=0), ~usable[:gap].any(axis=0), unsure)
+        heights = _puddle(found, np.any(source, axis=0), ~np.any(usable[:gap], axis=0), unsure)
         if not heights.any():
             break
+        # a second time without the puddle's own light in the model
+        spoilt = np.where(heights > 0, heights * 3 // 2 + 5, 0)
     for part in columns:
         if source[:, part].any():
             heights[part] = np.maximum(heights[part], _off_rows(excess[:, part], usable[:, part], level, gap))

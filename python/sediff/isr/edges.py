@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sediff.camera.maskbits import Bit
+from sediff.maskbits import Bit
 
 
 def mark_edges(mask: np.ndarray, edge: int = 15, near_edge: int = 30) -> np.ndarray:

@@ -3,8 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadData
+from sediff.maskbits import Bit
 
 #: Below this response a pixel tells nothing.
 LOWEST_RESPONSE = 0.1

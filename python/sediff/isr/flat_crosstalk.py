@@ -1,17 +1,16 @@
 """Crosstalk of even light: a dome flat fills every amplifier, so that each adds a smooth share of itself to the others.
 
-DECam's coefficients add up to 0.1 % of an amplifier, and the amplifiers of a CCD differ in them: left in, the halves of a
+Coefficients add up to 0.1 % of an amplifier, and the amplifiers of a CCD differ in them: left in, the halves of a
 flat are off by that, and the sky divided by it has a step between the amplifiers. The light is smooth, so that blocks of 64
 pixels of the sources, from every 64th row, tell what they add to 1e-5 of the level; no source has to be read whole.
 """
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import numpy as np
 
-from sediff.camera.amplifiers import Amplifier
+from sediff.instruments.amplifiers import Amplifier, sampled, trimmed_shape
 from sediff.isr.crosstalk import CrosstalkTable, amplifier_key, crosstalk_signal
 from sediff.isr.overscan import subtract_overscan
 
@@ -25,7 +24,7 @@ def source_levels(rows: np.ndarray, ccdnum: int, amplifiers: Sequence[Amplifier]
 
     Parameters
     ----------
-    rows : ndarray, (n, 2160) uint16, ADU
+    rows : ndarray, (n, raw nx) uint16, ADU
         Rows of the raw image, `BLOCK` apart, from the first row of its pixels on.
     amplifiers : sequence of Amplifier
         Of the whole raw image.
@@ -36,9 +35,7 @@ def source_levels(rows: np.ndarray, ccdnum: int, amplifiers: Sequence[Amplifier]
     -------
     mapping of str to ndarray, (n, columns // BLOCK) float32, ADU
     """
-    part = slice(0, len(rows))
-    few = [replace(each, data=(part, each.data[1]), bias=(part, each.bias[1]), ccd=(part, each.ccd[1]))
-           for each in amplifiers]
+    few = sampled(amplifiers, 0, min(trimmed_shape(amplifiers)[0], len(rows) * BLOCK), BLOCK)[1]
     image = subtract_overscan(rows, few, dead=dead, method=overscan)
     levels = {}
     for each in few:
@@ -70,7 +67,7 @@ def crosstalk_of_light(ccdnum: int, amplifiers: Sequence[Amplifier], levels: Map
     for each in amplifiers:
         terms = [term for term in table.get(amplifier_key(ccdnum, each.name), ()) if term.source in levels]
         if terms:
-            blocks = sum(crosstalk_signal(levels[term.source], term) for term in terms)
+            blocks = np.asarray(sum(crosstalk_signal(levels[term.source], term) for term in terms))
             added[tuple(slice(part.start // BLOCK, part.stop // BLOCK) for part in each.ccd)] = blocks[each.readout]
     return added
 

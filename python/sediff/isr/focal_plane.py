@@ -2,13 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from sediff.camera.amplifiers import Amplifier
 from sediff.errors import BadData
-from sediff.isr.crosstalk import CrosstalkTable, amplifier_key
+from sediff.instruments.amplifiers import Amplifier, sampled, trimmed_shape
+from sediff.isr.crosstalk import CrosstalkTable, ccd_of, parts_of
 from sediff.isr.linearity import LinearityTable, linearize
 from sediff.isr.overscan import subtract_overscan
 
@@ -57,16 +57,17 @@ def bin_rows(rows: np.ndarray, amplifiers: Sequence[Amplifier], bias: np.ndarray
 
     Parameters
     ----------
-    rows : ndarray, (n, 2160) uint16 or float32, ADU
-        Rows of the raw image, `step` apart, from the first row of its pixels on.
+    rows : ndarray, (n, raw nx) uint16 or float32, ADU
+        Rows of the raw image, `step` apart, from the first row of its pixels on, see
+        `sediff.instruments.amplifiers.sampled`.
     amplifiers : sequence of Amplifier
         Of the whole raw image.
-    bias, flat, bad : ndarray, (n, 2048), or None
+    bias, flat, bad : ndarray, (n, nx), or None
         The same rows of the bias (ADU), the normalised flat and the bad-pixel mask.
     dead : sequence of str
         Unusable amplifiers.
     linearity : mapping of amplifier name to LinearityCurve, optional
-        Leaving it out makes the sky wrong by what the curve says at its level, 0.5 % at 250 ADU with DECam's.
+        Leaving it out makes the sky wrong by what the curve says at its level, 0.5 % at 250 ADU for thick CCDs.
     crosstalk : mapping of amplifier name to float, optional
         From `sky_crosstalk`.
     overscan : str
@@ -81,7 +82,7 @@ def bin_rows(rows: np.ndarray, amplifiers: Sequence[Amplifier], bias: np.ndarray
     BadData
         As `subtract_overscan`, or the calibrations have other rows.
     """
-    few = tuple(_with_rows(amplifier, len(rows)) for amplifier in amplifiers)
+    few = sampled(amplifiers, 0, min(trimmed_shape(amplifiers)[0], len(rows) * step), step)[1]
     image = subtract_overscan(rows, few, dead=dead, method=overscan)
     for name, plane in (('bias', bias), ('flat', flat), ('bad-pixel mask', bad)):
         if plane is not None and plane.shape != image.shape:
@@ -114,9 +115,9 @@ def sky_crosstalk(ccdnum: int, table: CrosstalkTable, there: Mapping[int, Sequen
         The CCDs of the exposure and their unusable amplifiers, which are no sources.
     """
     def counts(source: str) -> bool:
-        return int(source[3:5]) in there and source[5:] not in there[int(source[3:5])]
-    return {name: sum(term.linear for term in table.get(amplifier_key(ccdnum, name), ()) if counts(term.source))
-            for name in 'AB'}
+        return ccd_of(source) in there and parts_of(source)[1] not in there[ccd_of(source)]
+    return {parts_of(victim)[1]: sum(term.linear for term in terms if counts(term.source))
+            for victim, terms in table.items() if ccd_of(victim) == ccdnum}
 
 
 def without_sky_crosstalk(image: np.ndarray, amplifiers: Sequence[Amplifier], crosstalk: Mapping[str, float]) -> np.ndarray:
@@ -145,8 +146,3 @@ def block_medians(image: np.ndarray, usable: np.ndarray, rows: int, columns: int
 def _at(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     found = np.take_along_axis(values, np.clip(index, 0, values.shape[2] - 1)[..., None], axis=2)[..., 0]
     return np.where(np.isfinite(found), found, 0.0)
-
-
-def _with_rows(amplifier: Amplifier, count: int) -> Amplifier:
-    sections = {name: (slice(0, count), getattr(amplifier, name)[1]) for name in ('data', 'bias', 'ccd')}
-    return replace(amplifier, **sections)

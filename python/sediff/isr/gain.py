@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from astropy.io.fits import Header
 
-from sediff.camera.amplifiers import Amplifier
+from sediff.instruments.amplifiers import Amplifier
 
 
 def apply_gain(image: np.ndarray, amplifiers: Sequence[Amplifier]) -> np.ndarray:
@@ -32,7 +32,7 @@ def record_gain(header: Header, amplifiers: Sequence[Amplifier], dead: Sequence[
     """Write what holds once the image is in electrons: unit, gains of 1, saturation, read noise; in place.
 
     SATURATE is the lowest level (e-) at which an amplifier that can be used saturates; RDNOISE their mean read noise
-    (e-); the gains before are kept in GAINA0 and GAINB0.
+    (e-); the gains before are kept in GAINA0, GAINB0 ...
     """
     usable = [amplifier for amplifier in amplifiers if amplifier.name not in dead] or list(amplifiers)
     for amplifier in amplifiers:

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from sediff.camera.maskbits import UNUSABLE, Bit
+from sediff.maskbits import UNUSABLE, Bit
 
 #: Radii (px) of the rings in which the light around a star is measured: 10 % apart.
 RADII = np.unique(np.rint(4.0 * 1.1 ** np.arange(55)).astype(int))
@@ -20,7 +20,7 @@ def mark_halos(image: np.ndarray, mask: np.ndarray, sky_sigma: float, level: flo
 
     A star is a saturated area of at least `min_area` pixels; its middle is that of its widest rows, so that the trail
     does not move it. Rings about the middle, without the columns of the trail and without unusable pixels, give the light's
-    median; beyond the last ring where it stands more than `level` noises above the sky around the star the halo ends. The
+    median; beyond the last ring where it stands more than `level` sigma above the sky around the star the halo ends. The
     sky around the star is the least median of the rings.
 
     Parameters

@@ -8,12 +8,13 @@ from numba import njit
 from scipy import ndimage
 
 from sediff.isr.calibrate import local_median
+from sediff.stats import robust_sigma
 
 #: Gives rows `first` to `last` (not in) of every frame.
 ReadRows = Callable[[int, int], Sequence[np.ndarray]]
-#: Dark charge (electrons a second) from which a pixel is hot: 3 noises of the darkest sky (g, 420 electrons) in 90 s.
+#: Dark charge (electrons a second) from which a pixel is hot: 3 sigma of the darkest sky (g, 420 electrons) in 90 s.
 HOT_RATE = 0.7
-#: Noises of the dark image, or of a pixel in a science exposure, that a hot pixel stands out by at least.
+#: Sigma of the dark image, or of a pixel in a science exposure, that a hot pixel exceeds its surroundings by at least.
 DARK_SIGMA, SCIENCE_SIGMA = 6.0, 3.0
 #: Fewest positions on the sky that tell a hot pixel from a star.
 POSITIONS = 3
@@ -26,7 +27,7 @@ RUN, RUN_SHARE = 41, 0.5
 #: Height of a star's pixel above the median of its row's neighbours over that of the fainter one of the two beside it, at
 #: most: 4.1 for a star of 2.6 px FWHM between two pixels.
 STAR = np.float32(4.5)
-#: The lowest but a quarter of the positions must show this share of what the middle one shows, less so many noises, and this
+#: The lowest but a quarter of the positions must show this share of what the middle one shows, less so many sigma, and this
 #: share of the limit.
 SHARE, SLACK, FLOOR = np.float32(0.5), np.float32(2.5), np.float32(0.65)
 #: Memory (bytes) that the rows of all frames may take at a time.
@@ -34,7 +35,7 @@ MEMORY = 200e6
 
 
 def hot_in_dark(dark: np.ndarray, noise: float, rate: float = HOT_RATE) -> np.ndarray:
-    """Pixels that stand out of the 15 x 15 median around them by `rate`, and by 6 noises.
+    """Pixels that exceed the 15 x 15 median around them by `rate`, and by 6 sigma.
 
     Parameters
     ----------
@@ -49,12 +50,12 @@ def hot_in_dark(dark: np.ndarray, noise: float, rate: float = HOT_RATE) -> np.nd
     return _with_columns(dark - local_median(dark) > max(rate, DARK_SIGMA * noise))
 
 
-def hot_in_science(read: ReadRows, groups: Sequence[int], shape: tuple[int, int],
+def hot_in_science(read: ReadRows, groups: Sequence[int] | np.ndarray, shape: tuple[int, int],
                    sigma: float = SCIENCE_SIGMA) -> np.ndarray:
-    """Pixels that stand out of their row at most positions on the sky.
+    """Pixels that are significant in their row at most positions on the sky.
 
     In each exposure a pixel is compared with the median of the three on either side in its row (so that a hot column
-    stands out as well as a pixel), in noises of that difference, photon noise of stars included; where both pixels beside
+    stands out as well as a pixel), in sigma of that difference, photon noise of stars included; where both pixels beside
     it, or above and below, are bright, as in a star, it stands out less (in a run that may be a hot column those beside it
     only). Exposures of one position are averaged. A pixel is hot where the mean of the lower half of the positions
     (n // 2 + 1 of n) exceeds `sigma`, and the lowest (but a quarter of them) agrees with the middle: a star or a cosmic ray
@@ -72,26 +73,32 @@ def hot_in_science(read: ReadRows, groups: Sequence[int], shape: tuple[int, int]
     -------
     ndarray, (ny, nx) bool
     """
-    groups = np.asarray(groups)
-    count = int(groups.max(initial=-1)) + 1
+    numbers = np.asarray(groups)
+    count = int(numbers.max(initial=-1)) + 1
     hot = np.zeros(shape, np.bool_)
     if count < POSITIONS:
         return hot
     columns = np.zeros(shape, np.bool_)
-    height = int(np.clip(MEMORY / (4 * (len(groups) + 2 * count) * shape[1]), 16, shape[0]))
+    height = int(np.clip(MEMORY / (4 * (len(numbers) + 2 * count) * shape[1]), 16, shape[0]))
     for first in range(0, shape[0], height):
         last, low = min(first + height, shape[0]), max(first - 1, 0)
         own = slice(first - low, last - low)
         sums = np.zeros((2, count, last - first, shape[1]), np.float32)
-        for group, rows in zip(groups, read(low, min(last + 1, shape[0]))):
+        for group, rows in zip(numbers, read(low, min(last + 1, shape[0]))):
             if group < 0:
                 continue
             for k, excess in enumerate(_excess(np.ascontiguousarray(rows, np.float32))):
-                sums[k, group] += excess[own] / np.float32((groups == group).sum())
+                sums[k, group] += excess[own] / np.float32(np.count_nonzero(numbers == group))
         for found, planes in zip((hot, columns), sums):
             _lower_mean_exceeds(planes, count // 2 + 1, np.float32(sigma), found[first:last])
     dense = ndimage.uniform_filter1d(columns.astype(np.float32), RUN, axis=0, mode='constant') > RUN_SHARE
     return _with_columns(hot | columns & ndimage.binary_dilation(dense, np.ones((RUN, 1))))
+
+
+def warm() -> None:
+    """Compile the kernels."""
+    rows = np.ones((8, 64), np.float32)
+    hot_in_science(lambda first, last: [rows[first:last]] * POSITIONS, range(POSITIONS), rows.shape)
 
 
 def positions(bright: Sequence[np.ndarray]) -> np.ndarray:
@@ -115,7 +122,7 @@ def positions(bright: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def bright_blocks(frame: np.ndarray) -> np.ndarray:
-    """Blocks of 4 x 4 pixels whose median, which no hot pixel or column moves, stands 8 noises above the frame's.
+    """Blocks of 4 x 4 pixels whose median, which no hot pixel or column moves, stands 8 sigma above the frame's.
 
     `frame` : (ny, nx) float32; returns (ny // 4, nx // 4) bool.
     """
@@ -123,12 +130,12 @@ def bright_blocks(frame: np.ndarray) -> np.ndarray:
     blocks = frame[:ny * BLOCK, :nx * BLOCK].reshape(ny, BLOCK, nx, BLOCK).transpose(0, 2, 1, 3).reshape(ny, nx, -1)
     medians = np.median(blocks, axis=2)
     medians -= ndimage.uniform_filter(np.minimum(medians, np.percentile(medians[::4, ::4], 90)), 33)
-    spread = 1.4826 * np.median(np.abs(medians - np.median(medians)))
+    spread = robust_sigma(medians)
     return medians > np.median(medians) + 8.0 * spread
 
 
 def _excess(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Each pixel less the median of its row's neighbours, in noises, and less what a star would have beside it.
+    """Each pixel less the median of its row's neighbours, in sigma, and less what a star would have beside it.
 
     First for single pixels, with those above and below counted among those beside it, then for columns.
     """
@@ -137,7 +144,7 @@ def _excess(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     excess = rows - beside
     across, along = (np.minimum(np.roll(rows, 1, axis=axis), np.roll(rows, -1, axis=axis)) - beside for axis in (1, 0))
     sample = excess[::4, ::4]
-    noise = 1.4826 * np.median(np.abs(sample - np.median(sample)))
+    noise = robust_sigma(sample)
     light = np.maximum(beside - np.median(beside[::4, ::4]), np.float32(0.0))
     noise = np.sqrt(np.float32(max(noise, 1e-3) ** 2) + np.float32(1.3) * light)
     single, column = (excess / noise - STAR * np.maximum(fainter / noise - np.float32(0.5), np.float32(0.0))

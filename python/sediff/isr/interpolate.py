@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from sediff.camera.maskbits import UNUSABLE, Bit
+from sediff.maskbits import UNUSABLE, Bit
 
 
 def interpolate_rows(image: np.ndarray, mask: np.ndarray, bits: int = int(Bit.TRAIL), max_columns: int = 50,

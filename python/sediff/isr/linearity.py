@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from sediff.camera.amplifiers import Amplifier
 from sediff.errors import BadData
+from sediff.instruments.amplifiers import Amplifier
 
 #: Highest level (ADU) a raw pixel can have, and so the length of the lookup tables.
 FULL_SCALE = 65536
@@ -52,7 +52,7 @@ class LinearityCurve:
         return np.where(low, level, np.where(high, level - self.correction[-1], inside))
 
 
-#: Curve of each amplifier of a CCD, by name 'A' or 'B'.
+#: Curve of each amplifier of a CCD, by name, such as 'A'.
 LinearityTable = Mapping[str, LinearityCurve]
 
 

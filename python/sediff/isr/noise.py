@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 from astropy.io.fits import Header
 
-from sediff.camera.amplifiers import Amplifier
-from sediff.camera.maskbits import UNUSABLE
+from sediff.instruments.amplifiers import Amplifier
+from sediff.maskbits import UNUSABLE
+from sediff.stats import sigma_about
 
 #: Side (px) of the blocks in which the noise is measured.
 BLOCK = 64
@@ -16,14 +17,14 @@ BLOCK = 64
 CELL = 4
 #: Blocks measured at most.
 MOST_BLOCKS = 120
-#: A measured read noise outside this many times the header's is not believed.
+#: A measured read noise outside this many times the header's is not accepted.
 READ_NOISE_RANGE = (0.5, 3.0)
 #: A measured noise outside this many times the expected is not used to scale weights.
 SCALE_RANGE = (0.7, 1.4)
 
 
 def with_measured_read_noise(amplifiers: Sequence[Amplifier], header: Header) -> tuple[Amplifier, ...]:
-    """The amplifiers with the read noise (e-) of their overscan (cards OSNOISEA, OSNOISEB, ADU) where it can be believed."""
+    """The amplifiers with the read noise (e-) of their overscan (cards OSNOISEA, OSNOISEB, ADU) where it can be accepted."""
     low, high = READ_NOISE_RANGE
     return tuple(replace(each, read_noise=noise) if low * each.read_noise < noise < high * each.read_noise else each
                  for each in amplifiers
@@ -35,7 +36,7 @@ def noise_ratio(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, area: t
 
     Blocks of 64 x 64 pixels whose median is among the faintest third are taken, and in each the cells of 4 x 4 pixels
     whose mean lies within half a noise of the block's median: no stars, no galaxies. The differences are those of the
-    pairs in a row of a cell, which do not depend on its mean. Those beyond 4 robust deviations are left out; the
+    pairs in a row of a cell, which do not depend on its mean. Those beyond 4 robust deviations are rejected; the
     median of the blocks is the result, with a statistical error of 1.25 x 1.6 % / sqrt(blocks). Differences do not
     see a sky that slopes.
 
@@ -76,7 +77,7 @@ def _block_ratio(pixels: np.ndarray, weight: np.ndarray, good: np.ndarray) -> fl
     variance = 1.0 / weight[:, ::2][sky] + 1.0 / weight[:, 1::2][sky]
     pull = (pixels[:, ::2][sky] - pixels[:, 1::2][sky]) / np.sqrt(variance)
     for _ in range(2):
-        pull = pull[np.abs(pull) <= 4.0 * max(1.4826 * float(np.median(np.abs(pull))), 1e-6)]
+        pull = pull[np.abs(pull) <= 4.0 * max(sigma_about(pull), 1e-6)]
     # a normal distribution cut at 4 sigma has 0.99954 of its rms
     return float(np.sqrt(np.mean(pull.astype(np.float64) ** 2))) / 0.99954
 
@@ -89,13 +90,12 @@ def scale_weight(image: np.ndarray, weight: np.ndarray, mask: np.ndarray,
     -------
     weight : ndarray, (ny, nx) float32
     scales : dict of amplifier name to float
-        Measured noise / expected; 1 where it cannot be measured or is not believed (outside 0.7 to 1.4).
+        Measured noise / expected; 1 where it cannot be measured or is not accepted (outside 0.7 to 1.4).
     """
-    scaled, scales = weight.copy(), {}
+    scaled, scales = weight.copy(), dict.fromkeys((amplifier.name for amplifier in amplifiers), 1.0)
     for amplifier in amplifiers:
         ratio = noise_ratio(image, weight, mask, amplifier.ccd)
-        believed = ratio is not None and SCALE_RANGE[0] < ratio < SCALE_RANGE[1]
-        scales[amplifier.name] = ratio if believed else 1.0
-        if believed:
+        if ratio is not None and SCALE_RANGE[0] < ratio < SCALE_RANGE[1]:
+            scales[amplifier.name] = ratio
             scaled[amplifier.ccd] /= np.float32(ratio ** 2)
     return scaled, scales

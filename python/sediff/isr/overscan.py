@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
-from sediff.camera.amplifiers import Amplifier
 from sediff.errors import BadData
+from sediff.instruments.amplifiers import Amplifier
+from sediff.stats import sigma_about
 
 #: How the level of a row is found: clipped mean or median of its own columns, or a smooth curve through the rows.
 METHODS = ('mean', 'median', 'fit')
@@ -31,7 +32,7 @@ def subtract_overscan(raw: np.ndarray, amplifiers: Sequence[Amplifier], trim: in
 
     Parameters
     ----------
-    raw : ndarray, (4146, 2160) uint16 or float32, ADU
+    raw : ndarray, (raw ny, raw nx) uint16 or float32, ADU
         Raw image of a CCD.
     amplifiers : sequence of Amplifier
         From `read_amplifiers`.
@@ -48,7 +49,7 @@ def subtract_overscan(raw: np.ndarray, amplifiers: Sequence[Amplifier], trim: in
 
     Returns
     -------
-    ndarray, (4096, 2048) float32, ADU
+    ndarray, (ny, nx) float32, ADU
 
     Raises
     ------
@@ -79,16 +80,9 @@ def measure_overscans(raw: np.ndarray, amplifiers: Sequence[Amplifier], trim: in
         value = pixels.flat[0]
         if (pixels[:64] == value).all() and (pixels == value).all():
             raise BadData(f'amplifier {amplifier.name} reads {value} everywhere; it is dead: leave this CCD '
-                          'out, or list it in catalogs/ccds.csv')
+                          'out, or list it in ccds.csv of the instrument')
         found[amplifier.name] = measure_overscan(raw, amplifier, trim, method)
     return found
-
-
-def overscan_level(raw: np.ndarray, amplifier: Amplifier, trim: int = 5, smooth: int = 0,
-                   method: str = 'mean') -> np.ndarray:
-    """Zero level of every row of an amplifier, (rows,) float32 ADU; see `measure_overscan`."""
-    level = measure_overscan(raw, amplifier, trim, method).level
-    return _running_mean(level, smooth) if smooth else level
 
 
 def measure_overscan(raw: np.ndarray, amplifier: Amplifier, trim: int = 5, method: str = 'mean') -> Overscan:
@@ -115,7 +109,7 @@ def measure_overscan(raw: np.ndarray, amplifier: Amplifier, trim: int = 5, metho
     section = raw[amplifier.bias[0], columns.start + trim:columns.stop - trim].astype(np.float32)
     middle = np.median(section, axis=1)
     deviation = section - middle[:, None]
-    limit = 4.0 * max(1.4826 * float(np.median(np.abs(deviation))), 0.5)
+    limit = 4.0 * max(sigma_about(deviation), 0.5)
     good = np.abs(deviation) <= limit
     count = np.maximum(good.sum(axis=1), 1)
     mean = (np.where(good, section, 0.0).sum(axis=1) / count).astype(np.float32)
@@ -129,7 +123,7 @@ def measure_overscan(raw: np.ndarray, amplifier: Amplifier, trim: int = 5, metho
 def _smooth_curve(level: np.ndarray) -> np.ndarray:
     middle = ndimage.median_filter(level, size=min(2 * FIT_ROWS + 1, len(level) // 2 * 2 - 1), mode='nearest')
     deviation = level - middle
-    limit = 4.0 * max(1.4826 * float(np.median(np.abs(deviation))), 1e-3)
+    limit = 4.0 * max(sigma_about(deviation), 1e-3)
     return _running_mean(np.where(np.abs(deviation) > limit, middle, level), min(FIT_ROWS, (len(level) - 1) // 2))
 
 
@@ -145,6 +139,6 @@ def _check_size(raw: np.ndarray, amplifier: Amplifier) -> None:
     for kind, section in (('DATASEC', amplifier.data), ('BIASSEC', amplifier.bias)):
         if section[0].stop > raw.shape[0] or section[1].stop > raw.shape[1]:
             raise BadData(f'{kind}{amplifier.name} reaches beyond the image of {raw.shape[1]} x {raw.shape[0]} pixels; '
-                          'this is no raw DECam CCD')
+                          'this is no raw CCD')
     if amplifier.data[0] != amplifier.bias[0]:
         raise BadData(f'DATASEC{amplifier.name} and BIASSEC{amplifier.name} cover different rows')

@@ -8,9 +8,9 @@ from numba import njit
 
 #: Half a side of the window, fewest good pixels in it.
 HALF, FEWEST = 4, 16
-#: Exponent of the Moffat profile, and noises added to the light so that it is positive.
+#: Exponent of the Moffat profile, and sigma added to the light so that it is positive.
 BETA, OFFSET = 3.5, 2.0
-#: Share of the light by which the fit may be wrong wherever it is, and noises above the fit at which a pixel is left out.
+#: Share of the light by which the fit may be wrong wherever it is, and sigma above the fit at which a pixel is left out.
 MODEL_ERROR, CLIP = 0.025, 2.5
 
 

@@ -11,14 +11,14 @@ from scipy.spatial import cKDTree
 
 #: Pixels this near to each other belong to one track; so many make a line, so long (px) and not wider (rms, px) than this.
 JOIN, FEWEST, LENGTH, WIDTH = 4.3, 5, 6.0, 0.75
-#: Steps over which the light along the line is averaged, noises of that mean from which the track goes on within and beyond
+#: Steps over which the light along the line is averaged, sigma of that mean from which the track goes on within and beyond
 #: what has been found, and steps without that end it.
 WINDOW, WITHIN, BEYOND, GIVE_UP = 7, 2.0, 4.0, 7
-#: Distance (px) from the line, and noises, from which a pixel is taken: in a gap, and beside one that has been found.
+#: Distance (px) from the line, and sigma, from which a pixel is taken: in a gap, and beside one that has been found.
 REACH, TAKEN, TAKEN_BESIDE = 1.1, 2.0, 4.0
-#: Light on one side of the line, in noises of a pixel, above which nothing is taken: an object lies there.
+#: Light on one side of the line, in sigma of a pixel, above which nothing is taken: an object lies there.
 SIDES = 1.0
-#: Noises from which a pixel on the line that no test has found belongs to a star.
+#: Sigma from which a pixel on the line that no test has found belongs to a star.
 STAR = 8.0
 
 
@@ -27,7 +27,7 @@ def follow_tracks(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, blind
     """Add to `rays`, in place, the pixels of straight tracks that are too faint to be found alone.
 
     Pieces within 4 pixels are taken together; where they lie on a line, the light within a pixel of it, less that on both
-    sides, is averaged over 7 steps. Where the mean is significant the pixels above 1.5 noises join; beyond the ends as long
+    sides, is averaged over 7 steps. Where the mean is significant the pixels above 1.5 sigma join; beyond the ends as long
     as it stays so. Nothing is taken where a side is bright: light of objects is left to the tests.
 
     Parameters
@@ -141,7 +141,7 @@ def _side_light(image, mask, blind, k, across, steep):
 
 @njit(cache=True)
 def _walk(image, weight, mask, blind, typical, first, last, low, middle, level, slope, steep, signal):
-    """Fill in the light on the line above its sides, in noises; NaN where nothing can be said."""
+    """Fill in the light on the line above its sides, in sigma; NaN where nothing can be said."""
     width = image.shape[1] if steep else image.shape[0]
     for k in range(first, last + 1):
         if not np.isnan(signal[k - low]):

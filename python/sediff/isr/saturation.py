@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sediff.camera.amplifiers import Amplifier
-from sediff.camera.maskbits import Bit
 from sediff.errors import BadData
+from sediff.instruments.amplifiers import Amplifier
+from sediff.maskbits import Bit
 
 
 def mark_saturation(image: np.ndarray, mask: np.ndarray, amplifiers: Sequence[Amplifier],

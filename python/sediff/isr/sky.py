@@ -5,8 +5,8 @@ import numpy as np
 import sep
 from scipy import ndimage
 
-from sediff.camera.maskbits import UNUSABLE
 from sediff.errors import BadData
+from sediff.maskbits import UNUSABLE
 
 #: Size (px) of the blocks on which objects are looked for.
 BIN = 4
@@ -16,7 +16,7 @@ def fit_sky(image: np.ndarray, mask: np.ndarray, block: int = 128, object_sigma:
             passes: int = 2) -> tuple[np.ndarray, float, float]:
     """Sky map by clipped modes of blocks, with objects masked, joined by bicubic splines.
 
-    Each pass masks blocks of 4 x 4 pixels whose mean stands `object_sigma` noises (of a single pixel) above the sky
+    Each pass masks blocks of 4 x 4 pixels whose mean stands `object_sigma` times the noise (of a single pixel) above the sky
     of the pass before, and 8 pixels around them, then measures the blocks again (SExtractor's mode, 2.5 median - 1.5
     mean of the clipped pixels) and takes the median of 3 x 3 blocks.
 

@@ -1,6 +1,8 @@
 """Means of 4 x 4 pixels, on which the fine structure of the sky is measured: made from pixels, and spread to them again."""
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numba import njit
 from numpy.polynomial.legendre import legvander
@@ -8,6 +10,8 @@ from scipy import fft, ndimage
 
 #: Pixels along a side of a bin: fringes are wider than five of them.
 BIN = 4
+#: Rows and columns (pixels) where other amplifiers begin.
+Seams = tuple[Sequence[int], Sequence[int]]
 
 
 @njit(cache=True)
@@ -19,7 +23,7 @@ def bin_pixels(image, usable, clip):
     image : ndarray, (ny, nx) float32
     usable : ndarray, (ny, nx) bool
     clip : float
-        In units of the image; take some noises of a pixel.
+        In units of the image; take some sigma of a pixel.
 
     Returns
     -------
@@ -62,22 +66,22 @@ def warm() -> None:
     bin_pixels(np.ones((8, 8), np.float32), np.ones((8, 8), bool), 1.0)
 
 
-def spread_bins(bins: np.ndarray, seam: int | None = None) -> np.ndarray:
+def spread_bins(bins: np.ndarray, seams: Seams = ((), ())) -> np.ndarray:
     """Values at all pixels of an image of which the bins hold the means: (ny, nx) float32.
 
-    A cosine series, of each half alone where there is a seam (an amplifier has steps that the other has not), continued to
+    A cosine series, of each part alone where there are seams (an amplifier has steps that the other has not), continued to
     the pixels' centres; each term is divided by what the mean over a bin takes of it, (sin x / x) with x = pi k / 2 n, k its
     order of n.
 
     Parameters
     ----------
     bins : ndarray, (ny // 4, nx // 4)
-    seam : int, optional
-        Pixel column where the second amplifier begins.
+    seams : (rows, columns)
+        Pixel rows and columns where other amplifiers begin.
     """
-    if seam is None:
-        return _spread(bins)
-    return np.concatenate([_spread(bins[:, :seam // BIN]), _spread(bins[:, seam // BIN:])], axis=1)
+    rows, columns = ([slice(first // BIN, last // BIN) for first, last in zip((0, *places), (*places, BIN * length))]
+                     for places, length in zip(seams, bins.shape))
+    return np.concatenate([np.concatenate([_spread(bins[row, column]) for column in columns], axis=1) for row in rows])
 
 
 def polynomial_terms(shape: tuple[int, int], degree: int) -> np.ndarray:

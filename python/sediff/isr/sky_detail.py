@@ -14,6 +14,7 @@ from scipy import ndimage
 from sediff.errors import BadData
 from sediff.isr.sky_bins import polynomial, polynomial_terms, standing_out
 from sediff.isr.sky_shrink import shrink
+from sediff.stats import robust_sigma
 
 #: Degree of the polynomial over a CCD that takes up what the components of the focal plane leave.
 DEGREE = 3
@@ -55,7 +56,7 @@ def fit_left(bins: np.ndarray, weight: np.ndarray, pattern: np.ndarray | None = 
         Inverse variances, 0 where nothing is known.
     pattern : ndarray, (ny, nx) float32, optional
     rough : bool
-        Leave out only what stands out of all the structure that there is: for a first guess, before a pattern is known
+        Leave out only what exceeds all the structure that there is: for a first guess, before a pattern is known
         whose crests would count as objects.
     wide : bool
         Whether faint wide wings are looked for in the end; a pattern that is not known to 10 % would count as such.
@@ -69,8 +70,8 @@ def fit_left(bins: np.ndarray, weight: np.ndarray, pattern: np.ndarray | None = 
     terms = terms.reshape(len(terms), -1)
     known = weight > 0
     if not known.any():
-        raise BadData('no pixel of the CCD is usable: both amplifiers are dead or masked; leave this CCD out')
-    sky = known & (np.abs(bins - np.median(bins[known])) <= 3.0 * _spread(bins[known]))
+        raise BadData('no pixel of the CCD is usable: all amplifiers are dead or masked; leave this CCD out')
+    sky = known & (np.abs(bins - np.median(bins[known])) <= 3.0 * robust_sigma(bins[known]))
     for number in range(passes):
         share = np.where(sky, weight, np.float32(0))[part].ravel()
         weighted = terms * share
@@ -89,10 +90,10 @@ def fit_left(bins: np.ndarray, weight: np.ndarray, pattern: np.ndarray | None = 
 def _without_objects(residual: np.ndarray, weight: np.ndarray, known: np.ndarray, rough: bool, wide: bool) -> np.ndarray:
     """Bins that only the sky is in."""
     if rough:
-        far = np.abs(residual) > 3.0 * _spread(residual[known])
+        far = np.abs(residual) > 3.0 * robust_sigma(residual[known])
         return ~ndimage.maximum_filter(far & known, 5, mode='constant')
     scaled = residual * np.sqrt(weight)
-    excess = max(_spread(scaled[known]), 1.0)
+    excess = max(robust_sigma(scaled[known]), 1.0)
     sky = ~standing_out(residual, weight, 3.5 * excess) & (scaled > -5.0 * excess)
     if wide:
         left = np.where(sky, weight, np.float32(0))
@@ -129,7 +130,7 @@ def build_pattern(bins: Sequence[np.ndarray], weights: Sequence[np.ndarray], lev
         strengths, pattern = np.asarray(levels, float) / np.median(levels), np.zeros(bins[0].shape, np.float32)
         fits = [fit_left(*pair, rough=True) for pair in zip(bins, weights)]
     else:
-        pattern, fits = first
+        pattern, fits = first[0], list(first[1])
         strengths = np.array([fit.strength for fit in fits])
     gap = np.zeros(pattern.shape, bool) if first is None else ~np.any([fit.sky for fit in fits], axis=0)
     for number in range(passes):
@@ -161,7 +162,7 @@ def fixed_objects(bins: Sequence[np.ndarray], weights: Sequence[np.ndarray], fit
                   pattern: np.ndarray | None, sigma: float = 4.0) -> np.ndarray:
     """Faint objects that lie on the same pixels in all exposures, where these are not dithered: (ny, nx) bool.
 
-    They stand out of the mean of the exposures, and are sharper than anything that the sky has.
+    They are significant in the mean of the exposures, and are sharper than anything that the sky has.
     """
     planes = [_left_over(plane, fit, pattern) for plane, fit in zip(bins, fits)]
     shares = [np.where(fit.sky, weight, np.float32(0)) for fit, weight in zip(fits, weights)]
@@ -177,15 +178,10 @@ def _left_over(plane: np.ndarray, fit: Left, pattern: np.ndarray | None = None) 
 
 
 def _mean(planes: Sequence[np.ndarray], weights: Sequence[np.ndarray],
-          factors: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+          factors: Sequence[float] | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """What multiplies the factors in all planes, by weighted least squares, and its inverse variance."""
     total, norm = np.zeros(planes[0].shape, np.float32), np.zeros(planes[0].shape, np.float32)
     for plane, weight, factor in zip(planes, weights, factors):
         total += np.float32(factor) * weight * plane
         norm += np.float32(factor ** 2) * weight
     return total / np.maximum(norm, 1e-30), norm
-
-
-def _spread(values: np.ndarray) -> float:
-    """Robust standard deviation; 0 of nothing."""
-    return 1.4826 * float(np.median(np.abs(values - np.median(values)))) if len(values) else 0.0

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sediff.camera.maskbits import UNUSABLE
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadData
 from sediff.isr.focal_plane import BinnedSky
@@ -13,6 +12,8 @@ from sediff.isr.history import once, record
 from sediff.isr.sky_bins import BIN, polynomial, polynomial_orders, polynomial_terms
 from sediff.isr.sky_detail import DEGREE
 from sediff.isr.sky_pca import SkyComponents
+from sediff.maskbits import UNUSABLE
+from sediff.stats import clipped, robust_sigma, sigma_about
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class SkyFit:
 
 
 def fit_exposure(binned: BinnedSky, components: SkyComponents, clip: float = 3.5, passes: int = 20) -> SkyFit:
-    """Fit the components to a binned exposure; blocks further than `clip` robust deviations are left out.
+    """Fit the components to a binned exposure; blocks further than `clip` robust deviations are rejected.
 
     Parameters
     ----------
@@ -53,7 +54,7 @@ def fit_exposure(binned: BinnedSky, components: SkyComponents, clip: float = 3.5
     kept = np.zeros(len(data), bool)
     for _ in range(passes):
         residual = data - design @ coefficients
-        sigma = 1.4826 * np.median(np.abs(residual - np.median(residual)))
+        sigma = robust_sigma(residual)
         before, kept = kept, np.abs(residual - np.median(residual)) <= clip * max(sigma, 1e-6 * abs(coefficients[0]))
         coefficients = np.linalg.lstsq(design[kept], data[kept], rcond=1e-3)[0]
         if (kept == before).all():
@@ -86,13 +87,13 @@ def smooth_components(components: SkyComponents, ccd: int, shape: tuple[int, int
 
 
 def _smooth(blocks: np.ndarray, shape: tuple[int, int], degree: int) -> np.ndarray:
-    """Polynomial through blocks, those further than 4 robust deviations left out."""
+    """Polynomial through blocks, those further than 4 robust deviations rejected."""
     design, values = polynomial_terms(blocks.shape, degree).reshape(-1, blocks.size).T.astype(float), blocks.ravel()
     kept = np.isfinite(values)
     for _ in range(5):
         terms = np.linalg.lstsq(design[kept], values[kept], rcond=1e-6)[0]
         residual = np.where(np.isfinite(values), values - design @ terms, np.inf)
-        spread = 1.4826 * np.median(np.abs(residual[kept]))
+        spread = sigma_about(residual[kept])
         kept = np.abs(residual) <= 4.0 * max(spread, 1e-7)
     high = np.array([i + j > DEGREE for i, j in polynomial_orders(degree)])
     errors = spread * np.sqrt(np.diag(np.linalg.pinv(design[kept].T @ design[kept])))
@@ -134,10 +135,7 @@ def _residual(image: np.ndarray, mask: np.ndarray) -> tuple[float, float]:
     """Median and robust standard deviation of every 32nd usable pixel, objects clipped."""
     values = image[::8, ::4][(mask[::8, ::4] & np.uint16(UNUSABLE)) == 0]
     if not len(values):
-        raise BadData('no pixel of the CCD is usable: both amplifiers are dead or masked; leave this CCD out')
-    for _ in range(5):
-        middle = np.median(values)
-        sigma = 1.4826 * np.median(np.abs(values - middle))
-        values = values[np.abs(values - middle) <= 2.5 * sigma + 1e-6]
+        raise BadData('no pixel of the CCD is usable: all amplifiers are dead or masked; leave this CCD out')
+    values = clipped(values, 2.5, 5)
     middle = float(np.median(values))
-    return middle, 1.4826 * float(np.median(middle - values[values < middle]))
+    return middle, sigma_about(values[values < middle], middle)

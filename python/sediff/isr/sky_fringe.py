@@ -1,4 +1,4 @@
-"""Fringes of z and Y: night-sky lines interfering in the silicon, a fixed pattern of varying strength."""
+"""Fringes: night-sky lines interfering in the silicon, a fixed pattern of varying strength."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -6,9 +6,6 @@ from collections.abc import Mapping
 from astropy.io.fits import Header
 
 from sediff.isr.history import once, record
-
-#: Bands in which DECam fringes.
-BANDS = ('z', 'Y')
 
 
 def record_fringe(header: Header, strength: float, error: float, name: str, checksum: str = '') -> None:
@@ -27,6 +24,6 @@ def record_fringe(header: Header, strength: float, error: float, name: str, chec
 def fringes_left(header: Mapping) -> bool | None:
     """Whether an image of a band with fringes still has them; None where the header (FRINGFIL) does not say.
 
-    The sky step writes FRINGFIL in z and Y: the file of the pattern that was subtracted, or `none`.
+    The sky step writes FRINGFIL in bands that fringe: the file of the pattern that was subtracted, or `none`.
     """
     return None if 'FRINGFIL' not in header else str(header['FRINGFIL']).strip() == 'none'

@@ -8,6 +8,7 @@ import numpy as np
 
 from sediff.errors import BadData
 from sediff.isr.focal_plane import BinnedSky
+from sediff.stats import SIGMA_OF_MAD
 
 #: Fewest exposures that sky components, templates and fringes are made from. There are at most half as many components.
 FEWEST_EXPOSURES = 5
@@ -91,7 +92,7 @@ def _settle(data, good, model, rank, clip, passes):
     filled = None
     for _ in range(passes):
         residual = np.where(good, data - model, np.nan)
-        sigma = 1.4826 * np.nanmedian(np.abs(residual), axis=1, keepdims=True)
+        sigma = SIGMA_OF_MAD * np.nanmedian(np.abs(residual), axis=1, keepdims=True)
         kept = good & (np.abs(residual) <= clip * np.maximum(sigma, 1e-6))
         before, filled = filled, np.where(kept, data, model)
         u, s, v = np.linalg.svd(filled, full_matrices=False)

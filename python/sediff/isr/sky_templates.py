@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sediff.camera.maskbits import UNUSABLE
-from sediff.isr.sky_bins import bin_pixels, polynomial, spread_bins
+from sediff.isr.sky_bins import Seams, bin_pixels, polynomial, spread_bins
 from sediff.isr.sky_detail import DEGREE, Left, build_detail, build_pattern, fit_left, fixed_objects
+from sediff.maskbits import UNUSABLE
 
 
 @dataclass(frozen=True)
@@ -59,16 +59,17 @@ def build_sky_templates(bins: Sequence[np.ndarray], weights: Sequence[np.ndarray
     if objects.any():
         weights = [np.where(objects, np.float32(0), weight) for weight in weights]
         pattern, fits = build_pattern(bins, weights, levels, (pattern, fits), passes=1)
-    pattern = pattern if fringing else None
+    fringes = pattern if fringing else None
     planes = smooth.astype(np.float32, copy=True)
-    planes[0] += build_detail(bins, weights, levels, fits, pattern)
+    planes[0] += build_detail(bins, weights, levels, fits, fringes)
     noises = [float(np.sqrt(16.0 / np.median(weight[weight > 0]))) for weight in weights]
     strengths = [fit.strength if fringing else 0.0 for fit in fits]
-    return SkyTemplates(planes, pattern, tuple(expnums), tuple(noises), tuple(strengths))
+    return SkyTemplates(planes, fringes, tuple(expnums), tuple(noises), tuple(strengths))
 
 
 def fit_templates(image: np.ndarray, mask: np.ndarray, templates: SkyTemplates,
-                  coefficients: np.ndarray, variance: float) -> tuple[np.ndarray, np.ndarray | None, Left]:
+                  coefficients: np.ndarray, variance: float,
+                  seams: Seams = ((), ())) -> tuple[np.ndarray, np.ndarray | None, Left]:
     """The sky of a CCD by its templates, with the polynomial and the strength of the fringes that this image has.
 
     Parameters
@@ -80,6 +81,8 @@ def fit_templates(image: np.ndarray, mask: np.ndarray, templates: SkyTemplates,
         From `fit_exposure`.
     variance : float, electrons^2
         Of a pixel of the sky.
+    seams : (rows, columns)
+        Where other amplifiers begin (`sediff.instruments.amplifiers.seams_of`).
 
     Returns
     -------
@@ -91,6 +94,6 @@ def fit_templates(image: np.ndarray, mask: np.ndarray, templates: SkyTemplates,
     planes = np.tensordot(coefficients.astype(np.float32), templates.planes, axes=1)
     means, counts = bin_pixels(image, (mask & np.uint16(UNUSABLE)) == 0, 5.0 * np.sqrt(variance))
     left = fit_left(np.where(counts > 0, means - planes, np.float32(0)), counts / np.float32(variance), templates.fringe)
-    sky = spread_bins(planes, image.shape[1] // 2) + polynomial(left.polynomial, image.shape, DEGREE)
+    sky = spread_bins(planes, seams) + polynomial(left.polynomial, image.shape, DEGREE)
     fringes = None if templates.fringe is None else np.float32(left.strength) * spread_bins(templates.fringe)
     return sky, fringes, left

@@ -8,16 +8,18 @@ from scipy import sparse
 from scipy.sparse.linalg import lsqr
 
 from sediff.errors import BadData
+from sediff.sphere import unit_vectors
+from sediff.stats import robust_sigma
 
 
 def fit_star_flat(ccd: np.ndarray, x: np.ndarray, y: np.ndarray, star: np.ndarray, exposure: np.ndarray,
-                  magnitude: np.ndarray, error: np.ndarray, degree: int = 3, shape: tuple[int, int] = (4096, 2048),
+                  magnitude: np.ndarray, error: np.ndarray, degree: int, shape: tuple[int, int],
                   passes: int = 4, zero_points: Mapping[int, float] | None = None,
                   zero_point_error: float = 0.003) -> tuple[dict[int, np.ndarray], float]:
     """Smooth magnitude pattern of each CCD by least squares: m = star + exposure + CCD + pattern of the CCD at (x, y).
 
     Each star's magnitude, each CCD's and each exposure's zero point is free; a flat has a mean of 1 over its CCD.
-    Measurements beyond 4 robust standard deviations are left out in turns. A gradient that is the same on all CCDs cannot be
+    Measurements beyond 4 robust standard deviations are rejected in turns. A gradient that is the same on all CCDs cannot be
     told from zero points when exposures differ by offsets only: it is found where zero points are given, and is otherwise
     the least that fits.
 
@@ -55,9 +57,9 @@ def fit_star_flat(ccd: np.ndarray, x: np.ndarray, y: np.ndarray, star: np.ndarra
     if not chosen.any():
         raise BadData('no star was measured twice; a star flat needs exposures of the same field with offsets')
     for _ in range(passes):
-        used = (values[chosen] for values in (ccd, x, y, star, exposure, magnitude, error))
-        solution, residual, ccds = _solve(*used, degree, shape, known)
-        spread = 1.4826 * float(np.median(np.abs(residual - np.median(residual))))
+        solution, residual, ccds = _solve(ccd[chosen], x[chosen], y[chosen], star[chosen], exposure[chosen],
+                                          magnitude[chosen], error[chosen], degree, shape, known)
+        spread = robust_sigma(residual)
         kept = np.abs(residual) <= 4.0 * max(spread, 1e-4)
         if kept.all():
             break
@@ -66,7 +68,7 @@ def fit_star_flat(ccd: np.ndarray, x: np.ndarray, y: np.ndarray, star: np.ndarra
     return {int(number): terms for number, terms in zip(ccds, solution)}, float(np.sqrt(np.mean(residual ** 2)))
 
 
-def star_flat_image(terms: np.ndarray, degree: int = 3, shape: tuple[int, int] = (4096, 2048)) -> np.ndarray:
+def star_flat_image(terms: np.ndarray, degree: int, shape: tuple[int, int]) -> np.ndarray:
     """Response to stars of a CCD, mean 1: 10^(-0.4 pattern), (ny, nx) float32."""
     u, v = _unit(np.arange(shape[1]), shape[1]), _unit(np.arange(shape[0]), shape[0])
     pattern = np.zeros(shape)
@@ -90,9 +92,8 @@ def match_stars(tables: Mapping[int, np.ndarray], radius: float = 0.7) -> np.nda
         In the order of the tables.
     """
     from scipy.spatial import cKDTree
-    sky = np.radians(np.concatenate(list(tables.values())))
-    ra, dec = sky.T
-    vectors = np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
+    sky = np.concatenate(list(tables.values()))
+    vectors = unit_vectors(*sky.T)
     pairs = cKDTree(vectors).query_pairs(np.radians(radius / 3600.0), output_type='ndarray')
     graph = sparse.coo_matrix((np.ones(len(pairs)), pairs.T), shape=(len(sky), len(sky)))
     return sparse.csgraph.connected_components(graph, directed=False)[1]

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import ndimage
 
-from sediff.camera.maskbits import UNUSABLE, Bit
+from sediff.maskbits import UNUSABLE, Bit
+from sediff.stats import sigma_about
 
 #: Rings about a star: radii (px) 12 % apart, and the largest.
 RINGS = np.unique(np.rint(3.0 * 1.12 ** np.arange(53)))
@@ -79,7 +80,7 @@ def _centres(image: np.ndarray, saturated: np.ndarray) -> list[tuple[float, floa
 def _middle_row(image: np.ndarray, saturated: np.ndarray, x: float, guess: float, width: int) -> float:
     """Row of a star: middle of the light beside its core and trail, where that is more than half of its maximum.
 
-    The light farther out is taken off, and with it most of a puddle.
+    The light farther out is subtracted, and with it most of a puddle.
     """
     rows = slice(max(int(guess) - 80, 0), int(guess) + 81)
     near, far = (_median_beside(image[rows], saturated[rows], x, 0.5 * width + first) for first in (3, 22))
@@ -99,11 +100,12 @@ def _median_beside(image: np.ndarray, saturated: np.ndarray, x: float, distance:
 
 def _wings(light: np.ndarray, usable: np.ndarray, x: float, y: float,
            sky_sigma: float) -> tuple[tuple[slice, slice], np.ndarray]:
-    """Light of a star as far as the last ring that stands out: the box of rows and columns, and its pixels (float32)."""
+    """Light of a star as far as the last significant ring: the box of rows and columns, and its pixels (float32)."""
     radii, profile = _profile(light, usable, x, y, sky_sigma)
     reach = 1.06 * radii[-1] if len(radii) > 1 else 0.0
-    box = tuple(slice(max(int(middle - reach), 0), max(min(int(middle + reach) + 2, length), 0))
-                for middle, length in zip((y, x), light.shape))
+    rows, columns = (slice(max(int(middle - reach), 0), max(min(int(middle + reach) + 2, length), 0))
+                     for middle, length in zip((y, x), light.shape))
+    box = rows, columns
     if not reach:
         return box, np.zeros(light[box].shape, np.float32)
     distance = _distance(np.arange(box[0].start, box[0].stop), np.arange(box[1].start, box[1].stop), x, y)
@@ -112,7 +114,7 @@ def _wings(light: np.ndarray, usable: np.ndarray, x: float, y: float,
 
 
 def _profile(light: np.ndarray, usable: np.ndarray, x: float, y: float, sky_sigma: float) -> tuple[list[float], list[float]]:
-    """Radii and medians of the rings that stand out; every pixel within `NEAR` counts, farther out one in 16."""
+    """Radii and medians of the significant rings; every pixel within `NEAR` counts, farther out one in 16."""
     near = tuple(slice(max(int(middle) - NEAR, 0), min(int(middle) + NEAR + 1, length)) for middle, length in
                  zip((y, x), light.shape))
     rings, values = [], []
@@ -123,12 +125,12 @@ def _profile(light: np.ndarray, usable: np.ndarray, x: float, y: float, sky_sigm
         good = usable[part] & wanted & (rows[:, None] - y > 0.5 * distance)
         rings.append(np.searchsorted(RINGS, distance[good]))
         values.append(light[part][good])
-    ring, values = np.concatenate(rings), np.concatenate(values)
+    ring, value = np.concatenate(rings), np.concatenate(values)
     order = np.argsort(ring, kind='stable')
     bounds = np.searchsorted(ring[order], np.arange(len(RINGS) + 1))
     radii, profile = [], []
     for k in range(1, len(RINGS)):
-        own = values[order[bounds[k]:bounds[k + 1]]]
+        own = value[order[bounds[k]:bounds[k + 1]]]
         if len(own) < 12:
             continue
         middle = float(np.median(own))
@@ -162,6 +164,6 @@ def _planes(image: np.ndarray, usable: np.ndarray, columns: Sequence[slice]) -> 
             solution = np.linalg.lstsq(terms[kept], values[kept], rcond=None)[0]
             rest = values - terms @ solution
             middle = np.median(rest[kept])
-            kept = np.abs(rest - middle) < 2.5 * 1.4826 * np.median(np.abs(rest[kept] - middle)) + 1e-6
+            kept = np.abs(rest - middle) < 2.5 * sigma_about(rest[kept], middle) + 1e-6
         planes[:, part] = (solution[1] * y).astype(np.float32) + (solution[0] + solution[2] * x[:, part]).astype(np.float32)
     return planes

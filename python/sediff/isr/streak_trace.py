@@ -7,6 +7,8 @@ import numpy as np
 from numba import njit
 from scipy import ndimage
 
+from sediff.stats import sigma_about
+
 #: Cells measured on each side of a line, and on each side of the middle kept free for the streak.
 REACH, INNER = 48, 28
 #: A streak is as bright everywhere: robust scatter of its segments over their median (0.01 to 0.3; chains of stars and
@@ -40,7 +42,7 @@ def trace_line(values: np.ndarray, usable: np.ndarray, trails: np.ndarray, noise
                min_significance: float = 7.0, min_fill: float = 0.5) -> Trace | None:
     """The streak near a line, or None.
 
-    The pixels beside the line are averaged in cells of one pixel across by a segment along it, cut at 4 noises. The
+    The pixels beside the line are averaged in cells of one pixel across by a segment along it, cut at 4 sigma. The
     middles of the segments give a better line. The profile is the median over the segments, so that stars and galaxies,
     which lie in a few of them, do not show in it. A streak is what stands `min_significance` errors out of the profile's
     far parts, is not wider than 56 cells, shows in an unbroken `min_fill` of the segments about equally bright, and is no
@@ -126,11 +128,12 @@ def _tilt(cells: np.ndarray, good: np.ndarray, most: int = 14) -> tuple[float, f
     tracks = shifts[:, None, None] * (1 - place) + shifts[None, :, None] * place
     score = smooth[np.arange(segments), np.rint(tracks + middle).astype(int)].sum(axis=2)
     best = score >= score.max() - 0.02 * abs(score.max())
-    return tuple(float(np.mean(shifts[axis])) for axis in np.nonzero(best))
+    first, last = (float(np.mean(shifts[axis])) for axis in np.nonzero(best))
+    return first, last
 
 
 def _extent(cells: np.ndarray, good: np.ndarray, least_error: float, min_significance: float) -> tuple[int, int] | None:
-    """First and last offset of the part of the median profile that stands out; None when it is no streak's."""
+    """First and last offset of the part of the median profile that is significant; None when it is no streak's."""
     enough = good.sum(axis=0) >= 0.3 * max(good.any(axis=1).sum(), 1)
     with np.errstate(all='ignore'):
         profile = np.array([np.median(cells[good[:, k], k]) if enough[k] else np.nan for k in range(cells.shape[1])])
@@ -141,7 +144,7 @@ def _extent(cells: np.ndarray, good: np.ndarray, least_error: float, min_signifi
     far = (REACH + INNER) / 2
     base = np.interp(offsets, [-far, far], [np.median(profile[left]), np.median(profile[right])])
     profile = np.where(enough, profile - base, 0.0)
-    error = max(1.4826 * float(np.median(np.abs(profile[left | right]))), least_error)
+    error = max(sigma_about(profile[left | right]), least_error)
     bright = profile > 2.5 * error
     centre = int(REACH - 6 + np.argmax(ndimage.uniform_filter1d(profile, 3)[REACH - 6:REACH + 7]))
     low = high = centre
@@ -156,7 +159,7 @@ def _extent(cells: np.ndarray, good: np.ndarray, least_error: float, min_signifi
 
 
 def _ends(cells: np.ndarray, good: np.ndarray, low: int, high: int) -> tuple[int, int] | None:
-    """First and last segment of the longest part that stands out (gaps of up to 2, and where nothing can be seen)."""
+    """First and last segment of the longest significant part (gaps of up to 2, and where nothing can be seen)."""
     inner = cells[:, low:high + 1], good[:, low:high + 1]
     light = np.where(inner[1], inner[0], 0.0).sum(axis=1) / np.maximum(inner[1].sum(axis=1), 1)
     seen = inner[1].sum(axis=1) > 0.3 * inner[1].shape[1]
@@ -172,7 +175,7 @@ def _ends(cells: np.ndarray, good: np.ndarray, low: int, high: int) -> tuple[int
     longest = max(runs, key=lambda run: run[-1] - run[0])
     run = light[longest[0]:longest[-1] + 1][seen[longest[0]:longest[-1] + 1]]
     middle = np.median(run)
-    if 1.4826 * np.median(np.abs(run - middle)) > MOST_SCATTER * middle:
+    if sigma_about(run, middle) > MOST_SCATTER * middle:
         return None
     if np.quantile(run, 0.1) < LEAST_DIM * middle or np.quantile(run, 0.8) > MOST_BRIGHT * middle:
         return None

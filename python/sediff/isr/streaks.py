@@ -8,8 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.isr.streak_trace import Trace, trace_line
+from sediff.maskbits import UNUSABLE, Bit
+from sediff.stats import robust_sigma
 
 #: Mask bits whose pixels take no part; cosmic rays and trails would make lines of their own.
 _BLIND = int(UNUSABLE & ~Bit.STREAK)
@@ -22,7 +23,7 @@ def find_streaks(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, min_co
                  most: int = 4) -> np.ndarray:
     """Pixels of straight streaks that cross more than half of the CCD along their line.
 
-    On each level the block means, clipped at 2 noises so that a star counts little, are summed along all lines (0.5 deg
+    On each level the block means, clipped at 2 sigma so that a star counts little, are summed along all lines (0.5 deg
     by 1 block). The best lines, `min_contrast` robust deviations above what lines give, are then measured on the pixels
     by `trace_line`, which decides, and finds their angle, their width and their ends.
 
@@ -71,12 +72,12 @@ def _search(values: np.ndarray, usable: np.ndarray, trails: np.ndarray, block: i
             most: int) -> list[Trace]:
     """Streaks of one level."""
     means, good = _block_means(values, usable, block)
-    noise = _spread(means[good])
+    noise = robust_sigma(means[good])
     if noise <= 0:
         return []
     found = []
     height = np.where(good, np.clip((means - np.median(means[good])) / noise, -2.0, 2.0), 0.0)
-    pixel_noise = _spread(values[::3, ::3][usable[::3, ::3]])
+    pixel_noise = robust_sigma(values[::3, ::3][usable[::3, ::3]])
     for _ in range(most):
         line = _best_line(height, good, min_contrast)
         if line is None:
@@ -113,7 +114,7 @@ def _best_line(height: np.ndarray, good: np.ndarray, min_contrast: float) -> tup
         return None
     score = np.where(enough, sums / np.sqrt(np.maximum(lengths, 1.0)), 0.0)
     middle = np.median(score[enough])
-    contrast = (score - middle) / max(_spread(score[enough]), 0.3)
+    contrast = (score - middle) / max(robust_sigma(score[enough]), 0.3)
     best = np.unravel_index(np.argmax(np.where(enough, contrast, -np.inf)), contrast.shape)
     return (float(ANGLES[best[0]]), float(best[1] - reach)) if contrast[best] > min_contrast else None
 
@@ -126,10 +127,6 @@ def _draw(flags: np.ndarray, trace: Trace, size: int) -> None:
     turn = shift * (np.cos(trace.angle) - np.sin(trace.angle))
     _fill(flags, np.cos(trace.angle), np.sin(trace.angle), trace.distance * size + offset, (trace.low - grown) * size - 0.5,
           (trace.high + grown) * size + 0.5, trace.first * size + turn, trace.last * size + turn)
-
-
-def _spread(values: np.ndarray) -> float:
-    return 1.4826 * float(np.median(np.abs(values - np.median(values)))) if len(values) else 0.0
 
 
 def _band(shape: tuple[int, int], angle: float, distance: float, half_width: float) -> np.ndarray:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sediff.camera.amplifiers import Amplifier
-from sediff.camera.maskbits import UNUSABLE
+from sediff.instruments.amplifiers import Amplifier
 from sediff.isr.flat import has_response
+from sediff.maskbits import UNUSABLE
 
 
 def inverse_variance(sky: np.ndarray | float, amplifiers: Sequence[Amplifier], flat: np.ndarray) -> np.ndarray:

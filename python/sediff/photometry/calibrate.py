@@ -3,13 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from astropy.io.fits import Header
 
 from sediff.errors import BadData
-from sediff.photometry.colour_terms import bp_rp, decam_errors, decam_magnitudes, errors_assumed, relation_facts
+from sediff.photometry.colour_terms import band_errors, band_magnitudes, bp_rp, errors_assumed, relation_facts
 from sediff.photometry.match import match_sky
 from sediff.photometry.spatial import SpatialOptions
 from sediff.photometry.tables import CATALOGUE_ZERO_POINT, match_table, object_table, standard_table, zero_table
@@ -22,6 +22,9 @@ from sediff.photometry.zeropoint import (
     select_objects,
     select_references,
 )
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,8 @@ class CcdCalibration:
 
 
 def calibrate_ccd(fullcat: np.ndarray, header: Header, reference_stars: np.ndarray, band: str, terms: Mapping,
-                  filename: str, cuts: StarCuts | None = None, clip: ClipOptions | None = None,
-                  flux_name: str = 'FLUX_PSF', shape: tuple[int, int] = (4096, 2048)) -> CcdCalibration:
+                  filename: str, shape: tuple[int, int], cuts: StarCuts | None = None, clip: ClipOptions | None = None,
+                  flux_name: str = 'FLUX_PSF') -> CcdCalibration:
     """Zero point and calibration tables of one CCD.
 
     Parameters
@@ -62,22 +65,22 @@ def calibrate_ccd(fullcat: np.ndarray, header: Header, reference_stars: np.ndarr
     band : str
         u, g, r, i, z or Y.
     terms : mapping
-        Colour terms (`sediff.io.refcat.read_colour_terms`); a band's range of colour narrows that of `cuts`, and its
+        Colour terms (`sediff.refcat.lookup.read_colour_terms`); a band's range of colour narrows that of `cuts`, and its
         scatter is the expected one of `clip`.
     filename : str
         Name of the catalogue's file, an entry of the tables.
+    shape : tuple
+        (ny, nx) of the CCD, pixels.
     cuts : StarCuts, optional
     clip : ClipOptions, optional
         Default: with a spatial term where the stars warrant one.
     flux_name : str
         'FLUX_PSF' or 'FLUX_AUTO'.
-    shape : tuple
-        (ny, nx) of the CCD, pixels.
 
     Returns
     -------
     CcdCalibration
-        Too few stars is an outcome, told by `reason`: the exposure's other CCDs may lend their zero point
+        Too few stars is an outcome, told by `reason`: the zero point of the exposure may be the fallback
         (`exposure.exposure_zero_points`).
 
     Raises
@@ -85,39 +88,54 @@ def calibrate_ccd(fullcat: np.ndarray, header: Header, reference_stars: np.ndarr
     BadData
         The band cannot be calibrated with Gaia, or the catalogue or header lacks something.
     """
-    (low, high), scatter, accuracy = relation_facts(band, terms)
-    cuts, clip = cuts or StarCuts(), clip or ClipOptions(spatial=SpatialOptions())
-    cuts = replace(cuts, colour_range=(max(low, cuts.colour_range[0]), min(high, cuts.colour_range[1])))
-    clip = replace(clip, intrinsic_scatter=scatter or clip.intrinsic_scatter)
+    cuts, clip, accuracy = _of_the_relation(band, terms, cuts or StarCuts(), clip or ClipOptions(spatial=SpatialOptions()))
     expnum, ccdnum = _identity(header)
     _check_columns(fullcat, flux_name)
     reference_stars = reference_stars[np.isfinite(reference_stars['ra']) & np.isfinite(reference_stars['dec'])]
-    magnitude = decam_magnitudes(reference_stars, band, terms)
+    magnitude = band_magnitudes(reference_stars, band, terms)
     usable = select_references(magnitude, bp_rp(reference_stars), cuts) & isolated(reference_stars, cuts)
     chosen = fullcat[select_objects(fullcat, cuts, flux_name)]
     objects = object_table(chosen, band, flux_name)
     first, second = _pairs(objects, reference_stars, usable, cuts.match_radius)
-    row_of = np.cumsum(np.isfinite(magnitude)) - 1      # row of each star in the table of standards
-    standards = standard_table(reference_stars, magnitude)
-    tables = {'std': standards.sort_values('RA', kind='stable', ignore_index=True), 'obj': objects,
-              'match': match_table(standards, objects, first, row_of[second])}
+    tables = _tables(reference_stars, magnitude, objects, first, second)
     kind = 'mag_' + flux_name[5:].lower()
     try:
         zero_point = fit_zero_point(objects['MAG'].to_numpy()[first] - CATALOGUE_ZERO_POINT,
                                     objects['MAGERR'].to_numpy()[first], magnitude[second],
-                                    decam_errors(reference_stars, band, terms)[second], clip,
+                                    band_errors(reference_stars, band, terms)[second], clip,
                                     _places(chosen[first], shape), errors_assumed(reference_stars)[second])
     except BadData as error:
-        reason = (f'exposure {expnum} CCD {ccdnum}: {error} ({len(fullcat)} objects, {len(chosen)} of them star-like and '
-                  f'bright; {len(reference_stars)} reference stars, {usable.sum()} of usable magnitude and colour)')
+        counts = _counts(fullcat, chosen, reference_stars, usable)
+        reason = f'exposure {expnum} CCD {ccdnum}: {error} ({counts})'
         return CcdCalibration(None, reason, tables | {'zero': zero_table(filename, None, len(first), kind)}, accuracy)
     tables['zero'] = zero_table(filename, zero_point, magnitude_type=kind)
     return CcdCalibration(zero_point, '', tables, accuracy)
 
 
+def _of_the_relation(band: str, terms: Mapping, cuts: StarCuts, clip: ClipOptions) -> tuple[StarCuts, ClipOptions, float]:
+    """Cuts within the colours of a band's relation, its scatter as the one expected, and its accuracy (mag)."""
+    (low, high), scatter, accuracy = relation_facts(band, terms)
+    colours = max(low, cuts.colour_range[0]), min(high, cuts.colour_range[1])
+    return replace(cuts, colour_range=colours), replace(clip, intrinsic_scatter=scatter or clip.intrinsic_scatter), accuracy
+
+
+def _tables(reference_stars: np.ndarray, magnitude: np.ndarray, objects: pd.DataFrame, first: np.ndarray,
+            second: np.ndarray) -> dict[str, pd.DataFrame]:
+    """The tables of standards, objects and pairs (rows `first` of the objects and `second` of the stars)."""
+    row_of = np.cumsum(np.isfinite(magnitude)) - 1      # row of each star in the table of standards
+    standards = standard_table(reference_stars, magnitude)
+    return {'std': standards.sort_values('RA', kind='stable', ignore_index=True), 'obj': objects,
+            'match': match_table(standards, objects, first, row_of[second])}
+
+
+def _counts(fullcat: np.ndarray, chosen: np.ndarray, reference_stars: np.ndarray, usable: np.ndarray) -> str:
+    return (f'{len(fullcat)} objects, {len(chosen)} of them star-like and bright; {len(reference_stars)} reference stars, '
+            f'{usable.sum()} of usable magnitude and colour')
+
+
 def _places(objects: np.ndarray, shape: tuple[int, int]):
     """0-based pixels of objects and the CCD's shape; None where the catalogue has no windowed places."""
-    if not {'XWIN_IMAGE', 'YWIN_IMAGE'} <= set(objects.dtype.names):
+    if not {'XWIN_IMAGE', 'YWIN_IMAGE'} <= set(objects.dtype.names or ()):
         return None
     return objects['XWIN_IMAGE'].astype(float) - 1.0, objects['YWIN_IMAGE'].astype(float) - 1.0, shape
 

@@ -1,4 +1,4 @@
-"""DECam magnitudes of Gaia stars from published colour terms."""
+"""Magnitudes of Gaia stars in a camera's bands from published colour terms."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -6,22 +6,22 @@ from collections.abc import Mapping
 import numpy as np
 
 from sediff.errors import BadData
-from sediff.refcat.noise import known_errors, measured
+from sediff.photometry.published_noise import known_errors, measured
 
 _BASES = {'G': 'phot_g_mean_mag', 'BP': 'phot_bp_mean_mag', 'RP': 'phot_rp_mean_mag'}
 
 
-def decam_magnitudes(stars: np.ndarray, band: str, terms: Mapping) -> np.ndarray:
-    """AB magnitudes in a DECam band.
+def band_magnitudes(stars: np.ndarray, band: str, terms: Mapping) -> np.ndarray:
+    """AB magnitudes in a band.
 
     Parameters
     ----------
     stars : structured ndarray, (n,)
         phot_g_mean_mag, phot_bp_mean_mag, phot_rp_mean_mag (Vega, Gaia DR2 or later).
     band : str
-        u, g, r, i, z or Y.
+        One of the table's.
     terms : mapping
-        The colour-term table (`sediff.io.refcat.read_colour_terms`).
+        The colour-term table (`sediff.refcat.lookup.read_colour_terms`).
 
     Returns
     -------
@@ -36,8 +36,9 @@ def decam_magnitudes(stars: np.ndarray, band: str, terms: Mapping) -> np.ndarray
 
     Notes
     -----
-    m = base + sum c_i colour^i, Horner's scheme. Gaia colours are clipped to the table's `clip`. Y is reached in two
-    steps, Gaia to i and z, then z and i-z to Y, and is good to a few hundredths of a magnitude at best.
+    m = base + sum c_i colour^i, Horner's scheme. Gaia colours are clipped to the table's `clip`. A band whose base is
+    another band is reached in two steps, Gaia to `blue` and `base`, then base and blue - base to it (Y by i and z), and is
+    good to a few hundredths of a magnitude at best.
     """
     term = terms.get(band)
     if not isinstance(term, Mapping):
@@ -48,8 +49,8 @@ def decam_magnitudes(stars: np.ndarray, band: str, terms: Mapping) -> np.ndarray
         colour = _gaia_colour(stars, terms)
         base = _magnitude(stars, _BASES[term['base']])
     else:
-        base = decam_magnitudes(stars, term['base'], terms)
-        colour = decam_magnitudes(stars, 'i', terms) - base
+        base = band_magnitudes(stars, term['base'], terms)
+        colour = band_magnitudes(stars, term.get('blue', 'i'), terms) - base
     low, high = term.get('range', (-np.inf, np.inf))
     colour = np.where((colour >= low) & (colour <= high), colour, np.nan)
     return base + np.polynomial.polynomial.polyval(colour, np.asarray(term['c'], float))
@@ -60,8 +61,8 @@ def bp_rp(stars: np.ndarray) -> np.ndarray:
     return _magnitude(stars, 'phot_bp_mean_mag') - _magnitude(stars, 'phot_rp_mean_mag')
 
 
-def decam_errors(stars: np.ndarray, band: str, terms: Mapping) -> np.ndarray:
-    """Errors of the magnitudes of `decam_magnitudes` from those of G, BP and RP: (n,) float64, mag.
+def band_errors(stars: np.ndarray, band: str, terms: Mapping) -> np.ndarray:
+    """Errors of the magnitudes of `band_magnitudes` from those of G, BP and RP: (n,) float64, mag.
 
     A missing error (NaN, or not above zero) is the one that Gaia has published for the star's magnitude: counted as none it
     would give the faint stars, whose BP-RP is off by tenths of a magnitude, the weight of the bright.
@@ -70,14 +71,14 @@ def decam_errors(stars: np.ndarray, band: str, terms: Mapping) -> np.ndarray:
     -----
     sqrt(sum (dm/db sigma_b)^2) over the three bands, the derivative from the change of m when b changes by its error.
     """
-    middle = decam_magnitudes(stars, band, terms)
+    middle = band_magnitudes(stars, band, terms)
     variance = np.zeros(len(stars))
     for name in _BASES.values():
         error = np.nan_to_num(known_errors(stars, 'gaia', name))
         moved = stars.copy()
         moved[name] += error
         # Y holds within a range only: a star that leaves it when moved adds nothing here
-        variance += np.nan_to_num(decam_magnitudes(moved, band, terms) - middle) ** 2
+        variance += np.nan_to_num(band_magnitudes(moved, band, terms) - middle) ** 2
     return np.sqrt(variance)
 
 

@@ -1,13 +1,17 @@
-"""Zero points of a whole exposure: its own from all CCDs, and which CCDs stand out."""
+"""Zero points of a whole exposure: its own from all CCDs, and which CCDs are outliers."""
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from sediff.errors import BadData
 from sediff.photometry.tables import NO_ZERO_POINT, ZERO_COLUMNS
+from sediff.stats import sigma_about
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ def exposure_zero_points(red_catlist: pd.DataFrame, zero_rows: pd.DataFrame, rnu
     BadData
         No CCD of the exposure has a good zero point, rows of several exposures, or a column is missing.
     """
+    import pandas as pd
     options = options or OutlierOptions()
     merged = _merge(red_catlist, zero_rows)
     good = ((merged['Nclipped'] >= options.min_stars) & (merged['ZP'] > -100.0) & (merged['ZPrms'] >= 0.0)
@@ -106,7 +111,7 @@ def _merge(red_catlist: pd.DataFrame, zero_rows: pd.DataFrame) -> pd.DataFrame:
 def _combined(good: pd.DataFrame) -> tuple[float, float]:
     zero_point, rms, stars = (good[name].to_numpy(float) for name in ('ZP', 'ZPrms', 'Nclipped'))
     center = np.median(zero_point)
-    limit = 3.0 * max(1.4826 * float(np.median(np.abs(zero_point - center))), 0.01)
+    limit = 3.0 * max(sigma_about(zero_point, center), 0.01)
     keep = np.abs(zero_point - center) <= limit
     mean = float(np.average(zero_point[keep], weights=stars[keep]))
     variance = np.average(rms[keep] ** 2 + (zero_point[keep] - mean) ** 2, weights=stars[keep])

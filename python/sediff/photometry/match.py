@@ -2,15 +2,16 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from sediff.errors import BadUsage
-from sediff.refcat.regions import unit_vectors
+from sediff.sphere import angle_of_chord, chord_of_angle, unit_vectors
 
 
-def match_sky(ra1: np.ndarray, dec1: np.ndarray, ra2: np.ndarray, dec2: np.ndarray,
+def match_sky(ra1: npt.ArrayLike, dec1: npt.ArrayLike, ra2: npt.ArrayLike, dec2: npt.ArrayLike,
               radius_arcsec: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Pairs of positions, each the other's nearest, no further apart than a radius.
 
@@ -35,12 +36,12 @@ def match_sky(ra1: np.ndarray, dec1: np.ndarray, ra2: np.ndarray, dec2: np.ndarr
     one, two = _checked(ra1, dec1, radius_arcsec), _checked(ra2, dec2, radius_arcsec)
     if len(one) == 0 or len(two) == 0:
         return np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0)
-    chord, second = cKDTree(two).query(one, distance_upper_bound=_chord(radius_arcsec) * (1.0 + 1e-12))
+    chord, second = cKDTree(two).query(one, distance_upper_bound=chord_of_angle(radius_arcsec / 3600.0) * (1.0 + 1e-12))
     first = np.flatnonzero(np.isfinite(chord))
     chord, second = chord[first], second[first]
     _, back = cKDTree(one).query(two[second])
     mutual = back == first
-    distance = 3600.0 * np.degrees(2.0 * np.arcsin(chord[mutual] / 2.0))
+    distance = 3600.0 * angle_of_chord(chord[mutual])
     return first[mutual], second[mutual], distance
 
 
@@ -56,7 +57,7 @@ def group_sky(ra: np.ndarray, dec: np.ndarray, radius_arcsec: float) -> tuple[in
     n = len(vectors)
     if n == 0:
         return 0, np.empty(0, int)
-    pairs = cKDTree(vectors).query_pairs(_chord(radius_arcsec), output_type='ndarray')
+    pairs = cKDTree(vectors).query_pairs(chord_of_angle(radius_arcsec / 3600.0), output_type='ndarray')
     links = coo_matrix((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
     count, labels = connected_components(links, directed=False)
     return int(count), labels
@@ -69,7 +70,3 @@ def _checked(ra, dec, radius_arcsec) -> np.ndarray:
     if not np.isfinite(vectors).all():
         raise BadUsage('positions to match must be finite; leave out the others first')
     return vectors
-
-
-def _chord(radius_arcsec: float) -> float:
-    return 2.0 * np.sin(np.radians(radius_arcsec / 3600.0) / 2.0)

@@ -8,11 +8,6 @@ import numpy as np
 
 from sediff.errors import BadData
 
-#: Electrons per ADU by which sky in electrons is divided to compare with the reference sky.
-GAIN = 4.0
-#: arcsec per pixel.
-PIXEL_SCALE = 0.263
-
 
 @dataclass(frozen=True)
 class EffectiveTime:
@@ -40,13 +35,13 @@ class EffectiveTime:
 
 def effective_time(band: str, fwhm_arcsec: float, sky: float, exptime: float, airmass: float | None,
                    zero_point: float | None,
-                   reference: Mapping[str, Mapping[str, float]]) -> EffectiveTime:
+                   reference: Mapping[str, Mapping[str, float]], sky_gain: float) -> EffectiveTime:
     """Fraction of the exposure time that an exposure under reference conditions would have needed.
 
     Parameters
     ----------
     band : str
-        u, g, r, i, z, Y or VR.
+        One of the table's.
     fwhm_arcsec : float
         Of the PSF, arcsec.
     sky : float
@@ -58,7 +53,9 @@ def effective_time(band: str, fwhm_arcsec: float, sky: float, exptime: float, ai
     zero_point : float or None
         mag = -2.5 log10(electrons of the whole exposure) + zero_point; None: not known.
     reference : mapping
-        `sediff.io.refcat.read_quality_table`.
+        `sediff.refcat.lookup.read_quality_table`.
+    sky_gain : float
+        Electrons per ADU by which sky in electrons is divided to compare with the reference sky.
 
     Returns
     -------
@@ -76,19 +73,20 @@ def effective_time(band: str, fwhm_arcsec: float, sky: float, exptime: float, ai
     """
     if band not in reference:
         raise BadData(f'no reference conditions for band {band}; there are {", ".join(reference)}')
-    values = {'FWHM': fwhm_arcsec, 'sky': sky, 'EXPTIME': exptime, 'AIRMASS': airmass}
-    if airmass is None:
-        del values['AIRMASS']
+    values = {'FWHM': fwhm_arcsec, 'sky': sky, 'EXPTIME': exptime}
+    if airmass is not None:
+        values['AIRMASS'] = airmass
     wrong = [f'{name} {value}' for name, value in values.items() if not (np.isfinite(value) and value > 0.0)]
     if wrong:
         raise BadData(f't_eff cannot be told: {", ".join(wrong)} must be positive')
     row = reference[band]
     f = (row['fwhm'] / fwhm_arcsec) ** 2
-    b = row['sky'] / (sky / GAIN / exptime)
-    known = None not in (zero_point, airmass) and np.isfinite(zero_point) and 'zero_point' in row
-    cloud = extinction_by_cloud(zero_point, exptime, airmass, row) if known else 0.0
+    b = row['sky'] / (sky / sky_gain / exptime)
+    known, cloud = False, 0.0
+    if zero_point is not None and airmass is not None and np.isfinite(zero_point) and 'zero_point' in row:
+        known, cloud = True, extinction_by_cloud(zero_point, exptime, airmass, row)
     c = 1.0 if cloud < 0.2 else float(10.0 ** (-0.8 * (cloud - 0.2)))
-    return EffectiveTime(float(f * b * c), float(f), float(b), c, float(cloud), bool(known))
+    return EffectiveTime(float(f * b * c), float(f), float(b), c, float(cloud), known)
 
 
 def extinction_by_cloud(zero_point: float, exptime: float, airmass: float, row: Mapping[str, float]) -> float:
@@ -134,13 +132,14 @@ def gaussian_area(fwhm: float) -> float:
     return float(4.0 * np.pi * fwhm ** 2 / (8.0 * np.log(2.0)))
 
 
-def reference_depth(exptime: float, row: Mapping[str, float], profile: float = 1.0) -> float | None:
+def reference_depth(exptime: float, row: Mapping[str, float], pixel_scale: float, sky_gain: float,
+                    profile: float = 1.0) -> float | None:
     """5-sigma depth (mag) of an exposure time (s) at the zenith under a band's reference conditions (`teff.csv`).
 
     `profile` is the noise-equivalent area of the PSF over that of a Gaussian of the same FWHM (a Moffat profile: about
-    1.4). None where the band has no published zero point.
+    1.4); `pixel_scale` arcsec, `sky_gain` as of `effective_time`. None where the band has no published zero point.
     """
     if 'zero_point' not in row:
         return None
-    area = profile * gaussian_area(row['fwhm'] / PIXEL_SCALE)
-    return depth(row['zero_point'] + 2.5 * np.log10(exptime), float(np.sqrt(row['sky'] * GAIN * exptime)), area)
+    area = profile * gaussian_area(row['fwhm'] / pixel_scale)
+    return depth(row['zero_point'] + 2.5 * np.log10(exptime), float(np.sqrt(row['sky'] * sky_gain * exptime)), area)

@@ -1,4 +1,4 @@
-"""A zero point that changes over the CCD, fitted only where left-out stars confirm it."""
+"""A zero point that changes over the CCD, fitted only where held-out stars confirm it."""
 from __future__ import annotations
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ class SpatialOptions:
     stars_per_term : int
         Fewest stars for each coefficient.
     gain : float
-        How much the squared, error-weighted residuals of left-out stars must fall for each coefficient.
+        How much the squared, error-weighted residuals of held-out stars must fall for each coefficient.
     """
 
     degree: int = 2
@@ -44,7 +44,7 @@ class SpatialTerm:
     amplitude : float
         Standard deviation of the term over the CCD, mag.
     gain : float
-        By how much it lowers the chi square of left-out stars.
+        By how much it lowers the chi square of held-out stars.
     """
 
     coefficients: tuple[float, ...]
@@ -110,7 +110,8 @@ def fit_spatial(x: np.ndarray, y: np.ndarray, residual: np.ndarray, variance: np
     if not terms:
         return None
     fitted = _solve(basis[:, :terms], residual, variance)[1:]
-    return SpatialTerm(tuple(float(value) for value in fitted), tuple(shape), _amplitude(fitted), float(start - best))
+    ny, nx = shape
+    return SpatialTerm(tuple(float(value) for value in fitted), (ny, nx), _amplitude(fitted), float(start - best))
 
 
 def _basis(u: np.ndarray, v: np.ndarray, count: int) -> np.ndarray:

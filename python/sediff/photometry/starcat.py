@@ -3,15 +3,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from scipy.spatial import cKDTree
 
 from sediff.errors import BadData
-from sediff.photometry.colour_terms import decam_errors, decam_magnitudes
+from sediff.photometry.colour_terms import band_errors, band_magnitudes
 from sediff.photometry.match import group_sky
-from sediff.refcat.regions import enclosing_box, from_vectors, inside_box, unit_vectors
+from sediff.sphere import enclosing_box, from_vectors, inside_box, unit_vectors
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COLUMNS = ('ALPHAWIN_J2000', 'DELTAWIN_J2000', 'MAG_PSF', 'MAGERR_PSF', 'SPREAD_MODEL', 'FLAGS', 'IMAFLAGS_ISO')
 
@@ -35,6 +38,8 @@ class StarListOptions:
         unit it does not state and which is taken as pixels.
     radius_of : callable, optional
         Veto radii (px) of magnitudes, in place of that rule.
+    by_profile : bool
+        SNVETO carries PROFILE_MARK: its column of radii is of the exposure, difference imaging works out each CCD's own.
     """
 
     max_spread_model: float = 0.003
@@ -45,8 +50,11 @@ class StarListOptions:
     radius_slope: float = 2.0
     radius_magnitude: float = 15.0
     radius_of: Callable[[np.ndarray], np.ndarray] | None = None
+    by_profile: bool = False
 
 
+#: What the second line of a SNVETO list says where each CCD works out the radii from its own stars' profile.
+PROFILE_MARK = 'radii of the exposure by profile; without these words they count, with them each CCD takes its own'
 #: Error (mag) of a magnitude in another band than asked for.
 ROUGH = 0.5
 
@@ -95,14 +103,16 @@ def build_star_lists(template_zp_tables: Sequence[pd.DataFrame], search_corners:
     options = options or StarListOptions()
     box = enclosing_box(*np.moveaxis(np.asarray(search_corners, float).reshape(-1, 2), -1, 0))
     stars = _gathered(template_zp_tables, box, options)
-    ra, dec, mag, error = merge_stars(*(stars[name].to_numpy(float) for name in COLUMNS[:4]), options.match_radius)
+    ra, dec, mag, error = (stars[name].to_numpy(float) for name in COLUMNS[:4])
+    ra, dec, mag, error = merge_stars(ra, dec, mag, error, options.match_radius)
     names = f'OBJID\tRA\tDEC\tmag_{band}\tmagerr_{band}'
     snstar = _header(rnum, pnum, 5, names) + ''.join(row + '\n' for row in _rows(ra, dec, mag, error))
     if reference is not None:
         ra, dec, mag, error = _with_reference((ra, dec, mag, error), reference, options)
     rule = options.radius_of or (lambda m: np.maximum(
         options.radius_zero - options.radius_slope * (m - options.radius_magnitude), 0.0))
-    snveto = _header(rnum, pnum, 7, names + '\tradius\tvtype') + ''.join(
+    mark = f', {PROFILE_MARK}' if options.by_profile else ''
+    snveto = _header(rnum, pnum, 7, names + '\tradius\tvtype', mark) + ''.join(
         f'{row}\t{size:.6f}\t6\n' for row, size in zip(_rows(ra, dec, mag, error), rule(mag)))
     return snstar, snveto
 
@@ -112,9 +122,9 @@ def reference_magnitudes(stars: np.ndarray, band: str, terms: Mapping) -> Refere
     general = np.asarray(stars['phot_g_mean_mag'], float)
     magnitude, error = general, np.full(len(stars), ROUGH)
     if isinstance(terms.get(band), Mapping):
-        found = decam_magnitudes(stars, band, terms)
+        found = band_magnitudes(stars, band, terms)
         known = np.isfinite(found)
-        magnitude, error = np.where(known, found, general), np.where(known, decam_errors(stars, band, terms), ROUGH)
+        magnitude, error = np.where(known, found, general), np.where(known, band_errors(stars, band, terms), ROUGH)
     whole = np.isfinite(magnitude) & np.isfinite(stars['ra']) & np.isfinite(stars['dec'])
     columns = stars['ra'], stars['dec'], magnitude, error
     return ReferenceMagnitudes(*(np.asarray(values, float)[whole] for values in columns))
@@ -145,9 +155,10 @@ def _with_reference(measured: tuple, reference: ReferenceMagnitudes, options: St
 def merge_stars(ra: np.ndarray, dec: np.ndarray, mag: np.ndarray, error: np.ndarray,
                 radius_arcsec: float) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """One entry a star: mean place, median magnitude, error sqrt(sum error^2)/n; in ascending RA (deg, mag)."""
+    import pandas as pd
     count, labels = group_sky(ra, dec, radius_arcsec)
     if count == 0:
-        return tuple(np.empty(0) for _ in range(4))
+        return np.empty(0), np.empty(0), np.empty(0), np.empty(0)
     sums = np.zeros((count, 3))
     np.add.at(sums, labels, unit_vectors(ra, dec))
     mean_ra, mean_dec = from_vectors(sums)
@@ -158,6 +169,7 @@ def merge_stars(ra: np.ndarray, dec: np.ndarray, mag: np.ndarray, error: np.ndar
 
 
 def _gathered(tables, box, options) -> pd.DataFrame:
+    import pandas as pd
     chosen = [pd.DataFrame({name: pd.Series(dtype=float) for name in COLUMNS})]
     for number, table in enumerate(tables, start=1):
         missing = [name for name in COLUMNS if name not in table.columns]
@@ -175,8 +187,8 @@ def _passes(table: pd.DataFrame, box, options) -> np.ndarray:
             & np.isfinite(ra) & np.isfinite(dec) & inside_box(ra, dec, box))
 
 
-def _header(rnum, pnum, count: int, names: str) -> str:
+def _header(rnum, pnum, count: int, names: str, mark: str = '') -> str:
     return ('# ASSOC format for Sextractor input.\n'
-            f'# Star Source: SNSTAR table, CATALOG= r{rnum}p{pnum}\n'
+            f'# Star Source: SNSTAR table, CATALOG= r{rnum}p{pnum}{mark}\n'
             f'# NVAR: {count}\n'
             f'# VARNAMES:\t{names}\n')

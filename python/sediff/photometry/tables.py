@@ -6,16 +6,19 @@ ZPrms, stdsigclipzp and ZeroPoint_rms are the stars' scatter, which their names 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from astropy.io.fits import Header
 
-from sediff.camera.rawcards import airmass_of
-from sediff.camera.wcs import pixel_to_sky, read_wcs
 from sediff.errors import BadData
+from sediff.instruments.rawcards import airmass_of
 from sediff.photometry.spatial import SpatialTerm
 from sediff.photometry.zeropoint import ZeroPoint
+from sediff.wcs.read import pixel_to_sky, read_wcs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Stands for 'no zero point' in ZP and ZPrms, and for 'no magnitude' in MAG and MAGERR.
 NO_ZERO_POINT = -999.0
@@ -34,7 +37,7 @@ CATALOGUE_COLUMNS = ('NUMBER', 'ALPHAWIN_J2000', 'DELTAWIN_J2000', 'FLUX_AUTO', 
 ZP_COLUMNS = ('ID', 'EXPNUM', 'CCDNUM', *CATALOGUE_COLUMNS, 'ZeroPoint', 'ZeroPoint_rms', 'ZeroPoint_FLAGS')
 
 
-def red_catlist(headers: Sequence[Header], filenames: Sequence[str], shape: tuple[int, int]) -> pd.DataFrame:
+def red_catlist(headers: Sequence[Header], filenames: Sequence[str], shapes: Sequence[tuple[int, int]]) -> pd.DataFrame:
     """One row a CCD: what the exposure-level calibration needs to know about it.
 
     Parameters
@@ -43,8 +46,8 @@ def red_catlist(headers: Sequence[Header], filenames: Sequence[str], shape: tupl
         Of the immask images, with a celestial WCS.
     filenames : sequence of str
         Names of the matching fullcat files.
-    shape : tuple
-        (ny, nx) of the images, pixels.
+    shapes : sequence of (ny, nx)
+        Of each image, pixels.
 
     Returns
     -------
@@ -57,10 +60,10 @@ def red_catlist(headers: Sequence[Header], filenames: Sequence[str], shape: tupl
     BadData
         A header lacks EXPNUM, BAND, CCDNUM, AIRMASS, EXPTIME, NITE, or a WCS.
     """
-    ny, nx = shape
-    x, y = np.array([(nx - 1) / 2, 0.0, nx - 1.0, nx - 1.0, 0.0]), np.array([(ny - 1) / 2, 0.0, 0.0, ny - 1.0, ny - 1.0])
+    import pandas as pd
     rows = []
-    for header, filename in zip(headers, filenames, strict=True):
+    for header, filename, (ny, nx) in zip(headers, filenames, shapes, strict=True):
+        x, y = np.array([(nx - 1) / 2, 0.0, nx - 1.0, nx - 1.0, 0.0]), np.array([(ny - 1) / 2, 0.0, 0.0, ny - 1.0, ny - 1.0])
         missing = [key for key in ('EXPNUM', 'NITE', 'BAND', 'CCDNUM', 'AIRMASS', 'EXPTIME') if key not in header]
         if missing:
             raise BadData(f'the header of {filename} lacks {", ".join(missing)}; make the image again')
@@ -72,6 +75,7 @@ def red_catlist(headers: Sequence[Header], filenames: Sequence[str], shape: tupl
 
 def standard_table(stars: np.ndarray, magnitude: np.ndarray) -> pd.DataFrame:
     """Reference stars with a magnitude in the band: STD_COLUMNS (deg, mag AB); those without (NaN) are left out."""
+    import pandas as pd
     known = np.isfinite(magnitude)
     return pd.DataFrame({'MATCHID': stars['source_id'][known], 'RA': stars['ra'][known], 'DEC': stars['dec'][known],
                          'WAVG_MAG_PSF': magnitude[known]}, columns=list(STD_COLUMNS))
@@ -79,6 +83,7 @@ def standard_table(stars: np.ndarray, magnitude: np.ndarray) -> pd.DataFrame:
 
 def object_table(catalogue: np.ndarray, band: str, flux_name: str = 'FLUX_PSF') -> pd.DataFrame:
     """Objects that may serve as calibration stars (flux positive), as measured: OBJ_COLUMNS."""
+    import pandas as pd
     flux, error = np.asarray(catalogue[flux_name], float), np.asarray(catalogue['FLUXERR_' + flux_name[5:]], float)
     return pd.DataFrame({
         'OBJECT_NUMBER': native(catalogue['NUMBER']), 'RA': native(catalogue['ALPHAWIN_J2000']),
@@ -92,6 +97,7 @@ def match_table(standards: pd.DataFrame, objects: pd.DataFrame, first: np.ndarra
 
     `first` are rows of `objects`, `second` rows of `standards`.
     """
+    import pandas as pd
     left = standards.iloc[second].reset_index(drop=True).add_suffix('_1')
     right = objects.iloc[first].reset_index(drop=True).add_suffix('_2')
     table = pd.concat([left, right], axis=1)
@@ -109,6 +115,7 @@ def whole_exposure(tables: Sequence[pd.DataFrame], key: str) -> pd.DataFrame:
     key : str
         'std' or 'match'.
     """
+    import pandas as pd
     joined = pd.concat(tables, ignore_index=True)
     if key == 'std':
         return joined.drop_duplicates('MATCHID').sort_values('RA', kind='stable', ignore_index=True)
@@ -117,6 +124,7 @@ def whole_exposure(tables: Sequence[pd.DataFrame], key: str) -> pd.DataFrame:
 
 def zero_table(filename: str, zero_point: ZeroPoint | None, n_all: int = 0, magnitude_type: str = 'mag_psf') -> pd.DataFrame:
     """The one row of a Zero file; without a zero point ZP and ZPrms are NO_ZERO_POINT and Nclipped 0."""
+    import pandas as pd
     if zero_point is None:
         row = (filename, n_all, 0, NO_ZERO_POINT, NO_ZERO_POINT, magnitude_type)
     else:
@@ -136,7 +144,8 @@ def calibrated_table(catalogue: np.ndarray, expnum: int, ccdnum: int, zero_point
     BadData
         The catalogue lacks a column, or the zero point is not one.
     """
-    missing = [name for name in CATALOGUE_COLUMNS if name not in catalogue.dtype.names]
+    import pandas as pd
+    missing = [name for name in CATALOGUE_COLUMNS if name not in (catalogue.dtype.names or ())]
     if missing:
         raise BadData(f'the catalogue of exposure {expnum} CCD {ccdnum} lacks {", ".join(missing)}; make it again')
     if not (np.isfinite(zero_point) and zero_point > -100.0):

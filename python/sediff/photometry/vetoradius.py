@@ -1,9 +1,13 @@
 """How far a star of a magnitude may leave false light in a difference, from the profile of the exposure's stars."""
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+
+from sediff.errors import BadInput
+from sediff.psf.model import PsfModel
 
 #: Relative error of a star's model that a usable subtraction has at worst, and the significance that its light must reach.
 MODEL_ERROR, THRESHOLD = 0.02, 3.0
@@ -60,6 +64,22 @@ def star_light(psf: np.ndarray, fwhm: float, sky_sigma: float, zero_point: float
     radius = np.concatenate([np.arange(end + 1.0), beyond])
     return StarLight(radius, np.concatenate([inner, inner[end] * (beyond / end) ** -power]), fwhm, sky_sigma, zero_point,
                      saturation)
+
+
+def ccd_light(psf: PsfModel, header: Mapping, zero_point: float) -> StarLight:
+    """Light of a star in the middle of a CCD, from its PSF, its zero point (AB mag of one electron) and its header.
+
+    Raises
+    ------
+    BadInput
+        The header has no SKYSIGMA (electrons).
+    """
+    noise = header.get('SKYSIGMA')
+    if not isinstance(noise, (int, float)) or not noise > 0.0:
+        raise BadInput(f'an image without the noise of its sky (SKYSIGMA {noise}): no radii of veto stars; run its single '
+                       'epoch again')
+    saturation = header.get('SATURATE', np.inf) - header.get('SKYBRITE', 0.0)
+    return star_light(psf.image(1023.0, 2047.0), psf.fwhm, float(noise), zero_point, saturation)
 
 
 def veto_radius(magnitude: np.ndarray, light: StarLight) -> np.ndarray:

@@ -14,7 +14,8 @@ from scipy.spatial import cKDTree
 
 from sediff.errors import BadData
 from sediff.photometry.spatial import SpatialOptions, SpatialTerm, fit_spatial
-from sediff.refcat.regions import unit_vectors
+from sediff.sphere import unit_vectors
+from sediff.stats import sigma_about
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class ClipOptions:
     Parameters
     ----------
     sigma : float
-        Stars further off than this many standard deviations are left out: of all stars' scatter, or of the star's own
+        Stars further off than this many standard deviations are rejected: of all stars' scatter, or of the star's own
         error where that is larger (a faint star is no outlier for being noisy).
     iterations : int
         At most so many rounds.
@@ -240,7 +241,7 @@ def select_objects(catalogue: np.ndarray, cuts: StarCuts | None = None, flux_nam
     flux, error = catalogue[flux_name], catalogue[flux_name.replace('FLUX_', 'FLUXERR_')]
     good = (flux > 0.0) & (error > 0.0) & (flux >= cuts.min_snr * error) & (catalogue['FLAGS'] <= cuts.max_flags)
     good &= (flux <= cuts.max_flux) & np.isfinite(catalogue['ALPHAWIN_J2000']) & np.isfinite(catalogue['DELTAWIN_J2000'])
-    names = catalogue.dtype.names
+    names = catalogue.dtype.names or ()
     if 'IMAFLAGS_ISO' in names:
         good &= (catalogue['IMAFLAGS_ISO'] & ~np.int64(cuts.allowed_mask)) == 0
     if 'CLASS_STAR' in names:
@@ -279,7 +280,7 @@ def isolated(stars: np.ndarray, cuts: StarCuts | None = None) -> np.ndarray:
 
 def _clip(difference: np.ndarray, weight: np.ndarray, options: ClipOptions) -> np.ndarray:
     center = np.median(difference)
-    scatter = max(1.4826 * np.median(np.abs(difference - center)), 1e-4)
+    scatter = max(sigma_about(difference, center), 1e-4)
     own = 1.0 / np.sqrt(weight)
     keep = np.abs(difference - center) <= options.sigma * np.maximum(scatter, own)
     for _ in range(options.iterations):

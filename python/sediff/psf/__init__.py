@@ -2,7 +2,7 @@
 
 
 def warm() -> None:
-    """Compile (or load from the cache) the room's numba kernels on tiny inputs of the types used in earnest."""
+    """Compile (or load from the cache) the package's numba kernels on tiny inputs of the types used in earnest."""
     import numpy as np
 
     from sediff.psf.compare_kernels import compare_stars

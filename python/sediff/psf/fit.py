@@ -16,6 +16,7 @@ from sediff.psf.model import PsfModel
 from sediff.psf.shape import stamp_fwhm
 from sediff.psf.solve import PIXEL_CLIP, Comparison, compare, first_model, improve, residual_samples, with_degree
 from sediff.psf.stamps import StarStamps, cut_stamps
+from sediff.stats import robust_sigma, sigma_about
 
 #: Model error as a fraction of the model, pass by pass: generous while the model is rough. One pass an entry.
 SOFTENING = (0.20, 0.05, 0.02, 0.02)
@@ -34,7 +35,7 @@ class PsfStatistics:
     reserve : ndarray of int
         Their rows in the caller's arrays.
     residual_peak : float
-        Largest |mean residual| of a sample over the model's peak; single pixels 5 sigma off are neighbours and left out.
+        Largest |mean residual| of a sample over the model's peak; single pixels 5 sigma off are neighbours and rejected.
     residual_noise : float
         What noise alone makes of the central sample of that mean residual, over the peak.
     core_scatter : float
@@ -115,17 +116,23 @@ def fit_psf(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, x: np.ndarr
     accepted = ~spare
     model = first_model(stars, accepted, size, samp, image.shape)
     for number, soft in enumerate(SOFTENING):
-        found = compare(stars, model, gain, soft)
-        accepted &= ~_outliers(found.chi2, accepted, clip)
-        possible = _possible_degree(int(accepted.sum()), degree if number else 0)
-        if possible < model.degree:
-            found = compare(stars, with_degree(model, possible), gain, soft)
-        model = improve(stars, accepted, with_degree(model, possible), found)
+        model = _improved(stars, model, accepted, degree if number else 0, gain, clip, soft)
     final = compare(stars, model, gain, ACCURACY)
     model.chi2 = float(np.median(final.chi2[accepted]))
     model.fwhm = model.samp * stamp_fwhm(model.mask[0].astype(float))
     model.n_loaded, model.n_accepted = int(np.size(x)), int(accepted.sum())
     return model, stars.index[accepted], _statistics(stars, final, spare, accepted, model, clip)
+
+
+def _improved(stars: StarStamps, model: PsfModel, accepted: np.ndarray, degree: int, gain: float, clip: float,
+              soft: float) -> PsfModel:
+    """One pass: outliers leave `accepted`, the others correct the model, of the degree that they support."""
+    found = compare(stars, model, gain, soft)
+    accepted &= ~_outliers(found.chi2, accepted, clip)
+    possible = _possible_degree(int(accepted.sum()), degree)
+    if possible < model.degree:
+        found = compare(stars, with_degree(model, possible), gain, soft)
+    return improve(stars, accepted, with_degree(model, possible), found)
 
 
 def _gather(image, weight, mask, x, y, flux, segmentation, size: int | None,
@@ -164,7 +171,7 @@ def _choose_reserve(count: int, fraction: float, seed: int) -> np.ndarray:
 def _outliers(chi2: np.ndarray, accepted: np.ndarray, clip: float) -> np.ndarray:
     """Stars whose chi2 lies `clip` sigma above the accepted ones' median; the three best always stay."""
     middle = np.median(chi2[accepted])
-    spread = 1.4826 * np.median(np.abs(chi2[accepted] - middle))
+    spread = sigma_about(chi2[accepted], middle)
     best = np.sort(chi2[accepted])[:stars_needed(0)]
     return chi2 > max(middle + clip * max(spread, 0.05 * middle), best[-1])
 
@@ -185,7 +192,7 @@ def _statistics(stars: StarStamps, found: Comparison, spare: np.ndarray, accepte
     rows, columns = np.indices(found.unit.shape[1:]) - found.unit.shape[1] // 2
     core = np.hypot(rows, columns) <= model.fwhm
     excess = found.residual[judged][:, core].sum(axis=1) / stars.flux[judged]
-    scatter = 1.4826 * float(np.median(np.abs(excess - np.median(excess))))
+    scatter = robust_sigma(excess)
     return PsfStatistics(n_reserve=int(spare.sum()), reserve=stars.index[spare],
                          residual_peak=float(np.abs(mean).max()) / peak,
                          residual_noise=float(weight[centre] ** -0.5) / peak, core_scatter=scatter, chi2=model.chi2,

@@ -4,9 +4,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from sediff.errors import BadData
-from sediff.psf.render import draw_planes
+from sediff.psf.render import draw_planes, fill_terms
 
 
 @dataclass
@@ -56,11 +57,15 @@ class PsfModel:
         if not (np.isfinite(self.mask).all() and self.samp > 0 and min(self.pol_scale) > 0):
             raise BadData('PSF planes must be finite and the sampling and scales positive')
 
-    def terms(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    def terms(self, x: npt.ArrayLike, y: npt.ArrayLike) -> np.ndarray:
         """Polynomial terms, (m, ncoeff) float64, at 0-based pixel positions."""
         u = (np.atleast_1d(np.asarray(x, float)) + 1.0 - self.pol_zero[0]) / self.pol_scale[0]
         v = (np.atleast_1d(np.asarray(y, float)) + 1.0 - self.pol_zero[1]) / self.pol_scale[1]
-        return polynomial_terms(u, v, self.degree)
+        if u.ndim > 1 or u.shape != v.shape:
+            return polynomial_terms(u, v, self.degree)
+        out = np.empty((u.size, self.mask.shape[0]))
+        fill_terms(u, v, self.degree, out)
+        return out
 
     def coefficients_image(self, x: float, y: float) -> np.ndarray:
         """The planes summed at a 0-based position: (n, n) float64 on the model's own sampling, not normalised."""

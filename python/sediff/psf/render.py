@@ -96,6 +96,20 @@ def resample(source: np.ndarray, start_x: float, start_y: float, step: float, ou
 
 
 @njit(cache=True)
+def fill_terms(u: np.ndarray, v: np.ndarray, degree: int, out: np.ndarray) -> None:
+    """Terms u^i v^j, i + j <= degree, in PSFEx's order, of (m,) positions into (m, ncoeff) float64: quick for one."""
+    for star in range(u.size):
+        column, along = 0, 1.0
+        for j in range(degree + 1):
+            across = 1.0
+            for _ in range(degree + 1 - j):
+                out[star, column] = across * along
+                across *= u[star]
+                column += 1
+            along *= v[star]
+
+
+@njit(cache=True)
 def draw_planes(planes: np.ndarray, terms: np.ndarray, shift_x: np.ndarray, shift_y: np.ndarray, step: float,
                 out: np.ndarray) -> None:
     """Draw unit-flux PSF stamps.

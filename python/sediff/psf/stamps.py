@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sediff.camera.maskbits import UNUSABLE
 from sediff.errors import BadData
+from sediff.maskbits import UNUSABLE
 
 #: Pixels cut beyond the PSF's size, for the interpolation.
 MARGIN = 4

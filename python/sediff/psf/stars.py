@@ -4,8 +4,9 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from sediff.camera.maskbits import UNUSABLE, Bit
 from sediff.errors import BadData
+from sediff.maskbits import UNUSABLE, Bit
+from sediff.stats import sigma_about
 
 #: SExtractor flags that exclude a star: all but 1 (neighbours), as PSFEx's SAMPLE_FLAGMASK.
 FLAG_MASK = 0xFE
@@ -105,7 +106,7 @@ def size_locus(size: np.ndarray, snr: np.ndarray, tolerance: float) -> tuple[flo
         if near.size == 0:
             break
         centre = float(np.median(near))
-        sigma = 1.4826 * float(np.median(np.abs(near - centre)))
+        sigma = sigma_about(near, centre)
         width = float(np.clip(3.0 * sigma, 0.03 * centre, tolerance * centre))
     return centre, width
 

@@ -33,8 +33,9 @@ class ZonedPsf:
 
     def label_at(self, x: float, y: float) -> int:
         """Zone of a 0-based pixel position; off the image that of the nearest cell."""
-        row, column = (int(np.clip(np.floor((at + 0.5) / self.cell), 0, size - 1))
-                       for at, size in zip((y, x), self.labels.shape))
+        rows, columns = self.labels.shape
+        row = min(max(int((y + 0.5) // self.cell), 0), rows - 1)
+        column = min(max(int((x + 0.5) // self.cell), 0), columns - 1)
         return int(self.labels[row, column])
 
     def image(self, x: float, y: float, size: int | None = None, dx: float = 0.0, dy: float = 0.0) -> np.ndarray:

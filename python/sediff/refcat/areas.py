@@ -1,12 +1,13 @@
 """Areas of the sky as sets of shards: cones, polygons, HEALPix probability maps; and the outline of a pixel."""
 from __future__ import annotations
 
-import healpy
 import numpy as np
+import numpy.typing as npt
 
 from sediff.errors import BadData, BadUsage
-from sediff.refcat.regions import from_vectors, pixels_of, separation, shards_for_region, unit_vectors
+from sediff.refcat.regions import pixels_of, shards_for_region
 from sediff.refcat.stars import SHARD_NSIDE
+from sediff.sphere import from_vectors, separation, unit_vectors
 
 #: Spacing (deg) of the points along the edges of a polygon, well below a shard's 1.8 deg.
 EDGE_STEP = 0.1
@@ -18,7 +19,7 @@ POLYGON_RADIUS = 80.0
 OUTLINE_GROWTH = 1.03
 
 
-def shards_of_cones(ra: np.ndarray, dec: np.ndarray, radius_deg: float) -> np.ndarray:
+def shards_of_cones(ra: npt.ArrayLike, dec: npt.ArrayLike, radius_deg: float) -> np.ndarray:
     """RING pixels that any of the discs (centres and radius in deg) touches, ascending."""
     centers = zip(np.atleast_1d(ra), np.atleast_1d(dec))
     return np.unique(np.concatenate([shards_for_region(float(a) % 360.0, float(d), radius_deg) for a, d in centers]))
@@ -42,6 +43,7 @@ def shards_of_polygon(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     BadUsage
         Fewer than three corners, one off the sphere, or a polygon of about a hemisphere or more.
     """
+    import healpy
     ra, dec = np.asarray(ra, float), np.asarray(dec, float)
     if ra.size < 3 or ra.size != dec.size or not (np.isfinite(ra) & np.isfinite(dec) & (np.abs(dec) <= 90.0)).all():
         raise BadUsage(f'a polygon needs at least three corners RA,Dec in degrees, not {ra.tolist()} {dec.tolist()}')
@@ -77,6 +79,7 @@ def shards_of_map(probability: np.ndarray, pixels: np.ndarray, nsides: np.ndarra
     BadData
         A map without probability.
     """
+    import healpy
     if not 0.0 < fraction <= 1.0:
         raise BadUsage(f'the fraction of the sky map must be above 0 and at most 1, not {fraction}')
     probability = np.where(np.isfinite(probability), probability, 0.0)
@@ -98,6 +101,7 @@ def shards_of_map(probability: np.ndarray, pixels: np.ndarray, nsides: np.ndarra
 
 def pixel_outline(pixel: int, nside: int) -> tuple[np.ndarray, np.ndarray]:
     """RA and Dec (deg) of a polygon, counterclockwise on the sky, that holds all of a NESTED pixel and little more."""
+    import healpy
     corners = healpy.boundaries(nside, int(pixel), step=4, nest=True).T
     middle = np.array(healpy.pix2vec(nside, int(pixel), nest=True))
     ra, dec = from_vectors(middle + OUTLINE_GROWTH * (corners - middle))

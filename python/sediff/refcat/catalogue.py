@@ -3,12 +3,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
 from sediff.errors import BadData, BadInput, BadUsage
+from sediff.photometry.published_noise import measured
 from sediff.refcat.motion import julian_year
-from sediff.refcat.noise import measured
 from sediff.refcat.regions import pixels_of
 from sediff.refcat.rounding import round_relative, round_to_step
 
@@ -51,7 +52,8 @@ def _positive(values: np.ndarray) -> np.ndarray:
     return np.where(values > 0.0, values, np.nan)
 
 
-_FORMS: dict[str, Callable[[Origin, np.ndarray, np.ndarray], np.ndarray]] = {
+#: Value of a column, of the origin, its column and the column `over`, which is None where the form needs none.
+_FORMS: dict[str, Callable[[Origin, np.ndarray, Any], np.ndarray]] = {
     'value': lambda origin, values, over: values,
     'inverse': lambda origin, values, over: 1.0 / _positive(values),
     'mjd': lambda origin, values, over: julian_year(values),
@@ -80,8 +82,8 @@ class Catalogue:
         Numbers that stand for a missing value.
     cuts : tuple
         (column, sign, number): rows kept, where the input has that column.
-    colour_terms : dict or str
-        DECam relations, or the name of the table of Gaia's.
+    colour_terms : dict
+        Relations to the instrument's bands (its refcat_terms.json; Gaia's are in colour_terms.json).
     tap : dict of str
         `url` and `table` of a TAP service.
     spelled : frozenset of str
@@ -97,7 +99,7 @@ class Catalogue:
     fixed: Mapping[str, float] = field(default_factory=dict)
     null: tuple[float, ...] = ()
     cuts: tuple[tuple[str, str, float], ...] = ()
-    colour_terms: Mapping | str = field(default_factory=dict)
+    colour_terms: Mapping = field(default_factory=dict)
     tap: Mapping[str, str] = field(default_factory=dict)
     spelled: frozenset[str] = frozenset()
 
@@ -143,7 +145,7 @@ def parse_catalogue(table: Mapping, name: str) -> Catalogue:
         origins = {column: _origins(given) for column, given in entry['columns'].items()}
         return Catalogue(name, entry['title'], entry['prefix'], origins, tuple(entry['magnitudes']),
                          tuple(entry['required']), entry.get('fixed', {}), tuple(entry.get('null', ())),
-                         tuple(tuple(cut) for cut in entry.get('cuts', ())), entry['colour_terms'], entry.get('tap', {}),
+                         tuple(tuple(cut) for cut in entry.get('cuts', ())), {}, entry.get('tap', {}),
                          frozenset(_spelled(entry['columns'])))
     except (KeyError, TypeError, AttributeError) as error:
         raise BadInput(f'reference catalogue {name!r} of refcat_columns.json lacks or garbles {error}') from error
@@ -179,7 +181,7 @@ def convert(catalogue: Catalogue, columns: Mapping[str, np.ndarray], where: str)
         raise BadData(f'{where}: positions are not in degrees (RA up to {np.abs(ra[keep]).max():g}, '
                       f'Dec up to {np.abs(dec[keep]).max():g})')
     rows = np.zeros(ra.size, catalogue.dtype)
-    for name in catalogue.dtype.names[1:]:
+    for name in (catalogue.dtype.names or ())[1:]:
         rows[name] = _rounded(catalogue, name, column_of(catalogue, columns, name))
     rows['ra'] = np.mod(rows['ra'], 360.0)
     rows = rows[keep]
@@ -197,11 +199,11 @@ def check_columns(catalogue: Catalogue, columns, where: str) -> None:
         named = ', '.join(f'{name} ({" or ".join(catalogue.origins[name][0].names)})'
                           for name in absent)
         have = ', '.join(list(columns)[:12])
-        raise BadData(f'{where} is no table of {catalogue.title}: it lacks {named}; it has {have} ...')
+        raise BadData(f'{where} is not a table of {catalogue.title}: it lacks {named}; it has {have} ...')
 
 
 def lacking_errors(catalogue: Catalogue, rows: np.ndarray) -> int:
-    """Rows with a magnitude whose error is missing: it will be taken from `sediff.refcat.noise`."""
+    """Rows with a magnitude whose error is missing: it will be taken from `sediff.photometry.published_noise`."""
     return int(sum((np.isfinite(rows[name]) & ~measured(rows[f'{name}_error']) for name in catalogue.magnitudes),
                    np.zeros(rows.size, bool)).astype(bool).sum())
 

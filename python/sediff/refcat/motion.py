@@ -1,6 +1,8 @@
 """Places of reference stars at the time of an exposure."""
 from __future__ import annotations
 
+from typing import overload
+
 import erfa
 import numpy as np
 
@@ -10,7 +12,15 @@ MAS = np.pi / 180.0 / 3600.0e3      # radian
 TT_MINUS_UTC = 69.184 / 86400.0     # day, since 2017; a second more or less moves the Earth by 2e-7 au
 
 
-def julian_year(mjd: float) -> float:
+@overload
+def julian_year(mjd: float) -> float: ...
+
+
+@overload
+def julian_year(mjd: np.ndarray) -> np.ndarray: ...
+
+
+def julian_year(mjd: float | np.ndarray) -> float | np.ndarray:
     """Julian year (J2000 = 2000.0) of a Modified Julian Date."""
     return 2000.0 + (mjd - 51544.5) / 365.25
 

@@ -6,22 +6,22 @@ from collections.abc import Mapping
 import numpy as np
 
 from sediff.errors import BadData
+from sediff.photometry.published_noise import known_errors, measured
 from sediff.refcat.catalogue import MOTIONS, POSITION_ERRORS, Catalogue
-from sediff.refcat.noise import known_errors, measured
 from sediff.refcat.stars import empty_stars
 
-#: BP-RP given to stars whose G column holds a DECam magnitude: in the middle of every range, so no cut of colour bites.
+#: BP-RP given to stars whose G is a magnitude of the band: in the middle of every range, so no cut of colour bites.
 NEUTRAL_COLOUR = 1.0
 
 
 def catalogue_magnitudes(stars: np.ndarray, band: str, catalogue: Catalogue) -> tuple[np.ndarray, np.ndarray]:
-    """DECam magnitudes (AB) of stars of a catalogue other than Gaia, and their errors.
+    """Magnitudes (AB) in a camera's band of stars of a catalogue other than Gaia, and their errors.
 
     Parameters
     ----------
     stars : structured ndarray, (n,) of `catalogue.dtype`
     band : str
-        u, g, r, i, z or Y.
+        One of the terms'.
     catalogue : Catalogue
         With its own colour terms.
 
@@ -40,7 +40,7 @@ def catalogue_magnitudes(stars: np.ndarray, band: str, catalogue: Catalogue) -> 
     -----
     m = base + sum_i c_i (first - second)^i; the error has the base's and, through the slope, those of the colour.
     """
-    terms = catalogue.colour_terms if isinstance(catalogue.colour_terms, Mapping) else {}
+    terms = catalogue.colour_terms
     term = terms.get(band)
     if not isinstance(term, Mapping):
         known = ', '.join(name for name, value in terms.items() if isinstance(value, Mapping))
@@ -63,7 +63,7 @@ def catalogue_magnitudes(stars: np.ndarray, band: str, catalogue: Catalogue) -> 
 
 
 def as_gaia(stars: np.ndarray, band: str, catalogue: Catalogue) -> tuple[np.ndarray, dict]:
-    """Stars of a catalogue as Gaia's table whose G is the DECam magnitude, and the colour terms that leave it as it is.
+    """Stars of a catalogue as Gaia's table whose G is the band's magnitude, and the colour terms that leave it as it is.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def as_gaia(stars: np.ndarray, band: str, catalogue: Catalogue) -> tuple[np.ndar
 
 def magnitudes_used(band: str, catalogue: Catalogue) -> list[str]:
     """Columns that a band's relation takes; none where there is no relation."""
-    terms = catalogue.colour_terms if isinstance(catalogue.colour_terms, Mapping) else {}
+    terms = catalogue.colour_terms
     term = terms.get(band)
     return sorted({term['base'], *term.get('colour', ())}) if isinstance(term, Mapping) else []
 

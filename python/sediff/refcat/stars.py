@@ -10,6 +10,7 @@ STAR_DTYPE = np.dtype([
     ('phot_g_mean_mag', 'f8'), ('phot_bp_mean_mag', 'f8'), ('phot_rp_mean_mag', 'f8'),
     ('phot_g_mean_mag_error', 'f8'), ('phot_bp_mean_mag_error', 'f8'), ('phot_rp_mean_mag_error', 'f8'),
     ('ref_epoch', 'f8')])
+STAR_NAMES = tuple(STAR_DTYPE.names or ())
 
 #: Columns without which a star is of no use; the others become NaN where a file lacks them.
 REQUIRED = ('ra', 'dec', 'phot_g_mean_mag', 'ref_epoch')
@@ -30,7 +31,7 @@ def shard_name(pixel: int) -> str:
 def empty_stars(count: int = 0) -> np.ndarray:
     """A table of `count` stars with every measured quantity NaN and source_id zero."""
     stars = np.zeros(count, STAR_DTYPE)
-    for name in STAR_DTYPE.names:
+    for name in STAR_NAMES:
         if STAR_DTYPE[name].kind == 'f':
             stars[name] = np.nan
     return stars

@@ -1,17 +1,12 @@
-"""What the candidate page shows: the exposure and one entry a candidate."""
+"""What the index of candidates shows: the exposure and one entry a candidate."""
 from __future__ import annotations
 
 import base64
-import io
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
-from astropy.coordinates import Angle
-from PIL import Image
 
 from sediff.candidates.cuts import reject_names
-from sediff.candidates.stamps import STAMP_KINDS, display_triplet
 from sediff.detect.table import Flag
 
 
@@ -45,6 +40,14 @@ class ExposureEntry:
         Of the program; when the page was made (UTC).
     ccds_overfull : tuple of int
         CCDs with more peaks than MAX_DETECTIONS.
+    quality : str
+        Verdict of the quality file: a colour, or '' without one.
+    ccds_held : tuple of (int, str)
+        CCDs whose detections are held back, and why.
+    withdrawn : str
+        Why it was withdrawn; '' where it counts.
+    picture, night : str
+        Relative links to the picture of the focal plane and to the page of the night; '' for none.
     """
 
     expnum: int
@@ -67,6 +70,11 @@ class ExposureEntry:
     version: str = ''
     made: str = ''
     ccds_overfull: tuple[int, ...] = ()
+    quality: str = ''
+    ccds_held: tuple[tuple[int, str], ...] = ()
+    picture: str = ''
+    night: str = ''
+    withdrawn: str = ''
 
 
 @dataclass(frozen=True)
@@ -94,8 +102,12 @@ class CandidateEntry:
         It is an injected source.
     kind : str
         Its class in words, such as 'variable star'; '' for none.
-    images : mapping
-        'temp', 'srch', 'diff' -> data URI of a PNG.
+    strip : str
+        Data URI of its stamps (`sediff.report.stamp_pictures.strip_png`); '' for none.
+    page : str
+        Relative link to its own page; '' for none.
+    host : str
+        Its host galaxy; '' while none is looked for.
     """
 
     identifier: int
@@ -114,19 +126,21 @@ class CandidateEntry:
     n_nites: int = 1
     fake: bool = False
     kind: str = ''
-    images: Mapping[str, str] = field(default_factory=dict)
+    strip: str = ''
+    page: str = ''
+    host: str = ''
 
     @property
     def sexagesimal(self) -> str:
-        """`21:12:26.0 -66:00:56` (hours and degrees)."""
-        ra = Angle(self.ra, 'deg').to_string('hourangle', sep=':', precision=2, pad=True)
-        dec = Angle(self.dec, 'deg').to_string('deg', sep=':', precision=1, pad=True, alwayssign=True)
-        return f'{ra} {dec}'
+        """`21:12:25.97 -66:00:56.5` (hours and degrees)."""
+        hundredths, tenths = round(self.ra * 24000.0) % 8640000, round(abs(self.dec) * 36000.0)
+        return (f'{hundredths // 360000:02d}:{hundredths // 6000 % 60:02d}:{hundredths % 6000 / 100:05.2f} '
+                f'{"-" if self.dec < 0 else "+"}{tenths // 36000:02d}:{tenths // 600 % 60:02d}:{tenths % 600 / 10:04.1f}')
 
 
-def candidate_entry(detection: np.void, ccd: int, score: float, zero_point: float | None,
-                    stamps: Mapping[str, np.ndarray] | None = None, reject: int = 0, identifier: int | None = None,
-                    n_detections: int = 1, n_nites: int = 1, fake: bool = False, kind: str = '') -> CandidateEntry:
+def candidate_entry(detection: np.void, ccd: int, score: float, zero_point: float | None, strip: str = '', reject: int = 0,
+                    identifier: int | None = None, n_detections: int = 1, n_nites: int = 1, fake: bool = False,
+                    kind: str = '') -> CandidateEntry:
     """The entry of one detection.
 
     Parameters
@@ -135,8 +149,8 @@ def candidate_entry(detection: np.void, ccd: int, score: float, zero_point: floa
         Row of a detection table with ALPHAWIN_J2000, DELTAWIN_J2000.
     zero_point : float or None
         AB mag of one electron.
-    stamps : mapping, optional
-        'temp', 'srch', 'diff' -> (n, n) float32.
+    strip : str
+        Data URI of its stamps, '' for none.
     kind : str
         Its class (`sediff.candidates.cuts.VARIABLE_STAR`), '' for none.
     """
@@ -150,27 +164,14 @@ def candidate_entry(detection: np.void, ccd: int, score: float, zero_point: floa
         dec=float(detection['DELTAWIN_J2000']), x=float(detection['X_IMAGE']), y=float(detection['Y_IMAGE']),
         snr=float(detection['SNR']), score=float(score), magnitude=magnitude, magnitude_error=magnitude_error,
         flags=flag_words(int(detection['FLAGS']), reject), n_detections=n_detections, n_nites=n_nites, fake=fake,
-        kind=kind.replace('_', ' '), images=png_triplet(stamps) if stamps else {})
+        kind=kind.replace('_', ' '), strip=strip)
 
 
 def flag_words(flags: int, reject: int = 0) -> tuple[str, ...]:
     """FLAGS bits and failed cuts as words."""
-    words = [flag.name.lower().replace('_', ' ') for flag in Flag if flags & flag]
+    words = [(flag.name or '').lower().replace('_', ' ') for flag in Flag if flags & flag]
     words += [] if reject == 0 else [name.replace('_', ' ') for name in reject_names(reject).split(',')]
     return tuple(dict.fromkeys(words))
-
-
-def png_triplet(stamps: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Data URIs of the three stamps, 8-bit PNG, y upwards, one image pixel a stamp pixel."""
-    shown = display_triplet(dict(stamps))
-    return {kind: png_uri(Image.fromarray(shown[kind][::-1])) for kind in STAMP_KINDS}
-
-
-def png_uri(image: Image.Image) -> str:
-    """An image as a `data:image/png;base64,` URI."""
-    buffer = io.BytesIO()
-    image.save(buffer, format='PNG', optimize=True)
-    return data_uri(buffer.getvalue())
 
 
 def data_uri(png: bytes) -> str:

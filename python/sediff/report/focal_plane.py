@@ -1,4 +1,4 @@
-"""The focal plane as a picture: seeing, zero point and depth of every CCD, and the exposure's figures in colours."""
+"""The focal plane as a picture: seeing, zero point and depth of every CCD, and the exposure's metrics in colours."""
 from __future__ import annotations
 
 import io
@@ -15,8 +15,6 @@ from matplotlib.patches import Rectangle
 
 from sediff.errors import BadUsage
 
-#: A CCD's sides in the focal plane, mm: 2048 and 4096 pixels of 15 micrometres.
-SHORT, LONG = 30.72, 61.44
 INK, PAPER, LACKING = '#24292f', '#ffffff', '#eef0f2'
 #: Okabe and Ito's hues, which the colour-blind can tell apart, each with a mark.
 GRADES = {'green': ('#009e73', '\N{CHECK MARK}'), 'yellow': ('#e69f00', '!'), 'red': ('#d55e00', '\N{MULTIPLICATION SIGN}'),
@@ -44,25 +42,29 @@ class Panel:
     digits: int
 
 
-def focal_plane_png(places: np.ndarray, panels: Sequence[Panel], title: str, figures: Sequence[Mapping], notes: str = '',
-                    marked: Mapping[int, str] | None = None, expected: Sequence[int] = ()) -> bytes:
-    """PNG of maps over the focal plane, north up and east left, with a strip of graded figures below.
+def focal_plane_png(places: np.ndarray, panels: Sequence[Panel], title: str, metrics: Sequence[Mapping], notes: str = '',
+                    marked: Mapping[int, str] | None = None, expected: Sequence[int] = (),
+                    size: tuple[float, float] | None = None) -> bytes:
+    """PNG of maps over the focal plane, north up and east left, with a strip of graded metrics below.
 
     Parameters
     ----------
     places : structured ndarray
-        ccdnum, x_center_mm (towards south), y_center_mm (towards east): `sediff.camera.ccds.ccd_table`.
+        ccdnum, x_center_mm (towards south), y_center_mm (towards east), width_mm (along x), height_mm (along y):
+        `sediff.instruments.ccds.ccd_table`.
     panels : sequence of Panel
         At most three.
     title : str
-    figures : sequence of mapping
-        `sediff.report.qc.graded`.
+    metrics : sequence of mapping
+        `sediff.photometry.qc.graded`.
     notes : str
-        A line below the figures.
+        A line below the metrics.
     marked : mapping of CCD to str, optional
-        Letters written on CCDs that stand out, e.g. that borrow their zero point.
+        Letters written on CCDs that are marked, e.g. those with a fallback zero point.
     expected : sequence of int
         CCDs the exposure should have: those of them without a value are hatched.
+    size : (float, float), optional
+        Width and height of the map, mm; default: what the CCDs need.
 
     Raises
     ------
@@ -75,8 +77,8 @@ def focal_plane_png(places: np.ndarray, panels: Sequence[Panel], title: str, fig
     FigureCanvasAgg(figure)
     figure.text(0.015, 0.968, title, fontsize=13, color=INK, weight='bold', va='center')
     for number, panel in enumerate(panels):
-        _draw(figure, number, len(panels), panel, places, marked or {}, set(expected))
-    _strip(figure, figures)
+        _draw(figure, number, len(panels), panel, places, marked or {}, set(expected), size or _size(places))
+    _strip(figure, metrics)
     figure.text(0.015, 0.014, notes, fontsize=8.5, color=INK, va='bottom', wrap=True)
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png', metadata={'Software': None})
@@ -84,16 +86,17 @@ def focal_plane_png(places: np.ndarray, panels: Sequence[Panel], title: str, fig
 
 
 def _draw(figure: Figure, number: int, count: int, panel: Panel, places: np.ndarray, marked: Mapping[int, str],
-          expected: set[int]) -> None:
-    width = 1.0 / count
+          expected: set[int], size: tuple[float, float]) -> None:
+    width, unit = 1.0 / count, size[0] / 464.0
     axes = figure.add_axes((number * width + 0.012, 0.31, width - 0.024, 0.60))
     colours = _colours(panel)
     for row in places:
         ccd = int(row['ccdnum'])
         east, north = float(row['y_center_mm']), -float(row['x_center_mm'])
+        long, short = float(row['height_mm']), float(row['width_mm'])
         value = panel.values.get(ccd)
-        face = LACKING if value is None else colours.to_rgba(value)
-        box = Rectangle((east - LONG / 2, north - SHORT / 2), LONG, SHORT, facecolor=face, edgecolor='#c8ccd1',
+        face = LACKING if value is None else colours.to_rgba(np.asarray(value))
+        box = Rectangle((east - long / 2, north - short / 2), long, short, facecolor=face, edgecolor='#c8ccd1',
                         linewidth=0.6)
         if value is None and ccd in expected:
             box.set(hatch='////', edgecolor='#b0b5bc')
@@ -102,19 +105,19 @@ def _draw(figure: Figure, number: int, count: int, panel: Panel, places: np.ndar
         axes.add_patch(box)
         ink = INK if value is None or _light(face) else PAPER
         text = str(ccd) if value is None else f'{value:.{panel.digits}f}'
-        axes.text(east, north - 1.5, text, ha='center', va='center', zorder=4, fontsize=7.4 if value is not None else 6,
-                  color=ink if value is not None else '#a0a6ad')
+        axes.text(east, north - 1.5 * unit, text, ha='center', va='center', zorder=4,
+                  fontsize=7.4 if value is not None else 6, color=ink if value is not None else '#a0a6ad')
         if value is not None:
-            axes.text(east + LONG / 2 - 3, north + SHORT / 2 - 3, f'{ccd}{marked.get(ccd, "")}', ha='left', va='top',
-                      fontsize=5.2, color=ink, zorder=4)
-    axes.set(xlim=(232, -232), ylim=(-207, 207), aspect='equal')
+            axes.text(east + long / 2 - 3 * unit, north + short / 2 - 3 * unit, f'{ccd}{marked.get(ccd, "")}',
+                      ha='left', va='top', fontsize=5.2, color=ink, zorder=4)
+    axes.set(xlim=(size[0] / 2, -size[0] / 2), ylim=(-size[1] / 2, size[1] / 2), aspect='equal')
     axes.axis('off')
     axes.set_title(f'{panel.title}{_middle(panel)}', fontsize=10.5, color=INK, pad=2)
-    _compass(axes)
+    _compass(axes, size, unit)
     bar = figure.colorbar(colours, cax=figure.add_axes((number * width + 0.25 * width, 0.285, 0.5 * width, 0.013)),
                           orientation='horizontal')
     bar.ax.tick_params(labelsize=7.5, colors=INK, length=2)
-    bar.ax.xaxis.get_major_formatter().set_useOffset(False)
+    bar.ax.ticklabel_format(axis='x', useOffset=False)
     bar.ax.locator_params(nbins=4)
     bar.outline.set_visible(False)
 
@@ -140,20 +143,27 @@ def _middle(panel: Panel) -> str:
     return f': median {np.median(values):.{panel.digits}f}' if values else ': not known'
 
 
-def _compass(axes) -> None:
+def _size(places: np.ndarray) -> tuple[float, float]:
+    """Width and height (mm) of a map of all CCDs, with some margin."""
+    east = np.abs(places['y_center_mm']) + places['height_mm'] / 2
+    north = np.abs(places['x_center_mm']) + places['width_mm'] / 2
+    return 2.1 * float(east.max()), 2.1 * float(north.max())
+
+
+def _compass(axes, size: tuple[float, float], unit: float) -> None:
     """North and east, in the lower left corner."""
-    x, y = 196.0, -198.0
-    for dx, dy, name in ((0, 30, 'N'), (30, 0, 'E')):
+    x, y = size[0] / 2 - 36.0 * unit, 9.0 * unit - size[1] / 2
+    for dx, dy, name in ((0, 30 * unit, 'N'), (30 * unit, 0, 'E')):
         axes.annotate('', (x + dx, y + dy), (x, y), arrowprops={'arrowstyle': '-|>', 'color': INK, 'linewidth': 0.9})
         axes.text(x + 1.25 * dx, y + 1.25 * dy, name, fontsize=7.5, color=INK, ha='center', va='center')
 
 
-def _strip(figure: Figure, figures: Sequence[Mapping]) -> None:
-    """The figures in cells of their colours."""
+def _strip(figure: Figure, metrics: Sequence[Mapping]) -> None:
+    """The metrics in cells of their colours."""
     axes = figure.add_axes((0.012, 0.05, 0.976, 0.19))
     columns = 7
-    rows = max(1, -(-len(figures) // columns))
-    for number, row in enumerate(figures):
+    rows = max(1, -(-len(metrics) // columns))
+    for number, row in enumerate(metrics):
         colour, mark = GRADES[row['colour']]
         left, bottom = number % columns, rows - 1 - number // columns
         axes.add_patch(Rectangle((left + 0.02, bottom + 0.06), 0.96, 0.88, facecolor=colour + '26', edgecolor='none'))

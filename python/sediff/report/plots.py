@@ -27,7 +27,7 @@ def snr_histogram(snr: np.ndarray, kept: np.ndarray | None = None, limit: float 
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0.11, 0.24, 0.87, 0.70))
     half = np.geomspace(3.0, limit, 25)
-    edges = np.concatenate([-half[::-1], half])
+    edges = np.concatenate([-half[::-1], half]).tolist()
     values = np.clip(np.asarray(snr, float), -limit, limit)
     axes.hist(values, edges, color=ALL, alpha=0.55, label=f'all ({len(values)})')
     if kept is not None:

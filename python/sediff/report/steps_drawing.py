@@ -10,11 +10,16 @@ from sediff.errors import BadUsage
 class DrawnStep(Protocol):
     """What a step must tell: id, name, needs, makes, doc (`sediff.steps.Step` does)."""
 
-    id: str
-    name: str
-    needs: tuple[str, ...]
-    makes: tuple[str, ...]
-    doc: str
+    @property
+    def id(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def needs(self) -> tuple[str, ...]: ...
+    @property
+    def makes(self) -> tuple[str, ...]: ...
+    @property
+    def doc(self) -> str: ...
 
 
 def data_flow_markdown(steps: Sequence[DrawnStep]) -> str:
@@ -33,9 +38,14 @@ def data_flow_markdown(steps: Sequence[DrawnStep]) -> str:
     for step in steps:
         needs = ', '.join(f'{need} ({makers[need]})' if need in makers else f'*{need}*' for need in step.needs)
         lines.append(f'| {step.id} {step.name} | {_cell(step.doc)} | {_cell(needs) or "–"} | '
-                     f'{_cell(", ".join(step.makes)) or "–"} |')
+                     f'{_cell(", ".join(_made(step))) or "–"} |')
     lines += ['', 'Products in *italics* come from outside.', '']
     return '\n'.join(lines)
+
+
+def _made(step: DrawnStep) -> list[str]:
+    """What a step makes: its products, and rows of the database."""
+    return [*step.makes, *(f'rows of {table}' for table in getattr(step, 'rows', ()))]
 
 
 def _makers(steps: Sequence[DrawnStep]) -> dict[str, str]:
@@ -72,7 +82,7 @@ def _drawing(steps: Sequence[DrawnStep], makers: dict[str, str]) -> list[str]:
             marks[free:free + 1] = ['o']
         outside = [need for need in step.needs if need not in makers]
         given = f'  <= {", ".join(outside)}' if outside else ''
-        made = f'  => {", ".join(step.makes)}' if step.makes else ''
+        made = f'  => {", ".join(_made(step))}' if step.makes else ''
         drawn.append((''.join(marks), f'{step.id} {step.name}'.ljust(width) + given + made))
     reach = max((len(marks) for marks, _ in drawn), default=0)
     return [f'{marks.ljust(reach)}  {text}'.rstrip() for marks, text in drawn]

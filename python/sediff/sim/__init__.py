@@ -1,4 +1,4 @@
-"""A simulated DECam night in the raw format, with its truth."""
+"""A simulated night in the raw format of an instrument, with its truth."""
 
 
 def warm() -> None:

@@ -9,7 +9,9 @@ from astropy.coordinates import Angle
 from astropy.io.fits import Header
 
 from sediff.errors import BadData
-from sediff.sim.options import BANDS
+from sediff.instruments.base import Detector
+from sediff.instruments.focalplane import model_cards
+from sediff.instruments.rawfiles import raw_name
 from sediff.sim.plan import PROPOSAL, Pointing, SimExposure
 
 #: part ('primary', 'north', 'south'), keyword, value as FITS text, comment
@@ -58,24 +60,38 @@ def primary_header(cards: Sequence[Card], exposure: SimExposure, extensions: int
     extensions : int
         Number of CCDs in the file.
     """
-    header = template_header(cards, 'primary')
+    instrument = exposure.instrument
+    header = template_header(cards, 'primary') if cards else Header()
     start = datetime.datetime(1858, 11, 17) + datetime.timedelta(days=exposure.mjd)
     ra, dec = _sexagesimal(exposure.commanded)
     zenith = float(np.degrees(np.arccos(1.0 / exposure.airmass)))
-    name = f'DECam_{exposure.expnum:08d}.fits'
+    name = raw_name(instrument, exposure.expnum, exposure.nite).removesuffix('.fz')
+    prefix = instrument.facts.get('sim_obsid', 'sim')
     header.update({
         'NEXTEND': extensions, 'FILENAME': name, 'EXPREQ': exposure.exptime, 'EXPTIME': exposure.exptime,
-        'DARKTIME': exposure.exptime + 1.1, 'OBSID': start.strftime('ct4m%Y%m%dt%H%M%S'),
+        'DARKTIME': exposure.exptime + 1.1, 'OBSID': start.strftime(f'{prefix}%Y%m%dt%H%M%S'),
         'DATE-OBS': start.isoformat(timespec='microseconds'),
         'TIME-OBS': start.time().isoformat(timespec='microseconds'),
         'MJD-OBS': round(exposure.mjd, 8), 'OPENSHUT': start.isoformat(timespec='microseconds'),
         'EXPNUM': exposure.expnum, 'OBJECT': exposure.object_name, 'OBSTYPE': exposure.obstype,
         'CAMSHUT': 'Closed' if exposure.role == 'zero' else 'Open', 'PROPID': PROPOSAL, 'DTPROPID': PROPOSAL,
-        'PROGRAM': 'simulated', 'FILTER': BANDS[exposure.band].filter_card, 'INSTANCE': f'DECam_{exposure.nite}',
+        'PROGRAM': 'simulated', 'FILTER': instrument.bands[exposure.band].filter_card,
+        'INSTANCE': f'{instrument.name}_{exposure.nite}',
         'RA': ra, 'DEC': dec, 'TELRA': ra, 'TELDEC': dec, 'HA': _angle(exposure.hour_angle / 15.0, 3),
         'ZD': round(zenith, 2), 'AIRMASS': round(exposure.airmass, 2), 'DIMMSEE': round(exposure.seeing, 3),
         'DTCALDAT': f'{exposure.nite[:4]}-{exposure.nite[4:6]}-{exposure.nite[6:]}',
-        'DTACQNAM': f'{name}.fz', 'SB_DIR1': exposure.nite, 'SB_DIR3': PROPOSAL})
+        'DTACQNAM': raw_name(instrument, exposure.expnum, exposure.nite), 'SB_DIR1': exposure.nite, 'SB_DIR3': PROPOSAL})
+    return header
+
+
+def plain_header(detector: Detector, tpv: Mapping, pointing: Pointing) -> Header:
+    """Header of one CCD where there are no cards of real files: what the instrument's tables say."""
+    header = Header({'CCDNUM': detector.number, 'DETPOS': detector.name})
+    for each in detector.amplifiers:
+        header.update({f'{kind}{each.name}': value for kind, value in each.cards.items()})
+        header.update({f'GAIN{each.name}': each.gain, f'RDNOISE{each.name}': each.read_noise,
+                       f'SATURAT{each.name}': each.saturate})
+    header.update(wcs_cards(tpv, pointing))
     return header
 
 
@@ -105,8 +121,8 @@ def extension_header(cards: Sequence[Card], ccd: np.void, tpv: Mapping, pointing
                 (('DETSEC', 0, 2047), ('DETSECA' if north else 'DETSECB', 0, 1023),
                  ('DETSECB' if north else 'DETSECA', 1024, 2047))}
     header.update({'CCDNUM': int(tpv['ccdnum']), 'DETPOS': tpv['detpos'], 'DETECTOR': tpv['detector'], **sections})
-    for amplifier in 'AB':
-        key = amplifier.lower()
+    for key in (name.removeprefix('gain_') for name in (ccd.dtype.names or ()) if name.startswith('gain_')):
+        amplifier = key.upper()
         header.update({f'GAIN{amplifier}': float(ccd[f'gain_{key}']), f'RDNOISE{amplifier}': float(ccd[f'read_noise_{key}']),
                        f'SATURAT{amplifier}': float(ccd[f'saturate_{key}'])})
     header.update(wcs_cards(tpv, pointing))
@@ -114,7 +130,7 @@ def extension_header(cards: Sequence[Card], ccd: np.void, tpv: Mapping, pointing
 
 
 def wcs_cards(tpv: Mapping, pointing: Pointing) -> dict[str, float | str]:
-    """TPV cards of a CCD (trimmed frame, 1-based) for a pointing.
+    """TPV or SIP cards of a CCD (trimmed frame, 1-based) for a pointing.
 
     The rotation turns the focal plane about the boresight: CD = scale R(rotation) CD_nominal.
     """
@@ -122,12 +138,8 @@ def wcs_cards(tpv: Mapping, pointing: Pointing) -> dict[str, float | str]:
     angle = np.radians(pointing.rotation)
     turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
     cd = pointing.scale * turn @ nominal
-    cards: dict[str, float | str] = {'CTYPE1': 'RA---TPV', 'CTYPE2': 'DEC--TPV', 'CUNIT1': 'deg', 'CUNIT2': 'deg',
-                                     'CRVAL1': pointing.ra, 'CRVAL2': pointing.dec,
-                                     'CRPIX1': float(tpv['crpix1']), 'CRPIX2': float(tpv['crpix2'])}
-    cards.update({f'CD{i + 1}_{j + 1}': float(cd[i, j]) for i in (0, 1) for j in (0, 1)})
-    cards.update({f'PV{i}_{j}': float(tpv[f'pv{i}_{j}']) for i in (1, 2) for j in range(11)})
-    return cards
+    return model_cards(tpv, all_terms=True) | {'CRVAL1': pointing.ra, 'CRVAL2': pointing.dec} | {
+        f'CD{i + 1}_{j + 1}': float(cd[i, j]) for i in (0, 1) for j in (0, 1)}
 
 
 def wcs_header(tpv: Mapping, pointing: Pointing) -> Header:

@@ -2,8 +2,10 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 
 from sediff.astrometry.refraction import chromatic_refraction, zenith_vector
+from sediff.instruments.sky import sky_of
 from sediff.sim.options import SKY, NightOptions, generator
 from sediff.sim.plan import SimExposure
 
@@ -17,7 +19,7 @@ QUADRATURE = ((-np.sqrt(3.0), 1.0 / 6.0), (0.0, 2.0 / 3.0), (np.sqrt(3.0), 1.0 /
 
 def displaced(table: np.ndarray, colour: np.ndarray, exposure: SimExposure) -> np.ndarray:
     """A copy of a table with ra, dec (deg) moved by the refraction of each colour over that of MEAN_COLOUR."""
-    lift = chromatic_refraction(colour, exposure.band)[0] - chromatic_refraction(MEAN_COLOUR, exposure.band)[0]
+    lift = _refraction(colour, exposure)[0] - _refraction(MEAN_COLOUR, exposure)[0]
     return _raised(table, lift, exposure)
 
 
@@ -27,13 +29,21 @@ def drawn_out(table: np.ndarray, colour: np.ndarray, exposure: SimExposure) -> l
     Three points of Gauss-Hermite quadrature: the light is convolved with the spread of its colours within the band, its
     first five moments exact.
     """
-    rms = chromatic_refraction(colour, exposure.band)[1]
+    rms = _refraction(colour, exposure)[1]
     return [(_raised(table, step * rms, exposure), share) for step, share in QUADRATURE]
+
+
+def _refraction(colour: npt.ArrayLike, exposure: SimExposure) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and rms (arcsec where tan z = 1) in the exposure's band; nothing where its edges are not known."""
+    sky = sky_of(exposure.instrument, exposure.band)
+    if sky is None:
+        return np.zeros(np.shape(colour)), np.zeros(np.shape(colour))
+    return chromatic_refraction(colour, sky.edges, sky.air)
 
 
 def _raised(table: np.ndarray, lift: np.ndarray, exposure: SimExposure) -> np.ndarray:
     """A copy of a table with ra, dec moved by `lift` (arcsec where tan z = 1) towards the zenith."""
-    east, north = zenith_vector(exposure.hour_angle, exposure.true.dec)
+    east, north = zenith_vector(exposure.hour_angle, exposure.true.dec, exposure.instrument.site[1])
     moved = table.copy()
     moved['ra'] = (table['ra'] + lift / 3600.0 * east / np.cos(np.radians(table['dec']))) % 360.0
     moved['dec'] = table['dec'] + lift / 3600.0 * north

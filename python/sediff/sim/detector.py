@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sediff.sim.options import CCD_SHAPE, DETECTOR, generator
+from sediff.sim.options import DETECTOR, generator
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Detector:
     bad: np.ndarray
 
 
-def detector_of(seed: int, ccdnum: int) -> Detector:
+def detector_of(seed: int, ccdnum: int, shape: tuple[int, int]) -> Detector:
     """The CCD of that number in the camera of that seed, the same in every exposure."""
-    return make_detector(generator(seed, DETECTOR, ccdnum), CCD_SHAPE)
+    return make_detector(generator(seed, DETECTOR, ccdnum), shape)
 
 
 def make_detector(rng: np.random.Generator, shape: tuple[int, int], bad_columns: int = 4, bad_pixels: int = 60) -> Detector:

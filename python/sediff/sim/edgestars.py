@@ -6,8 +6,8 @@ from collections.abc import Mapping
 import numpy as np
 from astropy.wcs import WCS
 
-from sediff.camera.wcs import pixel_to_sky
-from sediff.sim.options import CCD_SHAPE, EDGE_STARS, NightOptions, generator
+from sediff.sim.options import EDGE_STARS, NightOptions, generator
+from sediff.wcs.read import pixel_to_sky
 
 #: Gaia G of the brightest and the faintest, and how far (rows) from the first or last row they may lie.
 MAGNITUDES, REACH = (7.0, 12.0), 600.0
@@ -25,9 +25,10 @@ def with_edge_stars(options: NightOptions, wcs: Mapping[int, WCS], stars: np.nda
     rng = generator(options.seed, EDGE_STARS)
     chosen = iter(rng.choice(len(stars), min(options.edge_stars * len(options.ccds), len(stars)), replace=False))
     for ccd in options.ccds:
+        ny, nx = options.shape_of(ccd)
         for _, number in zip(range(options.edge_stars), chosen):
-            x, y = rng.uniform(30.0, CCD_SHAPE[1] - 30.0), rng.uniform(10.0, REACH)
-            y = y if rng.uniform() < 0.5 else CCD_SHAPE[0] - 1 - y
+            x, y = rng.uniform(30.0, nx - 30.0), rng.uniform(10.0, REACH)
+            y = y if rng.uniform() < 0.5 else ny - 1 - y
             ra, dec = pixel_to_sky(wcs[ccd], [x], [y])
             stars['ra'][number], stars['dec'][number] = ra[0], dec[0]
             fainter = rng.uniform(*MAGNITUDES) - stars['phot_g_mean_mag'][number]

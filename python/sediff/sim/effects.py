@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from sediff.camera.amplifiers import Amplifier
+from sediff.instruments.amplifiers import Amplifier
+from sediff.instruments.base import Detector
 from sediff.isr.brighterfatter import BorderShifts, displaced_charge, power_law_shifts
 from sediff.isr.linearity import LinearityCurve
-from sediff.sim.options import CCD_SHAPE, EFFECTS_STREAM, generator
+from sediff.sim.options import EFFECTS_STREAM, generator
 
-#: Shift of a border by an electron next to it (pixels): that of DECam's CCDs (Gruen et al. 2015) is of this size.
+#: Shift of a border by an electron next to it (pixels): that of thick CCDs (Gruen et al. 2015) is of this size.
 NEAREST_SHIFT = 1.5e-7
 #: Steps in which the charge is collected.
 STEPS = 4
@@ -38,20 +39,20 @@ class Effects:
     edge_bleed: bool = False
 
 
-def effects_of(seed: int, ccdnum: int, names: Sequence[str]) -> Effects:
+def effects_of(seed: int, detector: Detector, names: Sequence[str]) -> Effects:
     """The effects of a CCD, of those named."""
-    rng = generator(seed, EFFECTS_STREAM, ccdnum)
-    linearity = {name: _curve(rng) for name in 'AB'}
-    bumps = [_bump(rng) for _ in range(6)]
-    pattern = _illumination(rng)
+    rng = generator(seed, EFFECTS_STREAM, detector.number)
+    linearity = {each.name: _curve(rng) for each in detector.amplifiers}
+    bumps = [_bump(rng, detector.shape) for _ in range(6)]
+    pattern = _illumination(rng, detector.shape)
     return Effects(linearity if 'linearity' in names else {},
                    power_law_shifts(2, NEAREST_SHIFT) if 'brighterfatter' in names else None,
                    bumps if 'tapebumps' in names else [], pattern if 'starflat' in names else None, 'edgebleed' in names)
 
 
-def tape_bump_response(bumps: Sequence[tuple[int, int, int, int]]) -> np.ndarray:
+def tape_bump_response(bumps: Sequence[tuple[int, int, int, int]], shape: tuple[int, int]) -> np.ndarray:
     """Response of a CCD with tape bumps: 3 per cent less in the middle of each, (ny, nx) float32."""
-    response = np.ones(CCD_SHAPE, np.float32)
+    response = np.ones(shape, np.float32)
     for x0, x1, y0, y1 in bumps:
         v, u = np.linspace(-1.0, 1.0, y1 - y0 + 1)[:, None], np.linspace(-1.0, 1.0, x1 - x0 + 1)[None, :]
         response[y0:y1 + 1, x0:x1 + 1] *= (1.0 - 0.03 * np.cos(0.5 * np.pi * u) * np.cos(0.5 * np.pi * v)).astype(np.float32)
@@ -96,7 +97,7 @@ def bleed_into_register(image: np.ndarray, amplifiers: Sequence[Amplifier], lost
 
 
 def _curve(rng: np.random.Generator) -> LinearityCurve:
-    """Like DECam's: counts a few ADU too low below 2000 ADU, and about 2 per cent too high at 40000."""
+    """Like that of thick CCDs: counts a few ADU too low below 2000 ADU, and about 2 per cent too high at 40000."""
     level = np.concatenate([[0.0, 30.0, 100.0, 300.0, 600.0], np.arange(1000.0, 66000.0, 1000.0)])
     low, high = rng.uniform(1.5, 4.0), rng.uniform(0.018, 0.025)
     correction = low * (level / 1000.0) * np.exp(1.0 - level / 1000.0) - high * level * (level / 40000.0) ** 0.75 \
@@ -104,14 +105,14 @@ def _curve(rng: np.random.Generator) -> LinearityCurve:
     return LinearityCurve(level, correction)
 
 
-def _bump(rng: np.random.Generator) -> tuple[int, int, int, int]:
-    x0, y0 = int(rng.integers(0, CCD_SHAPE[1] - 110)), int(rng.integers(0, CCD_SHAPE[0] - 130))
+def _bump(rng: np.random.Generator, shape: tuple[int, int]) -> tuple[int, int, int, int]:
+    x0, y0 = int(rng.integers(0, shape[1] - 110)), int(rng.integers(0, shape[0] - 130))
     return x0, x0 + int(rng.integers(70, 110)), y0, y0 + int(rng.integers(90, 130))
 
 
-def _illumination(rng: np.random.Generator) -> np.ndarray:
+def _illumination(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     """A dome lamp that is 1 to 2 per cent brighter towards one side and in the middle; mean 1."""
-    v, u = np.linspace(-1.0, 1.0, CCD_SHAPE[0])[:, None], np.linspace(-1.0, 1.0, CCD_SHAPE[1])[None, :]
+    v, u = np.linspace(-1.0, 1.0, shape[0])[:, None], np.linspace(-1.0, 1.0, shape[1])[None, :]
     a, b, c, d = rng.normal(0.0, [0.012, 0.012, 0.008, 0.008])
     pattern = 1.0 + a * u + b * v + c * (u * u - 1 / 3) + d * (v * v - 1 / 3)
     return (pattern / pattern.mean()).astype(np.float32)

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.io.fits import Header
 
-from sediff.camera.amplifiers import read_amplifiers
-from sediff.camera.wcs import read_wcs
-from sediff.isr.sky_fringe import BANDS as FRINGING
+from sediff.instruments.amplifiers import read_amplifiers
 from sediff.sim.bleed import BLED, SATURATED, bleed_out
 from sediff.sim.cards import wcs_header
 from sediff.sim.cosmics import add_cosmics
@@ -20,11 +18,12 @@ from sediff.sim.focal_sky import focal_plane_sky, fringes
 from sediff.sim.hotpixels import dark_rate
 from sediff.sim.light import SOURCE_TRUTH, Streak, add_light, measure_snr, sky_gradient
 from sediff.sim.optics import PsfField, draw_psf
-from sediff.sim.options import CCD_SHAPE, LIGHT, OPTICS, PUDDLES, generator
+from sediff.sim.options import LIGHT, OPTICS, PUDDLES, generator
 from sediff.sim.plan import SimExposure
 from sediff.sim.puddle import puddles_into_register
 from sediff.sim.readout import full_well, to_adu
 from sediff.sim.scene import View
+from sediff.wcs.read import read_wcs
 
 #: Codes of the truth's pixel tables.
 COSMIC, BAD, PUDDLE = 4, 8, 16
@@ -56,6 +55,11 @@ class CcdTask:
     cosmics: float
     effects: tuple[str, ...] = ()
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the trimmed CCD."""
+        return self.exposure.instrument.detector(self.ccdnum).shape
+
 
 @dataclass(frozen=True)
 class CcdTruth:
@@ -75,7 +79,7 @@ def simulate_ccd(task: CcdTask, detector: Detector) -> tuple[np.ndarray, CcdTrut
 
     Returns
     -------
-    counts : ndarray, (4096, 2048) float32
+    counts : ndarray, (ny, nx) float32
         ADU.
     truth : CcdTruth
     """
@@ -83,30 +87,32 @@ def simulate_ccd(task: CcdTask, detector: Detector) -> tuple[np.ndarray, CcdTrut
     amplifiers = read_amplifiers(task.header)
     rng = generator(task.seed, LIGHT, exposure.expnum, task.ccdnum)
     stars, transients, streak, psf = np.zeros(0, SOURCE_TRUTH), np.zeros(0, SOURCE_TRUTH), None, None
-    image = np.full(CCD_SHAPE, exposure.sky, np.float32)
+    image = np.full(task.shape, exposure.sky, np.float32)
     if exposure.on_sky:
-        psf = draw_psf(generator(task.seed, OPTICS, exposure.expnum, task.ccdnum), exposure.seeing, CCD_SHAPE)
+        assert task.view is not None    # exposures on the sky have one
+        psf = draw_psf(generator(task.seed, OPTICS, exposure.expnum, task.ccdnum), exposure.seeing, task.shape,
+                       exposure.pixel_scale)
         image *= sky_pattern(task, rng)
         wcs = read_wcs(wcs_header(task.tpv, exposure.true))
         stars, transients, streak = add_light(image, task.view, wcs, exposure, task.ccdnum, psf)
-    effects = effects_of(task.seed, task.ccdnum, task.effects)
+    effects = effects_of(task.seed, exposure.instrument.detector(task.ccdnum), task.effects)
     image *= detector.flat
     if effects.tape_bumps:
-        image *= tape_bump_response(effects.tape_bumps)
+        image *= tape_bump_response(effects.tape_bumps, task.shape)
     if effects.illumination is not None and exposure.role == 'dome flat':
         image *= effects.illumination
     if psf is not None:
         measure_snr(transients, image, detector.flat, psf, max(amplifier.read_noise for amplifier in amplifiers))
     if 'hotpixels' in task.effects and exposure.exptime > 0:
-        image += dark_rate(task.seed, task.ccdnum) * np.float32(exposure.exptime)
+        image += dark_rate(task.seed, task.ccdnum, task.shape) * np.float32(exposure.exptime)
     _add_shot_noise(rng, image)
     cosmic, _ = add_cosmics(rng, image, task.cosmics * (exposure.exptime + 20.0) / 110.0)
     if effects.border_shifts is not None:
         image = collect_charge(image, effects.border_shifts)
-    kind, lost = bleed_out(image, full_well(amplifiers, CCD_SHAPE[1]))
+    kind, lost = bleed_out(image, full_well(amplifiers, task.shape[1]))
     if effects.edge_bleed:
         bleed_into_register(image, amplifiers, lost)
-    puddle = np.zeros(CCD_SHAPE, bool)
+    puddle = np.zeros(task.shape, bool)
     if 'puddle' in task.effects:
         puddle = puddles_into_register(generator(task.seed, PUDDLES, exposure.expnum, task.ccdnum), image, amplifiers, lost,
                                        float(np.sqrt(exposure.sky + amplifiers[0].read_noise ** 2)))
@@ -118,14 +124,14 @@ def simulate_ccd(task: CcdTask, detector: Detector) -> tuple[np.ndarray, CcdTrut
 
 
 def sky_pattern(task: CcdTask, rng: np.random.Generator) -> np.ndarray:
-    """The sky of a CCD over the exposure's: (4096, 2048) float32."""
-    exposure, gradient = task.exposure, sky_gradient(rng)
+    """The sky of a CCD over the exposure's: (ny, nx) float32."""
+    exposure, gradient = task.exposure, sky_gradient(rng, task.shape)
     if 'sky' in task.effects:
-        gradient = focal_plane_sky(task.seed, exposure.expnum, task.ccdnum)
-    if 'fringes' in task.effects and exposure.band in FRINGING:
-        gradient = gradient + fringes(task.seed, exposure.expnum, task.ccdnum)
-    if 'deepfringes' in task.effects and exposure.band in FRINGING:
-        gradient = gradient + deep_fringes(task.seed, exposure.expnum, task.ccdnum)
+        gradient = focal_plane_sky(task.seed, exposure.expnum, task.ccdnum, exposure.instrument)
+    if 'fringes' in task.effects and exposure.band in exposure.instrument.fringing:
+        gradient = gradient + fringes(task.seed, exposure.expnum, task.ccdnum, task.shape)
+    if 'deepfringes' in task.effects and exposure.band in exposure.instrument.fringing:
+        gradient = gradient + deep_fringes(task.seed, exposure.expnum, task.ccdnum, task.shape)
     return gradient
 
 

@@ -1,7 +1,6 @@
 """Files of a simulated night: tables of facts in; raw exposures, reference stars, exposure lists and truth out."""
 from __future__ import annotations
 
-import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,19 +8,25 @@ from pathlib import Path
 import numpy as np
 from astropy.io.fits import Header
 
-from sediff.camera.amplifiers import read_amplifiers
-from sediff.camera.catalogs import catalog_path
+from sediff.catalogs import catalog_path
+from sediff.csvtable import read_csv_rows
 from sediff.errors import BadInput
-from sediff.io.atomic import write_text
-from sediff.io.brighterfatter import write_border_shifts
-from sediff.io.crosstalk import read_crosstalk
-from sediff.io.fits import write_images
-from sediff.io.linearity import write_linearity
-from sediff.io.opening import write_fits
-from sediff.io.raw import write_raw
-from sediff.io.refcat import read_colour_terms
+from sediff.formats.atomic import write_text
+from sediff.formats.brighterfatter import write_border_shifts
+from sediff.formats.crosstalk import read_crosstalk
+from sediff.formats.fits import write_images
+from sediff.formats.linearity import write_linearity
+from sediff.formats.opening import write_fits
+from sediff.formats.raw import write_raw
+from sediff.instruments.amplifiers import read_amplifiers
+from sediff.instruments.base import Instrument, table_path
+from sediff.instruments.focalplane import model_row
+from sediff.instruments.load import default_instrument
+from sediff.instruments.rawfiles import file_a_detector
+from sediff.instruments.translate import camera_cards
 from sediff.isr.crosstalk import CrosstalkTable, needed_sources, readout_arrays
-from sediff.names import raw_path
+from sediff.refcat.lookup import read_colour_terms
+from sediff.repository.names import raw_path
 from sediff.sim.cards import Card, primary_header
 from sediff.sim.detector import detector_of
 from sediff.sim.effects import Effects
@@ -44,45 +49,56 @@ class Facts:
     light_curve: np.ndarray
 
 
-def read_facts(band: str) -> Facts:
-    """Read raw_cards.csv, tpv.csv, crosstalk.csv, colour_terms.json and at2017gfo.csv of the catalogs folder.
+def read_facts(band: str, instrument: Instrument | None = None) -> Facts:
+    """Read the instrument's colour_terms.json, its camera model, raw_cards.csv and crosstalk.csv where it has them, and
+    at2017gfo.csv of the catalogs folder.
 
     Raises
     ------
     BadInput
         One is missing or lacks what is needed.
     """
-    terms = read_colour_terms(catalog_path('colour_terms.json'))
-    if band == 'Y':
-        terms = terms | {'Y': _gaia_to_y(terms)}
+    instrument = instrument or default_instrument()
+    terms = read_colour_terms(table_path(instrument, 'colour_terms.json'))
+    if isinstance(terms.get(terms.get(band, {}).get('base')), Mapping):
+        terms = terms | {band: _from_gaia(terms, band)}
     if terms.get(band, {}).get('base') not in ('G', 'BP'):
-        raise BadInput(f'{catalog_path("colour_terms.json")} has no Gaia relation for band {band}')
-    cards = [tuple(row[name] for name in ('part', 'keyword', 'value', 'comment')) for row in _rows('raw_cards.csv')]
+        raise BadInput(f'{table_path(instrument, "colour_terms.json")} has no Gaia relation for band {band}')
+    raw_cards, crosstalk = _own(instrument, 'raw_cards.csv'), _own(instrument, 'crosstalk.csv')
+    cards = [(row['part'], row['keyword'], row['value'], row['comment'])
+             for row in (read_csv_rows(raw_cards, 'a table of cards') if raw_cards else [])]
     text = ('detpos', 'detector')
-    tpv = {int(row['ccdnum']): {name: value if name in text else float(value) for name, value in row.items()}
-           for row in _rows('tpv.csv')}
-    curve = [(row['band'], float(row['days']), float(row['abs_mag'])) for row in _rows('at2017gfo.csv')]
-    return Facts(cards, tpv, read_crosstalk(catalog_path('crosstalk.csv')), terms[band],
+    models = {ccd: row for ccd in instrument.ccds if (row := model_row(ccd, instrument)) is not None}
+    tpv: dict[int, Mapping] = {
+        ccd: {name: value if name in text else float(value) for name, value in row.items() if value}
+        for ccd, row in models.items()}
+    curve = [(row['band'], float(row['days']), float(row['abs_mag']))
+             for row in read_csv_rows(catalog_path('at2017gfo.csv'), 'a light curve')]
+    return Facts(cards, tpv, read_crosstalk(crosstalk, instrument.ccds) if crosstalk else {}, terms[band],
                  np.array(curve, [('band', 'U2'), ('days', 'f8'), ('abs_mag', 'f8')]))
 
 
-def _gaia_to_y(terms: Mapping[str, dict]) -> dict:
-    """Gaia to Y: the relation of Y with z and i - z, with the relations of i and z put in."""
-    constant, slope = terms['Y']['c']
-    red, reddest = (np.pad(np.array(terms[band]['c']), (0, 13 - len(terms[band]['c']))) for band in 'iz')
+def _from_gaia(terms: Mapping[str, dict], band: str) -> dict:
+    """Gaia to a band whose relation is with another band (Y: with z and i - z), with the relations of those put in."""
+    (constant, slope), base = terms[band]['c'], terms[band]['base']
+    red, reddest = (np.pad(np.array(terms[each]['c']), (0, 13 - len(terms[each]['c'])))
+                    for each in (terms[band].get('blue', 'i'), base))
     together = reddest + slope * (red - reddest)
     together[0] += constant
-    return terms['z'] | {'c': together.tolist()}
+    return terms[base] | {'c': together.tolist()}
 
 
-def _rows(name: str) -> list[dict[str, str]]:
-    with catalog_path(name).open(encoding='utf-8', newline='') as lines:
-        return list(csv.DictReader(line for line in lines if not line.startswith('#')))
+def _own(instrument: Instrument, name: str) -> Path | None:
+    """A table that an instrument may have."""
+    try:
+        return table_path(instrument, name)
+    except BadInput:
+        return None
 
 
 def simulate_to_scratch(task: CcdTask, scratch: Path) -> CcdTruth:
     """Simulate a CCD and leave its counts in the scratch folder."""
-    counts, truth = simulate_ccd(task, detector_of(task.seed, task.ccdnum))
+    counts, truth = simulate_ccd(task, detector_of(task.seed, task.ccdnum, task.shape))
     np.save(_scratch_path(scratch, task), counts)
     return truth
 
@@ -98,10 +114,17 @@ def write_exposure(root: Path, exposure: SimExposure, tasks: Sequence[CcdTask], 
             sources.update(readout_arrays(np.asarray(counts[other]), other, amplifiers[other]))
         image = add_crosstalk(np.asarray(counts[number]), number, amplifiers[number], sources, facts.crosstalk)
         rng = generator(task.seed, READOUT, exposure.expnum, number)
-        pixels = read_out(rng, image, detector_of(task.seed, number).bias, amplifiers[number])
-        ccds.append((str(task.tpv['detpos']), pixels, task.header))
-    path = raw_path(root, exposure.nite, exposure.expnum)
-    write_raw(path, primary_header(facts.cards, exposure, len(ccds)), ccds)
+        pixels = read_out(rng, image, detector_of(task.seed, number, task.shape).bias, amplifiers[number])
+        detector = exposure.instrument.detector(number)
+        ccds.append((number, (detector.name, pixels, camera_cards(task.header, exposure.instrument, detector))))
+    path = raw_path(root, exposure.nite, exposure.expnum, exposure.instrument)
+    primary = camera_cards(primary_header(facts.cards, exposure, len(ccds)), exposure.instrument)
+    if file_a_detector(exposure.instrument):
+        for number, one in ccds:
+            path = raw_path(root, exposure.nite, exposure.expnum, exposure.instrument, number)
+            write_raw(path, primary, [one])
+    else:
+        write_raw(path, primary, [one for _, one in ccds])
     for task in tasks:
         _scratch_path(scratch, task).unlink()
     return path

@@ -6,12 +6,12 @@ from pathlib import Path
 import fitsio
 import numpy as np
 
-from sediff.io.atomic import atomic_path
+from sediff.formats.atomic import atomic_path
 from sediff.refcat.regions import pixels_of
-from sediff.refcat.stars import STAR_DTYPE, shard_name
+from sediff.refcat.stars import STAR_NAMES, shard_name
 
 _BANDS = {'g': 25.6873668671, 'bp': 25.3385422158, 'rp': 24.7478955012}     # Riello et al. 2021: flux of 1 e-/s
-_POSITIONS = [name for name in STAR_DTYPE.names if not name.startswith('phot_')]
+_POSITIONS = [name for name in STAR_NAMES if not name.startswith('phot_')]
 
 
 def archive_columns(stars: np.ndarray, columns: str) -> dict[str, np.ndarray]:

@@ -1,17 +1,18 @@
 """Light of the sky on one CCD: stars, galaxies, transients and a streak on a sky with a gradient."""
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from astropy.wcs import WCS
 
-from sediff.camera.wcs import pixel_to_sky, sky_to_pixel
 from sediff.sim.dcr import drawn_out
 from sediff.sim.mixtures import moffat_mixture, sersic_mixture
 from sediff.sim.optics import PsfField
-from sediff.sim.options import CCD_SHAPE, PIXEL_SCALE
 from sediff.sim.plan import SimExposure
 from sediff.sim.render import add_galaxies, add_stars, add_streak, star_stamp
 from sediff.sim.scene import View
+from sediff.wcs.read import pixel_to_sky, sky_to_pixel
 
 SOURCE_TRUTH = np.dtype([('id', 'i8'), ('expnum', 'i4'), ('ccdnum', 'i4'), ('x', 'f8'), ('y', 'f8'), ('mag', 'f8'),
                          ('flux_e', 'f8'), ('fwhm', 'f4'), ('snr_ideal', 'f4'), ('saturated', 'i2')])
@@ -27,7 +28,7 @@ def add_light(image: np.ndarray, view: View, wcs: WCS, exposure: SimExposure, cc
 
     Parameters
     ----------
-    image : ndarray, (4096, 2048) float32
+    image : ndarray, (ny, nx) float32
         Electrons.
     wcs : WCS
         The true one of this exposure and CCD.
@@ -45,29 +46,30 @@ def add_light(image: np.ndarray, view: View, wcs: WCS, exposure: SimExposure, cc
             add_stars(image, psf, table['x'], table['y'], table['flux_e'])
         _add_galaxies(image, view.galaxies, wcs, exposure.zero_point, psf)
     else:
-        _add_by_colour(image, view, wcs, exposure, psf)
+        _add_by_colour(image, view, view.colours, wcs, exposure, psf)
     streak = None
     if view.streak is not None:
         x, y = sky_to_pixel(wcs, *np.array(view.streak).T)
-        peak, fwhm = STREAK_PEAK * np.sqrt(exposure.sky), 1.3 * exposure.seeing / PIXEL_SCALE
+        peak, fwhm = STREAK_PEAK * np.sqrt(exposure.sky), 1.3 * exposure.seeing / exposure.pixel_scale
         add_streak(image, (x[0], y[0]), (x[1], y[1]), peak, fwhm)
         streak = (x[0], y[0], x[1], y[1], peak, fwhm)
-    return _inside(stars), _inside(transients), streak
+    return _inside(stars, image.shape), _inside(transients, image.shape), streak
 
 
-def _add_by_colour(image: np.ndarray, view: View, wcs: WCS, exposure: SimExposure, psf: PsfField) -> None:
+def _add_by_colour(image: np.ndarray, view: View, colours: Mapping[str, np.ndarray], wcs: WCS, exposure: SimExposure,
+                   psf: PsfField) -> None:
     """Stars, transients and galaxies, each drawn out by the refraction of its colours."""
     for name in ('stars', 'transients'):
-        for table, share in drawn_out(getattr(view, name), view.colours[name], exposure):
+        for table, share in drawn_out(getattr(view, name), colours[name], exposure):
             x, y = sky_to_pixel(wcs, table['ra'], table['dec'])
             add_stars(image, psf, x, y, share * 10 ** (0.4 * (exposure.zero_point - table['mag'])))
-    for table, share in drawn_out(view.galaxies, view.colours['galaxies'], exposure):
+    for table, share in drawn_out(view.galaxies, colours['galaxies'], exposure):
         _add_galaxies(image, table, wcs, exposure.zero_point + 2.5 * np.log10(share), psf)
 
 
-def sky_gradient(rng: np.random.Generator) -> np.ndarray:
-    """A sky that is brighter by a per cent or so on one side: factors, (4096, 2048) float32."""
-    u, v = np.linspace(-1.0, 1.0, CCD_SHAPE[1])[None, :], np.linspace(-1.0, 1.0, CCD_SHAPE[0])[:, None]
+def sky_gradient(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
+    """A sky that is brighter by a per cent or so on one side: factors, (ny, nx) float32."""
+    u, v = np.linspace(-1.0, 1.0, shape[1])[None, :], np.linspace(-1.0, 1.0, shape[0])[:, None]
     a, b, c = rng.normal(0.0, [0.006, 0.006, 0.003])
     return (1.0 + a * u + b * v + c * u * v).astype(np.float32)
 
@@ -106,7 +108,7 @@ def _add_galaxies(image: np.ndarray, galaxies: np.ndarray, wcs: WCS, zero_point:
     if not galaxies.size:
         return
     x, y = sky_to_pixel(wcs, galaxies['ra'], galaxies['dec'])
-    to_pixels = np.linalg.inv(_jacobian(wcs))
+    to_pixels = np.linalg.inv(_jacobian(wcs, image.shape))
     angle, radius = np.radians(galaxies['position_angle']), galaxies['radius']
     # half-light radius along the major axis (position angle from north through east) and the minor axis
     major = radius / np.sqrt(galaxies['axis_ratio']) * np.stack([np.sin(angle), np.cos(angle)])
@@ -117,14 +119,14 @@ def _add_galaxies(image: np.ndarray, galaxies: np.ndarray, wcs: WCS, zero_point:
                  axes @ axes.transpose(0, 2, 1), [profiles[index] for index in galaxies['sersic']])
 
 
-def _jacobian(wcs: WCS) -> np.ndarray:
+def _jacobian(wcs: WCS, shape: tuple[int, int]) -> np.ndarray:
     """d(east, north) / d(x, y) in the middle of the CCD, arcsec per pixel: (2, 2)."""
-    x, y = np.array([0.0, 50.0, 0.0]) + CCD_SHAPE[1] / 2, np.array([0.0, 0.0, 50.0]) + CCD_SHAPE[0] / 2
+    x, y = np.array([0.0, 50.0, 0.0]) + shape[1] / 2, np.array([0.0, 0.0, 50.0]) + shape[0] / 2
     ra, dec = pixel_to_sky(wcs, x, y)
     east = ((ra[1:] - ra[0] + 180.0) % 360.0 - 180.0) * np.cos(np.radians(dec[0]))
     return np.stack([east, dec[1:] - dec[0]]) * 3600.0 / 50.0
 
 
-def _inside(table: np.ndarray) -> np.ndarray:
-    ny, nx = CCD_SHAPE
+def _inside(table: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    ny, nx = shape
     return table[(table['x'] > -0.5) & (table['x'] < nx - 0.5) & (table['y'] > -0.5) & (table['y'] < ny - 0.5)]

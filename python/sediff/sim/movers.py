@@ -15,7 +15,7 @@ MOTION, YEAR = (0.2, 1.0), 40.0 / 365.25
 
 
 def with_movers(stars: np.ndarray, gaia: np.ndarray, rng: np.random.Generator, year: float) -> tuple[np.ndarray, np.ndarray]:
-    """Stars and Gaia's list with fast motions given to some, every other of which is taken off the list.
+    """Stars and Gaia's list with fast motions given to some, every other of which is removed from the list.
 
     Parameters
     ----------

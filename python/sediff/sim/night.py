@@ -4,18 +4,20 @@ from __future__ import annotations
 import multiprocessing
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from astropy.io.fits import Header
 
-from sediff.camera.ccds import ccd_table
-from sediff.io.fits import write_images
-from sediff.io.refcat import write_shards
-from sediff.io.tables import write_csv, write_table
-from sediff.sim.cards import extension_header
+from sediff.formats.atomic import temporary_prefix
+from sediff.formats.fits import write_images
+from sediff.formats.tables import write_csv, write_table
+from sediff.instruments.ccds import ccd_table
+from sediff.refcat.lookup import write_shards
+from sediff.sim.cards import extension_header, plain_header
 from sediff.sim.detector import detector_of
 from sediff.sim.effects import effects_of
 from sediff.sim.exposure import CcdTask, CcdTruth, bad_pixel_table
@@ -50,7 +52,7 @@ def simulate_night(root: Path, options: NightOptions, workers: int = 1,
     say : callable
         Gets a line as each file is done.
     """
-    facts, plan = read_facts(options.band), make_plan(options)
+    facts, plan = read_facts(options.band, options.instrument), make_plan(options)
     scene = make_scene(options, plan, facts.tpv, facts.colour_term, facts.light_curve)
     if options.gaia_columns == 'errors':
         write_shards(root / 'refcat', scene.gaia)
@@ -61,7 +63,7 @@ def simulate_night(root: Path, options: NightOptions, workers: int = 1,
     say(f'sky: {scene.stars.size} stars, {scene.gaia.size} of them in refcat; {scene.galaxies.size} galaxies; '
         f'{scene.transients.size} transients')
     tasks = {each.expnum: make_tasks(options, facts, scene, each) for each in plan}
-    with tempfile.TemporaryDirectory(prefix='.sim_', dir=root) as scratch:
+    with tempfile.TemporaryDirectory(prefix=temporary_prefix(), dir=root) as scratch:
         run = _run_here if workers <= 1 else _run_pool
         truths = run(root, plan, tasks, Path(scratch), facts, workers, say)
     write_truth(root / 'truth', options, scene, plan, facts, truths)
@@ -70,11 +72,12 @@ def simulate_night(root: Path, options: NightOptions, workers: int = 1,
 
 def make_tasks(options: NightOptions, facts: Facts, scene: Scene, exposure: SimExposure) -> list[CcdTask]:
     """The CCDs of an exposure."""
-    tasks, table = [], ccd_table()
+    tasks, table = [], {int(row['ccdnum']): row for row in ccd_table(options.instrument)}
     for ccd in options.ccds:
         tpv = facts.tpv[ccd]
-        header = extension_header(facts.cards, table[ccd - 1], tpv, exposure.commanded)
-        view = view_of(scene, exposure, true_wcs(tpv, exposure.true)) if exposure.on_sky else None
+        header = extension_header(facts.cards, table[ccd], tpv, exposure.commanded) if facts.cards \
+            else plain_header(options.instrument.detector(ccd), tpv, exposure.commanded)
+        view = view_of(scene, exposure, true_wcs(tpv, exposure.true), options.shape_of(ccd)) if exposure.on_sky else None
         tasks.append(CcdTask(options.seed, exposure, ccd, header, tpv, view, options.cosmics,
                              options.effects))
     return tasks
@@ -93,7 +96,8 @@ def _run_pool(root, plan, tasks, scratch, facts, workers, say) -> list[CcdTruth]
     truths: dict[tuple[int, int], CcdTruth] = {}
     exposures = {each.expnum: each for each in plan}
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context('spawn')) as pool:
-        pending = {pool.submit(simulate_to_scratch, task, scratch): task for each in plan for task in tasks[each.expnum]}
+        pending: dict[Future, Any] = {pool.submit(simulate_to_scratch, task, scratch): task
+                                      for each in plan for task in tasks[each.expnum]}
         while pending:
             done, _ = wait(pending, return_when=FIRST_COMPLETED)
             for future in done:
@@ -112,8 +116,9 @@ def _run_pool(root, plan, tasks, scratch, facts, workers, say) -> list[CcdTruth]
 def write_truth(folder: Path, options: NightOptions, scene: Scene, plan: list[SimExposure], facts: Facts,
                 truths: list[CcdTruth]) -> None:
     """Write every table of the truth."""
-    hot = {ccd: dark_rate(options.seed, ccd) for ccd in options.ccds if 'hotpixels' in options.effects}
-    bad = {ccd: bad_pixel_table(detector_of(options.seed, ccd), hot.get(ccd)) for ccd in options.ccds}
+    shapes = {ccd: options.shape_of(ccd) for ccd in options.ccds}
+    hot = {ccd: dark_rate(options.seed, ccd, shape) for ccd, shape in shapes.items() if 'hotpixels' in options.effects}
+    bad = {ccd: bad_pixel_table(detector_of(options.seed, ccd, shape), hot.get(ccd)) for ccd, shape in shapes.items()}
     transients, epochs = transient_tables(scene, plan, facts.tpv, truths, bad)
     write_csv(folder / 'exposures.csv', exposure_table(plan))
     write_csv(folder / 'wcs.csv', wcs_table(plan, facts.tpv, options.ccds))
@@ -121,7 +126,8 @@ def write_truth(folder: Path, options: NightOptions, scene: Scene, plan: list[Si
     write_csv(folder / 'transient_epochs.csv', epochs)
     write_csv(folder / 'streaks.csv', streak_table(truths))
     write_csv(folder / 'psf.csv', psf_table(truths))
-    stars = pd.DataFrame(scene.stars).drop(columns=[name for name in scene.stars.dtype.names if name.endswith('_error')])
+    errors = [name for name in scene.stars.dtype.names or () if name.endswith('_error')]
+    stars = pd.DataFrame(scene.stars).drop(columns=errors)
     stars['mag'] = scene.star_mag
     if np.any(scene.star_change):
         stars['change'] = scene.star_change     # mag, in the search exposure
@@ -131,7 +137,8 @@ def write_truth(folder: Path, options: NightOptions, scene: Scene, plan: list[Si
     write_table(folder / 'star_epochs.fits', epochs_of_stars.drop(columns='snr_ideal'))
     for each in truths:
         write_pixels(folder / f'pixels_{each.expnum:08d}_{each.ccdnum:02d}.fits', each.pixels)
-    write_effects(folder, {ccd: effects_of(options.seed, ccd, options.effects) for ccd in options.ccds})
+    write_effects(folder, {ccd: effects_of(options.seed, options.instrument.detector(ccd), options.effects)
+                           for ccd in options.ccds})
     for ccd, rate in hot.items():
         write_images(folder / f'dark_rate_{ccd:02d}.fits', [('SCI', rate, Header({'CCDNUM': ccd, 'BUNIT': 'electron/s'}))])
     for ccd, table in bad.items():

@@ -5,8 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sediff.sim.options import PIXEL_SCALE
-
 
 @dataclass(frozen=True)
 class PsfField:
@@ -41,11 +39,11 @@ class PsfField:
         return self.fwhm @ quadratic, self.shear1 @ linear, self.shear2 @ linear
 
 
-def draw_psf(rng: np.random.Generator, seeing: float, shape: tuple[int, int]) -> PsfField:
+def draw_psf(rng: np.random.Generator, seeing: float, shape: tuple[int, int], pixel_scale: float) -> PsfField:
     """A PSF for a seeing (FWHM, arcsec): varies by a few per cent across the CCD, ellipticity of a few per cent."""
     relative = np.concatenate([[1.0], rng.normal(0.0, 0.015, 2), rng.normal(0.0, 0.01, 3)])
     shear = rng.normal(0.0, [0.02, 0.01, 0.01], (2, 3))
-    return PsfField(seeing / PIXEL_SCALE * relative, shear[0], shear[1], shape)
+    return PsfField(seeing / pixel_scale * relative, shear[0], shear[1], shape)
 
 
 def shear_matrix(shear1: float, shear2: float) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a simulated night can be asked for, and the facts of the camera's bands it starts from."""
+"""What a simulated night can be asked for."""
 from __future__ import annotations
 
 from dataclasses import dataclass, field
@@ -6,55 +6,15 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from sediff.errors import BadUsage
-
-#: Rows and columns of a trimmed CCD.
-CCD_SHAPE = (4096, 2048)
-#: Rows and columns of a raw CCD, prescan, overscan and postscan included.
-RAW_SHAPE = (4146, 2160)
-#: arcsec per pixel near the middle of the focal plane.
-PIXEL_SCALE = 0.2637
-#: Area of a CCD, square degrees.
-CCD_AREA = CCD_SHAPE[0] * CCD_SHAPE[1] * (PIXEL_SCALE / 3600.0) ** 2
-
-
-@dataclass(frozen=True)
-class BandFacts:
-    """Nominal values of a band.
-
-    Parameters
-    ----------
-    filter_card : str
-        FILTER card of a raw header.
-    zero_point : float
-        AB magnitude that gives one electron a second at zenith.
-    sky : float
-        Dark-sky brightness, AB mag arcsec^-2.
-    extinction : float
-        mag per airmass.
-    """
-
-    filter_card: str
-    zero_point: float
-    sky: float
-    extinction: float
-
-
-#: Zero points, sky and extinction as the Legacy Surveys publish them for DECam (legacyzpts nominal values; i sky: CTIO;
-#: the sky of Y is a guess there too).
-BANDS = {
-    'g': BandFacts('g DECam SDSS c0001 4720.0 1520.0', 26.610, 22.04, 0.173),
-    'r': BandFacts('r DECam SDSS c0002 6415.0 1480.0', 26.818, 20.91, 0.090),
-    'i': BandFacts('i DECam SDSS c0003 7835.0 1470.0', 26.758, 19.90, 0.054),
-    'z': BandFacts('z DECam SDSS c0004 9260.0 1520.0', 26.484, 18.46, 0.060),
-    'Y': BandFacts('Y DECam c0005 10095.0 1130.0', 25.321, 18.46, 0.058),
-}
-
+from sediff.instruments.base import Band, Instrument
+from sediff.instruments.focalplane import model_row
+from sediff.instruments.load import default_instrument
 
 #: Effects of the camera that can be simulated: counts not in proportion to charge, charge that pushes the borders of pixels,
 #: tape bumps, a dome lamp that is not as even as the sky, bleeds into the serial register, a sky that varies over the whole
-#: focal plane (gradients and a pupil ghost that change from exposure to exposure), fringes in z and Y, the same as strong
-#: and fine as DECam's, bleeds into the register that spread over some columns only (puddles), and hot pixels and columns,
-#: whose charge grows with time.
+#: focal plane (gradients and a pupil ghost that change from exposure to exposure), fringes in bands that have
+#: some, the same as strong and fine as those of thick CCDs, bleeds into the register that spread over some columns only
+#: (puddles), and hot pixels and columns, whose charge grows with time.
 #: And of the sky: stars that move by a fraction of their PSF from template to template, half of them in no catalogue;
 #: differential chromatic refraction; stars that have changed in the search exposure; and stars of G 7 to 15
 #: (`sediff.sim.variables`); transients of S/N up to 300 on nuclei.
@@ -76,7 +36,7 @@ class NightOptions:
     ccds : tuple of int
         CCD numbers to simulate.
     band : str
-        One of `BANDS`.
+        One of the instrument's that can be simulated.
     exptime : float
         Seconds, of the sky exposures.
     nite : str
@@ -121,6 +81,7 @@ class NightOptions:
         Dark exposures of 300 s.
     transient_snr : (float, float)
         Range of the transients' signal-to-noise against sky and read noise of the search exposure.
+    instrument : Instrument
     """
 
     seed: int = 1
@@ -155,18 +116,39 @@ class NightOptions:
     edge_stars: int = 0
     darks: int = 0
     transient_snr: tuple[float, float] = (5.0, 100.0)
-    facts: BandFacts = field(init=False)
+    instrument: Instrument = field(default_factory=default_instrument, repr=False)
 
     def __post_init__(self) -> None:
         _check(self)
-        object.__setattr__(self, 'facts', BANDS[self.band])
+
+    @property
+    def facts(self) -> Band:
+        """The band."""
+        return self.instrument.bands[self.band]
+
+    @property
+    def scale(self) -> float:
+        """arcsec a pixel near the middle of the focal plane."""
+        return pixel_scale_of(self.instrument)
+
+    @property
+    def ccd_area(self) -> float:
+        """Square degrees."""
+        return ccd_area_of(self.instrument)
+
+    def shape_of(self, ccd: int) -> tuple[int, int]:
+        """Rows and columns of a trimmed CCD."""
+        return self.instrument.detector(ccd).shape
 
 
 def _check(options: NightOptions) -> None:
-    if options.band not in BANDS:
-        raise BadUsage(f'--band {options.band}: the simulator knows {", ".join(BANDS)}')
-    if not options.ccds or 61 in options.ccds:
-        raise BadUsage('--ccds: give at least one CCD; CCD 61 (N30) is dead and cannot be simulated')
+    bands = simulated_bands(options.instrument)
+    if options.band not in bands:
+        raise BadUsage(f'--band {options.band}: the simulator knows {", ".join(bands)} of {options.instrument.name}')
+    nowhere = [str(ccd) for ccd in options.ccds if model_row(ccd, options.instrument) is None]
+    if not options.ccds or nowhere:
+        raise BadUsage(f'--ccds: give at least one CCD; {options.instrument.name} has no world coordinates of CCD '
+                       f'{", ".join(nowhere) or "-"}, which cannot be simulated')
     if not (len(options.nite) == 8 and options.nite.isdigit()):
         raise BadUsage(f'--nite {options.nite}: write a night as YYYYMMDD')
     if not (0.0 <= options.ra < 360.0 and -90.0 < options.dec < 90.0):
@@ -190,6 +172,23 @@ def _check(options: NightOptions) -> None:
     for name in counts:
         if not getattr(options, name) >= 0:
             raise BadUsage(f'--{name.replace("_", "-")} {getattr(options, name)}: must not be negative')
+
+
+def simulated_bands(instrument: Instrument) -> list[str]:
+    """Bands of which the instrument's tables say enough."""
+    return [name for name, band in instrument.bands.items()
+            if None not in (band.sim_zero_point, band.sim_sky, band.sim_extinction)]
+
+
+def pixel_scale_of(instrument: Instrument) -> float:
+    """arcsec a pixel near the middle of the focal plane."""
+    return instrument.number('sim_pixel_scale', instrument.pixel_scale)
+
+
+def ccd_area_of(instrument: Instrument) -> float:
+    """Area of a CCD, square degrees."""
+    ny, nx = instrument.detector(instrument.ccds[0]).shape
+    return ny * nx * (pixel_scale_of(instrument) / 3600.0) ** 2
 
 
 def generator(seed: int, *stream: int) -> np.random.Generator:

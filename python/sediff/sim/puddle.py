@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from sediff.camera.amplifiers import Amplifier
+from sediff.instruments.amplifiers import Amplifier
 
 #: Shapes that `add_puddle` knows: charge that falls off exponentially from the register, or a flat pool with a sharp rim.
 SHAPES = ('exponential', 'flat')

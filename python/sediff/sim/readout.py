@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from sediff.camera.amplifiers import Amplifier
+from sediff.instruments.amplifiers import Amplifier
 from sediff.isr.crosstalk import CrosstalkTable, amplifier_key, crosstalk_signal
-from sediff.sim.options import RAW_SHAPE
 
 #: A full pixel holds this much more than the level that the header calls saturated.
 FULL_WELL = 1.02
@@ -17,7 +16,8 @@ def full_well(amplifiers: Sequence[Amplifier], columns: int) -> np.ndarray:
     """Electrons that a pixel of each column of the trimmed frame can hold: (columns,) float32."""
     limits = np.zeros(columns, np.float32)
     for amplifier in amplifiers:
-        limits[amplifier.ccd[1]] = FULL_WELL * amplifier.saturate * amplifier.gain
+        full, own = np.float32(FULL_WELL * amplifier.saturate * amplifier.gain), limits[amplifier.ccd[1]]
+        own[...] = np.where(own > 0, np.minimum(own, full), full)
     return limits
 
 
@@ -35,14 +35,14 @@ def add_crosstalk(image: np.ndarray, ccdnum: int, amplifiers: Sequence[Amplifier
 
     Parameters
     ----------
-    image : ndarray, (4096, 2048) float32
+    image : ndarray, (ny, nx) float32
         ADU.
-    sources : mapping of str to ndarray, (4096, 1024) float32
+    sources : mapping of str to ndarray, (rows, columns) float32
         Amplifiers by name ('ccd25A'), in readout order, ADU; those not simulated are absent.
 
     Returns
     -------
-    ndarray, (4096, 2048) float32
+    ndarray, (ny, nx) float32
         A new array.
     """
     victim = image.copy()
@@ -59,25 +59,33 @@ def read_out(rng: np.random.Generator, image: np.ndarray, bias: np.ndarray, ampl
 
     Parameters
     ----------
-    image : ndarray, (4096, 2048) float32
+    image : ndarray, (ny, nx) float32
         ADU, crosstalk included.
-    bias : ndarray, (4096, 2048) float32
+    bias : ndarray, (ny, nx) float32
         Bias structure, ADU.
 
     Returns
     -------
-    ndarray, (4146, 2160) uint16
+    ndarray, (raw ny, raw nx) uint16
     """
-    raw = np.zeros(RAW_SHAPE, np.float32)
-    for amplifier in amplifiers:
-        level = _row_levels(rng, RAW_SHAPE[0])[:, None]
-        columns = [part[1] for part in (amplifier.data, amplifier.bias, amplifier.pre)]
-        first, last = min(part.start for part in columns), max(part.stop for part in columns)
-        own = raw[:, first:last]
+    areas = [_area(amplifier) for amplifier in amplifiers]
+    raw = np.zeros([max(area[axis].stop for area in areas) for axis in (0, 1)], np.float32)
+    for amplifier, area in zip(amplifiers, areas):
+        level = _row_levels(rng, len(raw))[:, None]
+        own = raw[area]
         noise = np.float32(amplifier.read_noise / amplifier.gain)
-        own[...] = level + noise * rng.standard_normal(own.shape, dtype=np.float32)
+        own[...] = level[area[0]] + noise * rng.standard_normal(own.shape, dtype=np.float32)
         raw[amplifier.data] += image[amplifier.ccd] + bias[amplifier.ccd]
     return np.clip(np.rint(raw), 0, 65535).astype(np.uint16)
+
+
+def _area(amplifier: Amplifier) -> tuple[slice, slice]:
+    """Rows and columns of the raw frame that an amplifier reads."""
+    parts = [part for part in (amplifier.data, amplifier.bias, amplifier.pre, amplifier.post)
+             if part[0].stop > part[0].start]
+    rows, columns = (slice(min(part[axis].start for part in parts), max(part[axis].stop for part in parts))
+                     for axis in (0, 1))
+    return rows, columns
 
 
 def _row_levels(rng: np.random.Generator, rows: int) -> np.ndarray:

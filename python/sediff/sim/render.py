@@ -24,8 +24,8 @@ def add_stars(image: np.ndarray, psf: PsfField, x: np.ndarray, y: np.ndarray, fl
         Electrons.
     """
     fwhm, shear1, shear2 = psf.at(x, y)
-    _moffats(image, np.asarray(x, float), np.asarray(y, float), np.asarray(flux, float), moffat_width(fwhm), shear1, shear2,
-             FLOOR)
+    x, y, flux = (np.ascontiguousarray(values, float) for values in (x, y, flux))
+    _moffats(image, x, y, flux, moffat_width(fwhm), shear1, shear2, FLOOR)
 
 
 def star_stamp(psf: PsfField, x: float, y: float, radius: int) -> tuple[np.ndarray, int, int]:

@@ -7,24 +7,22 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.wcs import WCS
 
-from sediff.camera.wcs import pixel_to_sky, read_wcs, sky_to_pixel
+from sediff.kilonova import kilonova_magnitude
 from sediff.refcat.motion import at_epoch, julian_year
 from sediff.sim.cards import wcs_header
 from sediff.sim.dcr import colours_of, displaced
 from sediff.sim.detector import detector_of
 from sediff.sim.edgestars import with_edge_stars
-from sediff.sim.kilonova import kilonova_magnitude
 from sediff.sim.movers import MOVERS, with_movers
-from sediff.sim.options import CCD_SHAPE, SKY, NightOptions, generator
+from sediff.sim.options import SKY, NightOptions, generator
 from sediff.sim.plan import Pointing, SimExposure
 from sediff.sim.sky import Region, draw_galaxies, draw_stars, from_plane, gaia_catalogue, star_magnitudes, to_plane
 from sediff.sim.transients import TRANSIENT_DTYPE, place_kilonova, place_transients
 from sediff.sim.variables import changes, with_bright_stars
+from sediff.wcs.read import pixel_to_sky, read_wcs, sky_to_pixel
 
 #: deg around the simulated CCDs: reference stars reach farther than the pointing errors; galaxies need only fill the images.
 STAR_MARGIN, GALAXY_MARGIN = 0.25, 0.04
-#: deg from a CCD's middle to its corners, and some wings.
-REACH = 0.19
 SOURCE_DTYPE = np.dtype([('id', 'i8'), ('ra', 'f8'), ('dec', 'f8'), ('mag', 'f8')])
 
 
@@ -61,18 +59,18 @@ def make_scene(options: NightOptions, plan: Sequence[SimExposure], tpv: Mapping[
     ----------
     tpv : mapping of CCD number to its row of world coordinates
     colour_term : dict
-        Gaia to DECam polynomial of the night's band.
+        Gaia's polynomial of the night's band.
     light_curve : structured ndarray
         AT2017gfo: band, days, abs_mag.
     """
     search = next(exposure for exposure in plan if exposure.role == 'search')
     wcs = {ccd: true_wcs(tpv[ccd], search.true) for ccd in options.ccds}
-    corners = [pixel_to_sky(each, [0, CCD_SHAPE[1], 0, CCD_SHAPE[1]], [0, 0, CCD_SHAPE[0], CCD_SHAPE[0]])
-               for each in wcs.values()]
+    corners = [pixel_to_sky(each, [0, nx, 0, nx], [0, 0, ny, ny])
+               for each, (ny, nx) in ((one, options.shape_of(ccd)) for ccd, one in wcs.items())]
     ra, dec = (np.concatenate(parts) for parts in zip(*corners))
     rng = generator(options.seed, SKY)
     stars = draw_stars(rng, options, Region.around(ra, dec, STAR_MARGIN))
-    stars = with_bright_stars(stars, options.seed, wcs, options.effects)
+    stars = with_bright_stars(stars, options, wcs)
     if options.edge_stars:
         stars = with_edge_stars(options, wcs, stars)
     gaia = gaia_catalogue(rng, stars)
@@ -80,15 +78,17 @@ def make_scene(options: NightOptions, plan: Sequence[SimExposure], tpv: Mapping[
         stars, gaia = with_movers(stars, gaia, generator(options.seed, *MOVERS), julian_year(search.mjd))
     galaxies = draw_galaxies(rng, options, Region.around(ra, dec, GALAXY_MARGIN))
     first = options.ccds[0]
-    origin = tuple(float(value[0]) for value in pixel_to_sky(wcs[first], [CCD_SHAPE[1] / 2], [CCD_SHAPE[0] / 2]))
+    shape = options.shape_of(first)
+    along, across = pixel_to_sky(wcs[first], [shape[1] / 2], [shape[0] / 2])
+    origin = float(along[0]), float(across[0])
     line = (*rng.uniform(-0.03, 0.03, 2), rng.uniform(0.0, np.pi)) if options.streak else None
     transients = np.zeros(0, TRANSIENT_DTYPE)
     if options.kilonova_distance > 0:
         views = [wcs[first]] + [true_wcs(tpv[first], each.true) for each in plan if each.role == 'template']
-        magnitude = kilonova_magnitude(light_curve, options.band, options.kilonova_days, options.kilonova_distance)
-        rows, columns = np.nonzero(detector_of(options.seed, first).bad)
+        kilonova = kilonova_magnitude(light_curve, options.facts.like, options.kilonova_days, options.kilonova_distance)
+        rows, columns = np.nonzero(detector_of(options.seed, first, shape).bad)
         on_ccd = None if line is None else _on_ccd(wcs[first], origin, line)
-        transients, host = place_kilonova(rng, options, views, np.stack([columns, rows], axis=1), first, magnitude, stars,
+        transients, host = place_kilonova(rng, options, views, np.stack([columns, rows], axis=1), first, kilonova, stars,
                                           on_ccd, len(galaxies) + 1)
         galaxies = np.concatenate([galaxies, host])
     transients = _add_transients(rng, options, search, wcs, galaxies, transients)
@@ -135,13 +135,15 @@ class View:
     colours: Mapping[str, np.ndarray] | None = None
 
 
-def view_of(scene: Scene, exposure: SimExposure, wcs: WCS) -> View:
+def view_of(scene: Scene, exposure: SimExposure, wcs: WCS, shape: tuple[int, int]) -> View:
     """The part of a scene near a CCD, stars moved to the time of the exposure."""
-    ra, dec = (float(value[0]) for value in pixel_to_sky(wcs, [CCD_SHAPE[1] / 2], [CCD_SHAPE[0] / 2]))
+    ra, dec = (float(value[0]) for value in pixel_to_sky(wcs, [shape[1] / 2], [shape[0] / 2]))
+    # from a CCD's middle to its corners, and some wings, deg
+    reach = exposure.instrument.number('sim_reach', 0.0223 + exposure.pixel_scale * float(np.hypot(*shape)) / 7200.0)
 
     def near(table):
         xi, eta = to_plane(table['ra'], table['dec'], ra, dec)
-        return np.hypot(xi, eta) < REACH
+        return np.hypot(xi, eta) < reach
 
     chosen = near(scene.stars)
     moved = at_epoch(scene.stars[chosen], exposure.mjd)
@@ -149,15 +151,15 @@ def view_of(scene: Scene, exposure: SimExposure, wcs: WCS) -> View:
     stars = _sources(moved['source_id'], moved, scene.star_mag[chosen] + changed)
     galaxies = scene.galaxies[near(scene.galaxies)]
     new = scene.transients[near(scene.transients)] if exposure.role == 'search' else scene.transients[:0]
-    streak = _streak_ends(scene, ra, dec) if exposure.role == 'search' else None
+    streak = _streak_ends(scene, ra, dec, reach) if exposure.role == 'search' else None
     transients = _sources(new['id'], new, new['mag'])
     if scene.colours is None:
         return View(stars, galaxies, transients, streak)
     colours = {'stars': scene.colours['stars'][chosen], 'galaxies': scene.colours['galaxies'][near(scene.galaxies)],
                'transients': scene.colours['transients'][near(scene.transients)][:len(new)]}
     tables = {'stars': stars, 'galaxies': galaxies, 'transients': transients}
-    moved = {name: displaced(table, colours[name], exposure) for name, table in tables.items()}
-    return View(moved['stars'], moved['galaxies'], moved['transients'], streak, colours)
+    lifted = {name: displaced(table, colours[name], exposure) for name, table in tables.items()}
+    return View(lifted['stars'], lifted['galaxies'], lifted['transients'], streak, colours)
 
 
 def _sources(numbers, positions, magnitudes) -> np.ndarray:
@@ -166,14 +168,14 @@ def _sources(numbers, positions, magnitudes) -> np.ndarray:
     return table
 
 
-def _streak_ends(scene: Scene, ra: float, dec: float):
+def _streak_ends(scene: Scene, ra: float, dec: float, reach: float):
     """Two points of the streak on either side of the place where it comes nearest to (ra, dec); None if it stays away."""
     if scene.streak is None:
         return None
     xi, eta = to_plane(ra, dec, *scene.streak_origin)
     x0, y0, angle = scene.streak
     along = (xi - x0) * np.cos(angle) + (eta - y0) * np.sin(angle)
-    if abs(-(xi - x0) * np.sin(angle) + (eta - y0) * np.cos(angle)) > REACH:
+    if abs(-(xi - x0) * np.sin(angle) + (eta - y0) * np.cos(angle)) > reach:
         return None
     ends = [from_plane(x0 + s * np.cos(angle), y0 + s * np.sin(angle), *scene.streak_origin)
             for s in (along - 0.1, along + 0.1)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from sediff.refcat.stars import empty_stars
-from sediff.sim.options import CCD_AREA, NightOptions
+from sediff.sim.options import NightOptions
 
 GALAXY_DTYPE = np.dtype([('id', 'i4'), ('ra', 'f8'), ('dec', 'f8'), ('mag', 'f8'), ('radius', 'f8'), ('sersic', 'f8'),
                          ('axis_ratio', 'f8'), ('position_angle', 'f8')])
@@ -66,7 +66,7 @@ def from_plane(xi, eta, ra0: float, dec0: float) -> tuple[np.ndarray, np.ndarray
 
 def draw_stars(rng: np.random.Generator, options: NightOptions, region: Region) -> np.ndarray:
     """True stars of a region: STAR_DTYPE without errors, `ra, dec` at epoch 2016.0, brightest first."""
-    stars = empty_stars(rng.poisson(options.stars * region.area / CCD_AREA))
+    stars = empty_stars(rng.poisson(options.stars * region.area / options.ccd_area))
     count = stars.size
     magnitude = np.sort(_draw_magnitudes(rng, count, STAR_RANGE, STAR_SLOPE))
     stars['source_id'] = FIRST_SOURCE + np.arange(count)
@@ -102,7 +102,7 @@ def gaia_catalogue(rng: np.random.Generator, stars: np.ndarray) -> np.ndarray:
 
 
 def star_magnitudes(stars: np.ndarray, term: dict) -> np.ndarray:
-    """DECam AB magnitudes of stars from Gaia magnitudes.
+    """AB magnitudes in the night's band of stars from Gaia magnitudes.
 
     Parameters
     ----------
@@ -117,13 +117,13 @@ def star_magnitudes(stars: np.ndarray, term: dict) -> np.ndarray:
 
 def draw_galaxies(rng: np.random.Generator, options: NightOptions, region: Region) -> np.ndarray:
     """Galaxies of a region, GALAXY_DTYPE: AB mag in the night's band, half-light radius arcsec, angle deg N to E."""
-    count = rng.poisson(options.galaxies * region.area / CCD_AREA)
+    count = rng.poisson(options.galaxies * region.area / options.ccd_area)
     galaxies = np.zeros(count, GALAXY_DTYPE)
     red = np.sort(_draw_magnitudes(rng, count, GALAXY_RANGE, GALAXY_SLOPE))
     spheroid = rng.uniform(size=count) < 0.35
     galaxies['id'] = np.arange(1, count + 1)
     galaxies['ra'], galaxies['dec'] = region.draw(rng, count)
-    galaxies['mag'] = red + GALAXY_COLOUR[options.band] + 0.15 * rng.normal(size=count) * (options.band != 'r')
+    galaxies['mag'] = red + GALAXY_COLOUR[options.facts.like] + 0.15 * rng.normal(size=count) * (options.facts.like != 'r')
     galaxies['radius'] = np.clip(0.9 * 10 ** (-0.12 * (red - 21.0)) * rng.lognormal(0.0, 0.25, count), 0.15, 5.0)
     galaxies['sersic'] = np.where(spheroid, 4.0, 1.0)
     galaxies['axis_ratio'] = np.where(spheroid, rng.uniform(0.6, 1.0, count), rng.uniform(0.3, 1.0, count))

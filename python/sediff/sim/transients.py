@@ -7,13 +7,13 @@ import numpy as np
 from astropy.wcs import WCS
 from scipy.spatial import cKDTree
 
-from sediff.camera.wcs import pixel_to_sky, sky_to_pixel
 from sediff.errors import BadData
-from sediff.sim.kilonova import HOST_MAGNITUDE, HOST_OFFSET, HOST_RADIUS, distance_modulus
+from sediff.kilonova import HOST_MAGNITUDE, HOST_OFFSET, HOST_RADIUS, distance_modulus
 from sediff.sim.mixtures import noise_pixels
-from sediff.sim.options import CCD_SHAPE, PIXEL_SCALE, NightOptions
+from sediff.sim.options import NightOptions
 from sediff.sim.plan import SimExposure
 from sediff.sim.sky import GALAXY_COLOUR, GALAXY_DTYPE
+from sediff.wcs.read import pixel_to_sky, sky_to_pixel
 
 #: Transients keep this far from each other and from the CCD's edges, pixels.
 SEPARATION, BORDER = 30.0, 40.0
@@ -54,18 +54,19 @@ def place_transients(rng: np.random.Generator, options: NightOptions, search: Si
     BadData
         They do not fit.
     """
-    hosts = galaxies[galaxies['mag'] < 21.5]
+    hosts, (ny, nx) = galaxies[galaxies['mag'] < 21.5], options.shape_of(ccdnum)
     hx, hy = sky_to_pixel(wcs, hosts['ra'], hosts['dec'])
-    inside = (hx > BORDER) & (hx < CCD_SHAPE[1] - BORDER) & (hy > BORDER) & (hy < CCD_SHAPE[0] - BORDER)
+    inside = (hx > BORDER) & (hx < nx - BORDER) & (hy > BORDER) & (hy < ny - BORDER)
     hosts, hx, hy = hosts[inside], hx[inside], hy[inside]
-    places, host_ids = np.asarray(taken, float).reshape(-1, 2), []
+    places = np.asarray(taken, float).reshape(-1, 2)
+    host_ids: list[int] = []
     nuclei = 'nuclei' in options.effects
     for _ in range(200 * options.transients):
         if len(host_ids) == options.transients:
             break
-        place, host_id = _random_place(rng, hosts, hx, hy, nuclei)
+        place, host_id = _random_place(rng, hosts, hx, hy, (ny, nx), options.scale, nuclei)
         clear = np.hypot(*(places - place).T).min(initial=np.inf) > SEPARATION
-        if clear and min(*place, CCD_SHAPE[1] - 1 - place[0], CCD_SHAPE[0] - 1 - place[1]) > BORDER:
+        if clear and min(*place, nx - 1 - place[0], ny - 1 - place[1]) > BORDER:
             places = np.concatenate([places, place[None]])
             host_ids.append(host_id)
     count = len(host_ids)
@@ -76,8 +77,9 @@ def place_transients(rng: np.random.Generator, options: NightOptions, search: Si
     if count:
         x, y = places[len(taken):].T
         table['ra'], table['dec'] = pixel_to_sky(wcs, x, y)
-        snr = np.exp(rng.uniform(*np.log(NUCLEI_SNR_RANGE if nuclei else options.transient_snr), count))
-        flux = flux_for_snr(snr, noise_pixels(search.seeing / PIXEL_SCALE), search.sky + 40.0)
+        faint, bright = np.log(NUCLEI_SNR_RANGE if nuclei else options.transient_snr)
+        snr = np.exp(rng.uniform(faint, bright, count))
+        flux = flux_for_snr(snr, float(noise_pixels(search.seeing / options.scale)), search.sky + 40.0)
         table['mag'] = search.zero_point - 2.5 * np.log10(flux)
         table['kind'], table['host_id'], table['ccdnum'] = 'transient', host_ids, ccdnum
     return table
@@ -104,9 +106,10 @@ def place_kilonova(rng: np.random.Generator, options: NightOptions, views: Seque
     host : ndarray, (1,) of GALAXY_DTYPE
         Like NGC 4993: absolute r magnitude -20.8, half-light radius 3.3 kpc, the kilonova at 2.1 kpc.
     """
-    x, y = rng.uniform(400, CCD_SHAPE[1] - 400, 200), rng.uniform(400, CCD_SHAPE[0] - 400, 200)
+    ny, nx = options.shape_of(ccdnum)
+    x, y = rng.uniform(400, nx - 400, 200), rng.uniform(400, ny - 400, 200)
     ra, dec = pixel_to_sky(views[0], x, y)
-    clear = np.minimum.reduce([_clearance(wcs, ra, dec, bad) for wcs in views])
+    clear = np.minimum.reduce([_clearance(wcs, ra, dec, bad, (ny, nx)) for wcs in views])
     if streak is not None:
         clear = np.minimum(clear, np.abs((y - streak[1]) * np.cos(streak[2]) - (x - streak[0]) * np.sin(streak[2])))
     bright = stars[stars['phot_g_mean_mag'] < 19.0]
@@ -122,23 +125,23 @@ def place_kilonova(rng: np.random.Generator, options: NightOptions, views: Seque
     host['ra'] = (ra[best] + offset * np.cos(angle) / np.cos(np.radians(dec[best]))) % 360.0
     host['dec'] = dec[best] + offset * np.sin(angle)
     host['id'], host['sersic'], host['axis_ratio'], host['position_angle'] = host_id, 4.0, 0.85, rng.uniform(0.0, 180.0)
-    host['mag'] = HOST_MAGNITUDE + GALAXY_COLOUR[options.band] + distance_modulus(options.kilonova_distance)
+    host['mag'] = HOST_MAGNITUDE + GALAXY_COLOUR[options.facts.like] + distance_modulus(options.kilonova_distance)
     host['radius'] = HOST_RADIUS * kpc
     return kilonova, host
 
 
-def _clearance(wcs: WCS, ra: np.ndarray, dec: np.ndarray, bad: np.ndarray) -> np.ndarray:
+def _clearance(wcs: WCS, ra: np.ndarray, dec: np.ndarray, bad: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Pixels from positions to the nearest bad pixel or edge of a CCD."""
     x, y = sky_to_pixel(wcs, ra, dec)
-    edge = np.minimum(np.minimum(x, CCD_SHAPE[1] - 1 - x), np.minimum(y, CCD_SHAPE[0] - 1 - y))
+    edge = np.minimum(np.minimum(x, shape[1] - 1 - x), np.minimum(y, shape[0] - 1 - y))
     return np.minimum(edge, cKDTree(bad).query(np.stack([x, y], axis=1))[0]) if len(bad) else edge
 
 
-def _random_place(rng: np.random.Generator, hosts: np.ndarray, x: np.ndarray, y: np.ndarray, nuclei: bool = False
-                  ) -> tuple[np.ndarray, int]:
+def _random_place(rng: np.random.Generator, hosts: np.ndarray, x: np.ndarray, y: np.ndarray, shape: tuple[int, int],
+                  scale: float, nuclei: bool = False) -> tuple[np.ndarray, int]:
     if hosts.size and rng.uniform() < ON_GALAXIES:
         k = int(rng.integers(hosts.size))
-        radius, angle = rng.uniform(0.2, 1.2) * hosts['radius'][k] / PIXEL_SCALE, rng.uniform(0.0, 2.0 * np.pi)
+        radius, angle = rng.uniform(0.2, 1.2) * hosts['radius'][k] / scale, rng.uniform(0.0, 2.0 * np.pi)
         radius *= not nuclei
         return np.array([x[k] + radius * np.cos(angle), y[k] + radius * np.sin(angle)]), int(hosts['id'][k])
-    return np.array([rng.uniform(0, CCD_SHAPE[1]), rng.uniform(0, CCD_SHAPE[0])]), 0
+    return np.array([rng.uniform(0, shape[1]), rng.uniform(0, shape[0])]), 0

@@ -7,14 +7,16 @@ import numpy as np
 import pandas as pd
 from scipy.spatial import cKDTree
 
-from sediff.camera.ccds import ccd_table, dead_amplifiers
-from sediff.camera.wcs import sky_to_pixel
 from sediff.errors import BadData
+from sediff.instruments.amplifiers import parse_section
+from sediff.instruments.base import Instrument
+from sediff.instruments.load import default_instrument
 from sediff.sim.cards import wcs_cards
 from sediff.sim.exposure import COSMIC, CcdTruth
-from sediff.sim.options import CCD_SHAPE
 from sediff.sim.plan import SimExposure
 from sediff.sim.scene import Scene, true_wcs
+from sediff.sphere import angle_of_chord, unit_vectors
+from sediff.wcs.read import sky_to_pixel
 
 #: A transient is on good pixels when masked ones are farther than this (pixels), cosmic rays farther than the second.
 CLEAR, CLEAR_OF_COSMICS = 12.0, 5.0
@@ -127,9 +129,9 @@ def match_truth(truth: pd.DataFrame, found: pd.DataFrame, radius_arcsec: float =
     result['found'], result['separation'], result['candidate'] = False, np.nan, -1
     if not len(truth) or not len(found):
         return result
-    injected, candidates = _vectors(truth), _vectors(found)
+    injected, candidates = (unit_vectors(table['ra'], table['dec']) for table in (truth, found))
     chord, nearest = cKDTree(candidates).query(injected)
-    separation = np.degrees(2.0 * np.arcsin(np.clip(chord / 2.0, 0.0, 1.0))) * 3600.0
+    separation = angle_of_chord(chord) * 3600.0
     _, owner = cKDTree(injected).query(candidates)
     matched = (separation <= radius_arcsec) & (owner[nearest] == np.arange(len(truth)))
     result['separation'], result['found'] = separation, matched
@@ -146,30 +148,34 @@ def _epochs(scene, plan, tpv, truths, bad) -> pd.DataFrame:
         if not exposure.on_sky or not scene.transients.size:
             continue
         x, y = sky_to_pixel(true_wcs(tpv[truth.ccdnum], exposure.true), scene.transients['ra'], scene.transients['dec'])
-        edge = np.minimum(np.minimum(x, CCD_SHAPE[1] - 1 - x), np.minimum(y, CCD_SHAPE[0] - 1 - y)) + 0.5
+        ny, nx = exposure.instrument.detector(truth.ccdnum).shape
+        edge = np.minimum(np.minimum(x, nx - 1 - x), np.minimum(y, ny - 1 - y)) + 0.5
         masked = np.concatenate([truth.pixels[truth.pixels['kind'] != COSMIC], bad[truth.ccdnum]])
         on = edge > 0
         shines = np.array([flux.get((int(number), truth.expnum, truth.ccdnum), 0.0) for number in scene.transients['id']])
         table = pd.DataFrame({'id': scene.transients['id'], 'expnum': truth.expnum, 'ccdnum': truth.ccdnum, 'x': x, 'y': y,
                               'mag': np.where(shines > 0, scene.transients['mag'], 99.0), 'flux_e': shines,
                               'distance_edge': edge})[on]
-        dead = dead_distance(truth.ccdnum, exposure.nite, x[on])
+        dead = dead_distance(truth.ccdnum, exposure.nite, x[on], exposure.instrument)
         table['distance_masked'] = np.minimum(np.minimum(_nearest(masked, x[on], y[on]), edge[on]), dead)
         tables.append(table)
     names = ['id', 'expnum', 'ccdnum', 'x', 'y', 'mag', 'flux_e', 'distance_edge', 'distance_masked']
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=names)
 
 
-def dead_distance(ccdnum: int, nite: str | int, x: np.ndarray) -> np.ndarray:
+def dead_distance(ccdnum: int, nite: str | int, x: np.ndarray, instrument: Instrument | None = None) -> np.ndarray:
     """Columns from x (0-based pixels) to the nearest amplifier that is dead on a night; 0 on one, FAR without any.
 
-    Amplifier A has the left half of a CCD of the north of the focal plane and the right half of one of the south.
+    Where the tables do not say, amplifier A has the left half of a CCD of the north of the focal plane and the right half of
+    one of the south.
     """
-    half, distance = CCD_SHAPE[1] // 2, np.full(np.shape(x), FAR)
-    north = ccd_table()[ccdnum - 1]['half'] == 'N'
-    for name in dead_amplifiers(ccdnum, nite):
-        first = 0 if (name == 'A') == north else half
-        outside = np.maximum(first - x, x - (first + half - 1))
+    detector = (instrument or default_instrument()).detector(ccdnum)
+    half, distance = detector.shape[1] // 2, np.full(np.shape(x), FAR)
+    sections = {each.name: parse_section(each.cards['CCDSEC'])[1] for each in detector.amplifiers if 'CCDSEC' in each.cards}
+    for name in detector.dead_amplifiers(nite):
+        left = 0 if (name == 'A') == (detector.part == 'N') else half
+        own = sections.get(name, slice(left, left + half))
+        outside = np.maximum(own.start - x, x - (own.stop - 1))
         distance = np.minimum(distance, np.maximum(outside, 0.0))
     return distance
 
@@ -186,10 +192,5 @@ def _streak_distance(streak, x: float, y: float) -> float:
         return FAR
     x0, y0, x1, y1 = streak[:4]
     return float(abs((x - x0) * (y1 - y0) - (y - y0) * (x1 - x0)) / np.hypot(x1 - x0, y1 - y0))
-
-
-def _vectors(table: pd.DataFrame) -> np.ndarray:
-    ra, dec = np.radians(table['ra'].to_numpy(float)), np.radians(table['dec'].to_numpy(float))
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=1)
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 import numpy as np
 from astropy.wcs import WCS
 
-from sediff.camera.wcs import pixel_to_sky
 from sediff.refcat.stars import empty_stars
-from sediff.sim.options import CCD_SHAPE, VARIABLES, generator
+from sediff.sim.options import VARIABLES, NightOptions, generator
+from sediff.wcs.read import pixel_to_sky
 
 #: Share of the stars between these magnitudes that change, and by how much (mag).
 SHARE, BETWEEN, CHANGE = 0.1, (14.5, 20.5), (0.1, 1.0)
@@ -19,20 +19,22 @@ def changes(seed: int, magnitude: np.ndarray, effects: tuple[str, ...]) -> np.nd
     two of three of which get brighter."""
     rng = generator(seed, VARIABLES)
     chosen = rng.uniform(size=magnitude.size) < SHARE
-    size = np.exp(rng.uniform(*np.log(CHANGE), magnitude.size))
+    low, high = np.log(CHANGE)
+    size = np.exp(rng.uniform(low, high, magnitude.size))
     size = np.where(rng.uniform(size=magnitude.size) < 2 / 3, -size, size)
     inside = (magnitude > BETWEEN[0]) & (magnitude < BETWEEN[1])
     return np.where(chosen & inside & ('variables' in effects), size, 0.0)
 
 
-def with_bright_stars(stars: np.ndarray, seed: int, wcs: dict[int, WCS], effects: tuple[str, ...]) -> np.ndarray:
+def with_bright_stars(stars: np.ndarray, options: NightOptions, wcs: dict[int, WCS]) -> np.ndarray:
     """The stars and, with the effect 'brightstars', BRIGHT more on each CCD, evenly spread over BRIGHT_RANGE."""
-    if 'brightstars' not in effects:
+    if 'brightstars' not in options.effects:
         return stars
     added = empty_stars(BRIGHT * len(wcs))
     for number, (ccd, one) in enumerate(wcs.items()):
-        rng, rows = generator(seed, VARIABLES, ccd), added[number * BRIGHT:(number + 1) * BRIGHT]
-        x, y = rng.uniform(60, CCD_SHAPE[1] - 60, BRIGHT), rng.uniform(60, CCD_SHAPE[0] - 60, BRIGHT)
+        rng, rows = generator(options.seed, VARIABLES, ccd), added[number * BRIGHT:(number + 1) * BRIGHT]
+        ny, nx = options.shape_of(ccd)
+        x, y = rng.uniform(60, nx - 60, BRIGHT), rng.uniform(60, ny - 60, BRIGHT)
         rows['ra'], rows['dec'] = pixel_to_sky(one, x, y)
         general, colour = np.linspace(*BRIGHT_RANGE, BRIGHT), rng.normal(1.0, 0.2, BRIGHT)
         rows['phot_g_mean_mag'], rows['phot_rp_mean_mag'] = general, general - 0.15 - 0.45 * colour

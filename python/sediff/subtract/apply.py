@@ -1,4 +1,4 @@
-"""The fitted kernel applied: template convolved, moved, subtracted, the sky that is left taken off."""
+"""The fitted kernel applied: template convolved, moved, subtracted, the residual sky subtracted."""
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ ROWS = 256
 
 @dataclass(frozen=True)
 class Applied:
-    """Difference in the units of the image that was not convolved (float32), variance, mask, and its figures."""
+    """Difference in the units of the image that was not convolved (float32), variance, mask, and its metrics."""
 
     image: np.ndarray
     variance: np.ndarray

@@ -49,8 +49,8 @@ class Sky:
                              for p in (y, x))
             middle = self.coefficients
         else:
-            along, across = (spline_weights(len(p), self.mesh, cells, p) for p, cells in zip((y, x), self.grid.shape))
-            middle = self.grid
+            middle = self._levels()
+            along, across = (spline_weights(len(p), self.mesh, cells, p) for p, cells in zip((y, x), middle.shape))
         right = (middle @ across.T).astype(np.float32)
         along = along.astype(np.float32)
         for start in range(0, len(y), height):
@@ -63,9 +63,14 @@ class Sky:
             along, across = (np.polynomial.legendre.legvander(2.0 * p / max(size - 1, 1) - 1.0, order)
                              for p, size in zip((y, x), self.shape))
             return np.einsum('ni,ij,nj->n', along, self.coefficients, across)
+        grid = self._levels()
         along, across = (spline_weights(size, self.mesh, cells, p)
-                         for p, size, cells in zip((y, x), self.shape, self.grid.shape))
-        return np.einsum('ni,ij,nj->n', along, self.grid, across)
+                         for p, size, cells in zip((y, x), self.shape, grid.shape))
+        return np.einsum('ni,ij,nj->n', along, grid, across)
+
+    def _levels(self) -> np.ndarray:
+        assert self.grid is not None    # there is one where there are no coefficients
+        return self.grid
 
     def image(self) -> np.ndarray:
         """The sky of the whole image: (ny, nx) float32."""
@@ -112,7 +117,7 @@ def sky_level(image: np.ndarray, bad: np.ndarray) -> tuple[float, float]:
 
 
 def clipped_level(sample: np.ndarray) -> tuple[float, float]:
-    """Median and robust sigma, values further than 3 sigma left out."""
+    """Median and robust sigma, values further than 3 sigma rejected."""
     for _ in range(5):
         low, middle, high = np.percentile(sample, (25, 50, 75))
         sigma = (high - low) / 1.34898
@@ -146,7 +151,7 @@ def cell_levels(science, level, model, bad, model_low, model_high, sigma, mesh, 
                 continue
             middle = np.median(sample[:n])
             low, high = np.float32(middle - 3.0 * sigma), np.float32(middle + 3.0 * sigma)
-            total, used = 0.0, 0
+            total, used = np.float64(0.0), 0
             for y in range(v * mesh, min((v + 1) * mesh, ny), step):
                 row = np.float32(0.0)
                 for x in range(u * mesh, min((u + 1) * mesh, nx)):
@@ -160,7 +165,7 @@ def cell_levels(science, level, model, bad, model_low, model_high, sigma, mesh, 
     return out, count
 
 
-def residual_sky(science: np.ndarray, level: float, model: np.ndarray, bad: np.ndarray, mesh: int,
+def residual_sky(science: np.ndarray, level: float | np.float32, model: np.ndarray, bad: np.ndarray, mesh: int,
                  order: int | None = None, step: int = 1) -> Sky:
     """Smooth sky of the difference science - level - model.
 
@@ -218,7 +223,10 @@ def _spread(value: np.ndarray, weight: np.ndarray) -> tuple[np.ndarray, np.ndarr
     out = []
     for plane in (value, weight):
         padded = np.pad(plane, 1)
-        out.append(sum(padded[j:j + plane.shape[0], i:i + plane.shape[1]] for j in range(3) for i in range(3)))
+        total = np.zeros_like(plane)
+        for j, i in np.ndindex(3, 3):
+            total = total + padded[j:j + plane.shape[0], i:i + plane.shape[1]]
+        out.append(total)
     return out[0], out[1]
 
 

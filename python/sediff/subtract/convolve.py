@@ -25,7 +25,8 @@ def no_patch() -> Patch:
 
 def block_centres(shape: tuple[int, int], step: int = 1) -> tuple[np.ndarray, np.ndarray]:
     """x (columns,) and y (rows,) of the centres of groups of step x step blocks, 0-based pixels."""
-    return tuple(np.arange(0, size, step * side) + (step * side - 1) / 2.0 for size, side in zip(shape[::-1], BLOCK[::-1]))
+    x, y = (np.arange(0, size, step * side) + (step * side - 1) / 2.0 for size, side in zip(shape[::-1], BLOCK[::-1]))
+    return x, y
 
 
 @njit(cache=True, fastmath={'contract'})
@@ -109,7 +110,7 @@ def convolve(image: np.ndarray, kernels: np.ndarray, patch: Patch | None = None,
     kernels : ndarray, (rows, columns, w, w) float32
         Kernel K[v + h, u + h] at the centre of each block; out(x, y) = sum K(u, v) image(x - u, y - v).
     patch : Patch, optional
-        Pixels to replace, and the values to put there (levels are not taken off these).
+        Pixels to replace, and the values to put there (levels are not subtracted from these).
     level : float
         Subtracted from the image first.
     block : (int, int)

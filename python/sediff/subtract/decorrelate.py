@@ -1,7 +1,7 @@
 """White noise in the difference: the correlation that the kernel made is taken out again."""
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +12,7 @@ from sediff.subtract.model import KernelModel
 from sediff.subtract.zones import CELL, NoiseZones
 
 if TYPE_CHECKING:
-    from sediff.psf.model import PsfModel
-    from sediff.psf.zoned import ZonedPsf
-    from sediff.subtract.subtract import Difference
+    pass
 
 #: Half width of the filter and side of the grid its spectrum is computed on, px.
 HALF_WIDTH, SIDE = 10, 64
@@ -22,8 +20,6 @@ HALF_WIDTH, SIDE = 10, 64
 BLOCKS = 4
 #: Power of the noise below which it is not raised, relative to that of its lowest frequency.
 LEAST_POWER = 1e-3
-#: Places along each axis at which the PSF of a whitened difference is worked out.
-PSF_GRID = 6
 
 
 @dataclass(frozen=True)
@@ -68,8 +64,9 @@ class Whitening:
             for zone in np.unique(cells):
                 here = cells == zone
                 rows, columns = (np.flatnonzero(here.any(axis=axis)) for axis in (1, 0))
-                part = tuple(slice(s.start + CELL * n[0], min(s.stop, s.start + CELL * (n[-1] + 1)))
-                             for s, n in zip(place, (rows, columns)))
+                down_part, along_part = (slice(s.start + CELL * n[0], min(s.stop, s.start + CELL * (n[-1] + 1)))
+                                         for s, n in zip(place, (rows, columns)))
+                part = down_part, along_part
                 found = convolve_part(image, self.kernels[zone, row, column], part)
                 if here.all():
                     out[part] = found
@@ -156,43 +153,3 @@ def _power(kernels: np.ndarray) -> np.ndarray:
     padded = np.zeros((*kernels.shape[:-2], SIDE, SIDE))
     padded[..., start:start + 2 * half + 1, start:start + 2 * half + 1] = kernels
     return np.abs(np.fft.rfft2(padded)) ** 2
-
-
-def psf_of_difference(psf: PsfModel, result: Difference) -> PsfModel | ZonedPsf:
-    """PSF model of a difference, from that of the image that was not convolved (of the science image where both were).
-
-    One for each zone where the noise was made white zone by zone.
-    """
-    if result.whitening is None:
-        return psf if result.smoothing is None else _changed(psf, result, None)
-    from sediff.psf.zoned import zoned  # only here: it costs the command its quick start
-    zones = result.whitening.zones
-    return zoned([_changed(psf, result, zone) for zone in range(len(zones.typical))], zones.labels, CELL)
-
-
-def _changed(psf: PsfModel, result: Difference, zone: int | None) -> PsfModel:
-    """The PSF smoothed as the science image was, and whitened as a zone was."""
-    from sediff.psf.shape import stamp_fwhm  # only here: it costs the command its quick start
-    shape = result.image.shape
-    x, y = (v.ravel() for v in np.meshgrid(*(np.linspace(0, size - 1, PSF_GRID) for size in shape[::-1])))
-    planes = [psf.coefficients_image(a, b) for a, b in zip(x, y)]
-    if result.smoothing is not None:
-        planes = [filtered(plane, result.smoothing, psf.samp) for plane in planes]
-    if zone is not None:
-        planes = [filtered(plane, result.whitening.at(a, b, zone), psf.samp) for plane, a, b in zip(planes, x, y)]
-    flat = np.array(planes).reshape(len(planes), -1)
-    mask = np.linalg.lstsq(psf.terms(x, y), flat, rcond=None)[0].reshape(psf.mask.shape)
-    found = replace(psf, mask=mask.astype(np.float32))
-    middle = found.coefficients_image((shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
-    found.fwhm = psf.samp * stamp_fwhm(middle)
-    return found
-
-
-def filtered(plane: np.ndarray, kernel: np.ndarray, samp: float = 1.0) -> np.ndarray:
-    """A PSF with `samp` image pixels a sample, (n, n), convolved with a filter of image pixels (w, w): (n, n) float64."""
-    n, half = plane.shape[0], kernel.shape[0] // 2
-    side = n + 2 * int(np.ceil(half / samp))
-    offset = np.arange(-half, half + 1)
-    down, along = (np.exp(-2j * np.pi * np.outer(f, offset) / samp) for f in (np.fft.fftfreq(side), np.fft.rfftfreq(side)))
-    spectrum = np.fft.rfft2(plane, (side, side)) * (down @ kernel @ along.T)
-    return np.fft.irfft2(spectrum, (side, side))[:n, :n]

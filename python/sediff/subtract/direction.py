@@ -74,7 +74,7 @@ def choose_way(planes: Planes, stars: Stars, widths: tuple[float, float], wanted
     if needed < SHARPEN * squared:
         return one
     both = _both(planes, stars, widths, -narrower + MARGIN * squared, fit)
-    return both if both.fit.solution.left_out_error < one.fit.solution.left_out_error else one
+    return both if both.fit.solution.held_out_error < one.fit.solution.held_out_error else one
 
 
 def shape_difference(planes: Planes, stars: Stars, widths: tuple[float, float]) -> tuple[float, float, float]:

@@ -91,7 +91,7 @@ def fit_kernel(planes: Planes, stars: Stars, basis: KernelBasis, sharp: float, b
     def sums_of(shift: np.ndarray) -> StarSums:
         return star_sums(basis, moved_stamps(stamps, shift, sharp), target, weight)
 
-    shift, colour = (np.zeros((len(x), 2)), None) if listed is None else listed.at(x, y)
+    shift, colour = (np.zeros((len(x), 2)), np.zeros(0)) if listed is None else listed.at(x, y)
     sums = sums_of(shift)
     _, first, _ = plain_fit(basis, sums.equations(), x, y, shape, _moderate(basis, len(x), order))
     sky = matched_sky(planes, KernelModel.from_solution(basis, first, shape), mesh, sky_order)

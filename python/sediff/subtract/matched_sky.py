@@ -15,7 +15,7 @@ LARGEST_LOSS = 0.02
 
 
 def matched_sky(planes: Planes, model: KernelModel, mesh: int, order: int | None = None) -> Sky:
-    """Sky of science - K * template, levels taken off, from a tile in each cell of the mesh.
+    """Sky of science - K * template, levels subtracted, from a tile in each cell of the mesh.
 
     Parameters
     ----------
@@ -38,9 +38,9 @@ def matched_sky(planes: Planes, model: KernelModel, mesh: int, order: int | None
     image of the broader PSF: a sky measured there before matching is wrong by what spills over. After matching the
     residual holds no light, wherever it is measured.
     """
-    matched = np.zeros(planes.science.shape, np.float32)
-    bad = np.ones(matched.shape, bool)
-    tiles = list(_tiles(matched.shape, mesh))
+    shape = planes.science.shape
+    matched, bad = np.zeros(shape, np.float32), np.ones(shape, bool)
+    tiles = list(_tiles(shape, mesh))
     y, x = ([0.5 * (tile[axis].start + tile[axis].stop - 1) for tile in tiles] for axis in (0, 1))
     for tile, kernel in zip(tiles, model.kernels_at(x, y)):
         _match(planes, tile, kernel.astype(np.float32), matched, bad)

@@ -89,27 +89,6 @@ class StarSums:
         return StarEquations(matrix, gram[:, :m, m + 1] @ transform, gram[:, m + 1, m + 1].copy(), self.pixels)
 
 
-def convolve_stamps(basis: KernelBasis, stamps: np.ndarray) -> np.ndarray:
-    """Each stamp convolved with each basis function.
-
-    Parameters
-    ----------
-    stamps : ndarray, (n, s, s) float32
-
-    Returns
-    -------
-    ndarray, (n, m, r, r) float32
-        r = s - 2 reach (the part the kernel reaches whole).
-    """
-    n, reach = stamps.shape[0], stamps.shape[1] - 2 * basis.reach
-    out = np.empty((n, basis.size, reach, reach), np.float32)
-    for family, products in enumerate(_family_products(basis, stamps)):
-        for k in np.nonzero(basis.members[:, 0] == family)[0]:
-            _, i, j = basis.members[k]
-            out[:, k] = products[:, j, :, i, :]
-    return out
-
-
 def _family_products(basis: KernelBasis, stamps: np.ndarray):
     """For each family, all products of its profiles by two matrix products: (n, count, r, count, r) float32."""
     n, side = stamps.shape[0], stamps.shape[1]

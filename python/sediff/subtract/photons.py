@@ -10,6 +10,7 @@ from sediff.subtract.convolve import BLOCK, convolve, squared_kernels
 
 if TYPE_CHECKING:
     from sediff.psf.model import PsfModel
+    from sediff.psf.zoned import ZonedPsf
     from sediff.subtract.subtract import Difference
 
 #: Places along each axis where the factors are worked out, side of the PSF stamps and of the grid of their spectra, px.
@@ -41,14 +42,14 @@ def photon_plane(image: np.ndarray, bad: np.ndarray, per_unit: np.ndarray | floa
     return out.astype(np.float32, copy=False)
 
 
-def photon_variance(result: Difference, psf: PsfModel, science: np.ndarray, template: np.ndarray
+def photon_variance(result: Difference, psf: PsfModel | ZonedPsf, science: np.ndarray, template: np.ndarray
                     ) -> tuple[np.ndarray, float]:
     """What photon noise adds to the variance of a difference's pixels in a PSF-weighted sum.
 
     Parameters
     ----------
     result : Difference
-    psf : PsfModel
+    psf : PsfModel or ZonedPsf
         Of the difference.
     science, template : ndarray, (ny, nx) float32
         Photon variances of the two images in their own units (`photon_plane`).
@@ -83,7 +84,7 @@ def photon_variance(result: Difference, psf: PsfModel, science: np.ndarray, temp
 def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray) -> np.ndarray:
     """Photon variance of what both images show: hosts and stars, not of the source itself: (ny, nx) float32, >= 0.
 
-    The difference's own light is taken off, and what does not stand out of the sky is 0: the score of empty sky
+    The difference's own light is subtracted, and what is not significant above the sky is 0: the score of empty sky
     keeps its noise, and a source on a bright host is judged against the noise that is there without it.
     """
     out = photons - np.float32(science_factor) * difference
@@ -110,7 +111,7 @@ def _kernels(result: Difference) -> dict:
     return {'science': (lambda x, y: smoothing, None), 'template': (result.kernel.kernel_at, squares())}
 
 
-def _factors(result: Difference, psf: PsfModel, kernel_at) -> np.ndarray:
+def _factors(result: Difference, psf: PsfModel | ZonedPsf, kernel_at) -> np.ndarray:
     """int |a|^2 |psi|^2 |A|^2 / int |a|^2 on a grid of places: (GRID, GRID) float64."""
     ny, nx = result.image.shape
     out = np.empty((GRID, GRID))

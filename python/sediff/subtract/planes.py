@@ -65,7 +65,7 @@ class Planes:
         return Planes(self.template, self.science, self.template_variance, self.science_variance, self.template_bad,
                       self.science_bad, self.template_level, self.science_level, self.photons[::-1])
 
-    def arrays(self) -> tuple[np.ndarray, ...]:
+    def arrays(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
         """Science, template, their variances, their bad pixels."""
         return (self.science, self.template, self.science_variance, self.template_variance, self.science_bad,
                 self.template_bad)

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sediff.stats import sigma_about
+
 #: Stars with a colour from which the offset may also bend with colour.
 BENT_STARS = 40
 #: Gain in ln(likelihood) the stars must show for a relation to be used.
 LEAST_GAIN = 8.0
-#: Stars this many sigma off the relation are left out; rounds of that.
+#: Stars this many sigma off the relation are rejected; rounds of that.
 CLIP, ROUNDS = 4.0, 4
 #: Scatter of offsets that is allowed for beside their errors, px, and the colours (mag) the relation holds between.
 SCATTER, COLOURS = 0.01, (-0.5, 4.0)
@@ -88,7 +90,7 @@ def fit_colour_shift(colour: np.ndarray, x: np.ndarray, y: np.ndarray, offset: n
         right = design[kept].T @ inverse @ offset[kept] + mean / width[:, None] ** 2
         found = np.linalg.solve(normal, right)
         left = offset - design @ found
-        spread = np.hypot(error, max(SCATTER, 1.4826 * np.median(np.abs(left[kept]))))
+        spread = np.hypot(error, max(SCATTER, sigma_about(left[kept])))
         now = (np.abs(left) < CLIP * spread[:, None]).all(axis=1)
         if (now == kept).all() or now.sum() < 0.5 * len(kept):
             break

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
+from sediff.stats import SIGMA_OF_MAD
+
 #: Correlation lengths tried first, px.
 LENGTHS = (90.0, 190.0, 400.0, 900.0)
 #: Gain in ln(likelihood) the stars must show for a field to be used, and stars it takes to tell a field from offsets
@@ -74,7 +76,7 @@ def fit_field(x: np.ndarray, y: np.ndarray, offset: np.ndarray, error: np.ndarra
     error = np.hypot(error, FLOOR)
     first = np.argsort(error)[:SEARCH_STARS if known is None else FIELD_STARS]
     x, y, offset, error = x[first], y[first], offset[first], error[first]
-    spread = 1.4826 * np.sqrt(np.median(np.minimum(offset**2 - error[:, None]**2, LARGEST**2).clip(0)))
+    spread = SIGMA_OF_MAD * np.sqrt(np.median(np.minimum(offset**2 - error[:, None]**2, LARGEST**2).clip(0)))
     kept = (np.abs(offset) < 5.0 * np.hypot(error, max(spread, 0.01))[:, None]).all(axis=1)
     x, y, offset, error = x[kept], y[kept], offset[kept], error[kept]
     if known is None:

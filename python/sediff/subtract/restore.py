@@ -137,7 +137,7 @@ def _fit_star(image, level, bad, sigma, profile, columns, rows) -> tuple[float, 
     fit = np.array([0.0, x, y])
     fit_ring(image, level, bad, sigma, profile, outer, fit)
     misfit = ring_misfit(image, level, bad, sigma, profile, outer, x, y, fit)
-    return tuple(map(float, fit)) if fit[0] > 0 and misfit < LARGEST_MISFIT else None
+    return (float(fit[0]), float(fit[1]), float(fit[2])) if fit[0] > 0 and misfit < LARGEST_MISFIT else None
 
 
 @njit(cache=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from sediff.errors import BadData
+from sediff.stats import sigma_about
 from sediff.subtract.basis import KernelBasis
 from sediff.subtract.normal import StarEquations
 from sediff.subtract.terms import spatial_terms, term_count
@@ -50,7 +51,7 @@ class Freedom:
 class Solution:
     """Coefficients of the zero-sum functions: (m, terms) float64, 0 where not fitted, and how the stars did.
 
-    `left_out_error` is the part of the brighter left-out stars that the fit did not predict, relative to them; `scale_error`
+    `held_out_error` is the part of the brighter held-out stars that the fit did not predict, relative to them; `scale_error`
     the relative error of the photometric scale (jackknife), NaN with fewer than two stars.
     """
 
@@ -58,8 +59,8 @@ class Solution:
     freedom: Freedom
     used: np.ndarray
     reduced_chi2: np.ndarray
-    left_out_chi2: float
-    left_out_error: float = np.nan
+    held_out_chi2: float
+    held_out_error: float = np.nan
     scale_error: float = np.nan
 
 
@@ -73,12 +74,12 @@ def candidate_freedoms(basis: KernelBasis, n_stars: int, order: int | None) -> l
     """
     family, i, j = basis.members.T
     everything = tuple(range(basis.size))
-    narrow = tuple(np.nonzero((i + j <= 2) & (family < len(basis.profiles) - 1) | ((family > 0) & (i + j == 0)))[0])
+    narrow = _numbers((i + j <= 2) & (family < len(basis.profiles) - 1) | ((family > 0) & (i + j == 0)))
     if order is not None:
         if n_stars < term_count(order):
             raise BadData(f'order {order} needs {term_count(order)} stars, {n_stars} are common; ask for a lower order')
         return [Freedom(narrow, order, order), Freedom(everything, order, order)]
-    least = tuple(np.nonzero((i + j == 0) | ((family == 0) & (i + j == 1)))[0])
+    least = _numbers((i + j == 0) | ((family == 0) & (i + j == 1)))
     if n_stars >= 60:
         return [Freedom(everything, k, k) for k in range(4 if n_stars >= 150 else 3)]
     found = [Freedom(least, 0, 0), Freedom(narrow, 0, 0), Freedom(everything, 0, 0)]
@@ -99,7 +100,7 @@ def plain_fit(basis: KernelBasis, equations: StarEquations, x: np.ndarray, y: np
 
 def solve(basis: KernelBasis, equations: StarEquations, x: np.ndarray, y: np.ndarray, shape: tuple[int, int],
           order: int | None = None) -> Solution:
-    """Fit the kernel, outlying stars clipped, with the freedom that predicts left-out stars best.
+    """Fit the kernel, outlying stars clipped, with the freedom that predicts held-out stars best.
 
     Parameters
     ----------
@@ -135,7 +136,7 @@ def _scale_error(basis: KernelBasis, equations: StarEquations, terms: np.ndarray
 
 
 def _relative_error(equations: StarEquations, chi2: np.ndarray) -> float:
-    """Root of the share of a brighter star's chi^2 that is left, the noise that the fainter half shows taken off."""
+    """Root of the share of a brighter star's chi^2 that is left, the noise that the fainter half shows subtracted."""
     bright = equations.total > np.median(equations.total)
     noise = np.median((chi2 / equations.pixels)[~bright])
     share = (chi2 - noise * equations.pixels)[bright] / np.maximum(equations.total[bright], 1e-30)
@@ -143,31 +144,35 @@ def _relative_error(equations: StarEquations, chi2: np.ndarray) -> float:
 
 
 def _compare(basis, equations, terms, freedoms) -> tuple[Freedom, np.ndarray]:
-    """The simplest fit that no freer one beats by more than the error of the comparison, and its left-out chi^2.
+    """The simplest fit that no freer one beats by more than the error of the comparison, and its held-out chi^2.
 
     A damped fit goes back to the simpler one by itself: it need only be better.
     """
-    best, best_chi2 = freedoms[0], left_out_chi2(basis, equations, terms, freedoms[0])
+    best, best_chi2 = freedoms[0], held_out_chi2(basis, equations, terms, freedoms[0])
     for freedom in freedoms[1:]:
-        chi2 = left_out_chi2(basis, equations, terms, freedom)
+        chi2 = held_out_chi2(basis, equations, terms, freedom)
         gain = np.log(np.maximum(best_chi2, 1e-9) / np.maximum(chi2, 1e-9))
         if gain.mean() > (gain.std() / np.sqrt(len(gain)) if freedom.damping == 0 else 0.0):
             best, best_chi2 = freedom, chi2
     return best, best_chi2
 
 
-def left_out_chi2(basis: KernelBasis, equations: StarEquations, terms: np.ndarray, freedom: Freedom) -> np.ndarray:
+def _numbers(chosen: np.ndarray) -> tuple[int, ...]:
+    """The indices that are chosen."""
+    return tuple(np.flatnonzero(chosen).tolist())
+
+
+def held_out_chi2(basis: KernelBasis, equations: StarEquations, terms: np.ndarray, freedom: Freedom) -> np.ndarray:
     """chi^2 of each star predicted from a fit without it (in one of four parts): (n,) float64."""
     fold = np.arange(len(terms)) % min(FOLDS, len(terms))
     folds = range(fold.max() + 1)
     chi2 = np.empty(len(terms))
     parts = [_assemble(basis, equations.take(fold == k), terms[fold == k], freedom) for k in folds]
     for k in folds:
-        matrix = sum(part[0] for i, part in enumerate(parts) if i != k)
-        right = sum(part[1] for i, part in enumerate(parts) if i != k)
+        matrix, right = (np.asarray(sum(part[which] for i, part in enumerate(parts) if i != k)) for which in (0, 1))
         coefficients = _unpack(basis, _solve_scaled(matrix, right, _damping(basis, freedom)), freedom, terms.shape[1])
-        left_out = equations.take(fold == k)
-        chi2[fold == k] = reduced_chi2(left_out, terms[fold == k], coefficients) * left_out.pixels
+        held_out = equations.take(fold == k)
+        chi2[fold == k] = reduced_chi2(held_out, terms[fold == k], coefficients) * held_out.pixels
     return chi2
 
 
@@ -179,13 +184,13 @@ def reduced_chi2(equations: StarEquations, terms: np.ndarray, coefficients: np.n
 
 
 def _clip(basis, equations, terms, freedom, used, threshold):
-    """Solve, drop stars whose chi^2 stands out, and repeat."""
+    """Solve, drop stars whose chi^2 is an outlier, and repeat."""
     for _ in range(CLIP_ROUNDS):
         matrix, right = _assemble(basis, equations.take(used), terms[used], freedom)
         coefficients = _unpack(basis, _solve_scaled(matrix, right, _damping(basis, freedom)), freedom, terms.shape[1])
         chi2 = reduced_chi2(equations, terms, coefficients)
         middle = np.median(chi2[used])
-        spread = 1.4826 * np.median(np.abs(chi2[used] - middle))
+        spread = sigma_about(chi2[used], middle)
         kept = used & (chi2 <= middle + threshold * max(spread, 0.1 * middle))
         if kept.sum() == used.sum() or kept.sum() < max(3, 0.5 * len(used)):
             break

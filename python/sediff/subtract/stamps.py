@@ -15,7 +15,7 @@ APERTURE = 5
 LEAST_SNR = 20.0
 #: Where fewer stars than this are found, fainter ones are taken too.
 FEW, FAINT_SNR = 4, 8.0
-#: A star whose flux ratio differs from the others' by more than this share (and its noise) varies: it is left out.
+#: A star whose flux ratio differs from the others' by more than this share (and its noise) varies: it is rejected.
 LARGEST_CHANGE = 0.15
 LARGEST_OFFSET = 2.5
 BORDER = 8
@@ -102,16 +102,16 @@ def _peaks(image, variance, bad, level: float) -> np.ndarray:
 def _measured(arrays, peaks: np.ndarray, levels, least_snr: float) -> Stars:
     """The objects that both images show above a signal to noise, brightest first."""
     science, template, science_variance, template_variance, science_bad, template_bad = arrays
-    figures = np.zeros((2, len(peaks), 5))
+    metrics = np.zeros((2, len(peaks), 5))
     x, y = np.ascontiguousarray(peaks[:, 0]), np.ascontiguousarray(peaks[:, 1])
     good = np.ones(len(peaks), bool)
-    measure(template, template_variance, template_bad, np.float32(levels[1]), x, y, APERTURE, least_snr, good, figures[1])
-    measure(science, science_variance, science_bad, np.float32(levels[0]), x, y, APERTURE, least_snr, good, figures[0])
-    good &= np.abs(figures[:, :, 3:5]).max(axis=(0, 2), initial=0.0) < LARGEST_OFFSET
-    figures, x, y = figures[:, good], x[good], y[good]
-    snr = (figures[..., 0] / figures[..., 1]).min(axis=0)
-    stars = Stars(x, y, snr, figures[0, :, 2] * FWHM_PER_SIGMA, figures[1, :, 2] * FWHM_PER_SIGMA,
-                  figures[0, :, 0] / figures[1, :, 0])
+    measure(template, template_variance, template_bad, np.float32(levels[1]), x, y, APERTURE, least_snr, good, metrics[1])
+    measure(science, science_variance, science_bad, np.float32(levels[0]), x, y, APERTURE, least_snr, good, metrics[0])
+    good &= np.abs(metrics[:, :, 3:5]).max(axis=(0, 2), initial=0.0) < LARGEST_OFFSET
+    metrics, x, y = metrics[:, good], x[good], y[good]
+    snr = (metrics[..., 0] / metrics[..., 1]).min(axis=0)
+    stars = Stars(x, y, snr, metrics[0, :, 2] * FWHM_PER_SIGMA, metrics[1, :, 2] * FWHM_PER_SIGMA,
+                  metrics[0, :, 0] / metrics[1, :, 0])
     stars = stars.take(np.argsort(-snr, kind='stable'))
     return stars.take(first_of_each(stars.x, stars.y, CROWDING, science.shape))
 
@@ -145,7 +145,7 @@ def _look_for_offset(peaks: np.ndarray, template, variance, bad, level: float) -
         dx, dy = (4 * k - LARGEST_SEARCH + 2 for k in best)
         if max(abs(dx), abs(dy)) > LARGEST_OFFSET:
             raise BadData(f'the template is offset by about {dx:+d} px in x and {dy:+d} px in y: align it first '
-                          '(--align, or python -m sediff warp), or correct its WCS')
+                          '(--align, or sediff warp), or correct its WCS')
 
 
 def typical_fwhm(stars: Stars) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 from numpy.polynomial.legendre import legvander
 
 
@@ -15,7 +16,7 @@ def term_degrees(order: int) -> list[tuple[int, int]]:
     return [(total - j, j) for total in range(order + 1) for j in range(total + 1)]
 
 
-def spatial_terms(x: np.ndarray, y: np.ndarray, shape: tuple[int, int], order: int) -> np.ndarray:
+def spatial_terms(x: npt.ArrayLike, y: npt.ArrayLike, shape: tuple[int, int], order: int) -> np.ndarray:
     """Products of Legendre polynomials over the image, lower total degrees first: (n, terms) float64."""
     across = legvander(2.0 * np.asarray(x, float) / max(shape[1] - 1, 1) - 1.0, order)
     along = legvander(2.0 * np.asarray(y, float) / max(shape[0] - 1, 1) - 1.0, order)

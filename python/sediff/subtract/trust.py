@@ -26,7 +26,7 @@ FLUX, SHIFT_X, SHIFT_Y, SHAPE, FLUX_ERROR, SHIFT_ERROR, SHAPE_ERROR, EXCESS = ra
 
 @dataclass(frozen=True)
 class ModelError:
-    """Errors that the light taken away may have.
+    """Errors that the light subtracted may have.
 
     Parameters
     ----------
@@ -149,7 +149,7 @@ def shift_error(found: np.ndarray, noise_factor: float = 1.0) -> float:
 
 def systematic_variance(image: np.ndarray, difference: np.ndarray, bad: np.ndarray, error: float | ModelError, fwhm: float,
                         places: np.ndarray | None = None) -> np.ndarray:
-    """Square of the error that the light taken away may have at each pixel.
+    """Square of the error that the light subtracted may have at each pixel.
 
     M, the light that was subtracted, is image - difference less its sky level; its error is
     flux^2 M^2 + shift^2 |grad M|^2 + (drift . grad M)^2 + shape^2 (s^2 laplace M)^2.
@@ -174,14 +174,16 @@ def systematic_variance(image: np.ndarray, difference: np.ndarray, bad: np.ndarr
     width2 = (fwhm / FWHM_PER_SIGMA) ** 2
     if not isinstance(error, ModelError):
         error = ModelError(error, 0.0, error * np.sqrt(width2))
-    out = np.where(bad, np.float32(0.0), image - difference).astype(np.float32)
+    out = np.subtract(image, difference, dtype=np.float32)
+    out[bad] = 0.0
     level = sky_level(out, bad)[0] if not bad.all() else 0.0
-    model = np.where(bad, np.float32(0.0), out - np.float32(level))
-    squares = [np.float32(value**2) for value in (error.flux, error.shape * width2, error.shift)]
+    model = out - np.float32(level)
+    model[bad] = 0.0
+    flux, shape, shift = (np.float32(value**2) for value in (error.flux, error.shape * width2, error.shift))
     drift = np.array(error.drift, np.float32)
-    error_plane(model, *squares, drift, out)
+    error_plane(model, flux, shape, shift, drift, out)
     if places is not None and len(places):
-        change_shift(model, squares[2], drift, np.ascontiguousarray(places, float), 2.5 * fwhm, out)
+        change_shift(model, shift, drift, np.ascontiguousarray(places, float), 2.5 * fwhm, out)
     out[bad] = 0.0
     return out
 

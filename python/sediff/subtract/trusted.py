@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sediff.stats import sigma_about
 from sediff.subtract.background import Sky
 from sediff.subtract.basis import FWHM_PER_SIGMA
 from sediff.subtract.fit import Fit
@@ -26,7 +27,7 @@ GALAXY_COLOURS, STAR_COLOURS = 0.3, 0.6
 
 @dataclass(frozen=True)
 class Trust:
-    """Errors of the light taken away, and stars whose place has another error than the rest: (n, 3) x, y, px."""
+    """Errors of the light subtracted, and stars whose place has another error than the rest: (n, 3) x, y, px."""
 
     error: ModelError
     places: np.ndarray
@@ -69,7 +70,8 @@ def trust_in(planes: Planes, model: np.ndarray, sky: Sky, variance: np.ndarray, 
     own = np.where(known, common, np.hypot(other, STAR_COLOURS * np.hypot(*slope)))
     different = point & (stars.snr > LEAST_SNR) & (known & slope.any() | (own != common))
     places = np.stack([stars.x, stars.y, own], axis=1)[different]
-    return Trust(ModelError(error.flux, error.shape, common, tuple(float(v) for v in GALAXY_COLOURS * slope)), places)
+    east, north = (float(v) for v in GALAXY_COLOURS * slope)
+    return Trust(ModelError(error.flux, error.shape, common, (east, north)), places)
 
 
 def _listed(stars: Stars, fit: Fit) -> tuple[np.ndarray, float]:
@@ -82,7 +84,7 @@ def _listed(stars: Stars, fit: Fit) -> tuple[np.ndarray, float]:
     if fit.colour_shift is not None:
         known &= np.isfinite(listed.colours(index))
     shift = listed.shift[np.isfinite(listed.shift).all(axis=1)]
-    return known, float(1.4826 * np.median(np.abs(shift))) if len(shift) else 0.0
+    return known, sigma_about(shift)
 
 
 def _enough(found: np.ndarray) -> bool:

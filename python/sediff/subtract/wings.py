@@ -128,7 +128,7 @@ def add_wings(out: np.ndarray, image: np.ndarray, basis: KernelBasis, local: np.
     Notes
     -----
     The wide functions are Gaussians of 4 px or more: on cells of 2 px they are sampled finely, and the blur of the
-    averaging is taken off them, so that the result differs from the full convolution by < 1e-3 of itself.
+    averaging is subtracted from them, so that the result differs from the full convolution by < 1e-3 of itself.
     """
     profiles = basis.coarse_profiles()[:, ::-1]
     half = profiles.shape[1] // 2

@@ -58,7 +58,8 @@ class NoiseZones:
 
 def cells_of(shape: tuple[int, int]) -> tuple[int, int]:
     """Rows and columns of the cells of an image."""
-    return tuple(-(-size // CELL) for size in shape)
+    ny, nx = shape
+    return -(-ny // CELL), -(-nx // CELL)
 
 
 def noise_zones(planes: Planes, given: Zones | None = None) -> NoiseZones:
@@ -68,17 +69,20 @@ def noise_zones(planes: Planes, given: Zones | None = None) -> NoiseZones:
     cell_ratios(planes.template_variance, planes.science_variance, planes.template_bad, planes.science_bad, ratio)
     known = ratio > 0
     if not known.any():
-        return NoiseZones(np.zeros(shape, np.uint8), np.ones(shape, np.float32), np.ones(1), given and given.kernels[:1])
+        return NoiseZones(np.zeros(shape, np.uint8), np.ones(shape, np.float32), np.ones(1),
+                          None if given is None else given.kernels[:1])
     first = np.zeros(shape, np.uint8) if given is None else given.labels
-    labels, typical, of = np.zeros(shape, np.uint8), [], []
+    labels = np.zeros(shape, np.uint8)
+    ratios: list[float] = []
+    of: list[int] = []
     for label in np.unique(first):
         here = first == label
         parts = split(ratio, here & known)
         nearest = _nearest(ratio, parts) if len(parts) > 1 else 0
-        labels[here] = (len(typical) + nearest * np.ones(shape, int))[here]
-        typical += parts or [float(np.median(ratio[known]))]
+        labels[here] = (len(ratios) + nearest * np.ones(shape, int))[here]
+        ratios += parts or [float(np.median(ratio[known]))]
         of += [int(label)] * max(len(parts), 1)
-    typical = np.array(typical)
+    typical = np.array(ratios)
     ratio = np.where(known, ratio, typical[labels]).astype(np.float32)
     return NoiseZones(labels, ratio, typical, None if given is None else given.kernels[of])
 

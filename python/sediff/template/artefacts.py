@@ -17,7 +17,7 @@ BLOCK_SMOOTHING = 2.0
 #: How much stars of unlike width may still differ in blocks, as a share of the peak for a ratio of widths of 2: a Gaussian
 #: makes their cores alike, not their wings.
 WING_MISMATCH = 0.3
-#: Sigma by which the largest of many pixels is too high, taken off it.
+#: Sigma by which the largest of many pixels is too high, subtracted from it.
 NOISE_OF_MAXIMUM = np.float32(1.5)
 #: Least share of good pixels under the smoothing for a block to be judged.
 LEAST_GOOD = 0.7
@@ -83,7 +83,7 @@ def find_artefacts(values: np.ndarray, weights: np.ndarray, base: np.ndarray, fw
     shape = limits.shape + WING_MISMATCH * (np.max(sigmas) / np.min(sigmas) - 1.0)
     radius = max(3, int(np.ceil(0.5 * np.max(fwhm))) + 1)
     _judge_blocks(fine, 2, extra, gain, Limits(limits.seed, limits.join, shape, 0.0), radius, rejected)
-    coarse = [sum_blocks(*planes, 4) for planes in fine]
+    coarse = [sum_blocks(sums, numbers, noise, good, 4) for sums, numbers, noise, good in fine]
     del fine
     wide = Limits(limits.seed + 1, limits.join, 2 * limits.shape, limits.level)
     _judge_blocks(coarse, 8, np.ones(len(values)), gain, wide, 2, rejected)
@@ -104,7 +104,8 @@ def _judge_pixels(values, weights, base, sigmas, gain, limits: Limits, rejected)
 
 
 def _judge_blocks(planes, block, smoothings, gain, limits: Limits, radius, rejected) -> None:
-    maps = [_smoothed(*plane, sigma) for plane, sigma in zip(planes, smoothings)]
+    maps = [_smoothed(sums, numbers, noise, good, sigma)
+            for (sums, numbers, noise, good), sigma in zip(planes, smoothings)]
     levels, noises = np.stack([level for level, _ in maps]), np.stack([noise for _, noise in maps])
     base = reference(levels, noises)
     flags = np.zeros(base.shape, np.uint8)

@@ -1,4 +1,4 @@
-"""Weighted mean of resampled images, artefacts of single images left out; strip by strip, in little memory."""
+"""Weighted mean of resampled images, artefacts of single images rejected; strip by strip, in little memory."""
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
@@ -8,9 +8,9 @@ import numpy as np
 from astropy.io.fits import Header
 from numba import njit
 
-from sediff.camera.maskbits import UNUSABLE, Bit
-from sediff.ccdimage import CcdImage
+from sediff.ccdimage import AMPLIFIERS, CcdImage
 from sediff.errors import BadData, BadUsage
+from sediff.maskbits import UNUSABLE, Bit
 from sediff.template.artefacts import Limits, find_artefacts, reference
 
 #: Rows above and below a strip that the search for artefacts sees, a multiple of its largest block.
@@ -53,7 +53,7 @@ class Stack:
     coverage : ndarray, (ny, nx) int16
         Inputs used at each pixel.
     good, rejected : list of float
-        For each input: the share of all pixels that are good, and the share of its good ones left out as artefacts.
+        For each input: the share of all pixels that are good, and the share of its good ones rejected as artefacts.
     unchecked : float
         Share of the covered pixels where a single input is good, so that its artefacts cannot be known.
     members : ndarray, (ny, nx) uint16 or uint64
@@ -78,7 +78,7 @@ def coadd(images: Sequence[CcdImage], fwhm: Sequence[float] | None = None,
     Parameters
     ----------
     images : sequence of CcdImage
-        Pixels with weight 0 or an UNUSABLE bit are left out. A card GAINA gives electrons per unit.
+        Pixels with weight 0 or an UNUSABLE bit are left out. A card GAINA (or another's) gives electrons per unit.
     fwhm : sequence of float, optional
         Of the images' PSFs, px; default: the FWHM card, else 4.
 
@@ -98,7 +98,7 @@ def coadd(images: Sequence[CcdImage], fwhm: Sequence[float] | None = None,
     """
     _check(images)
     widths = fwhm if fwhm is not None else [_card(image, 'FWHM', USUAL_FWHM) for image in images]
-    sources = [Source(_rows_of(image), width, _card(image, 'GAINA', np.inf)) for image, width in zip(images, widths)]
+    sources = [Source(rows_of(image), width, _gain(image)) for image, width in zip(images, widths)]
     found = stack(sources, images[0].shape, limits)
     found.image.header = _header(images)
     return found.image, found.coverage
@@ -140,9 +140,10 @@ def stack(sources: Sequence[Source], shape: tuple[int, int], limits: Limits | No
         values, masks, weights, low = window.move(max(0, start - MARGIN), min(shape[0], stop + MARGIN))
         base = reference(values, weights)
         rejected = find_artefacts(values, weights, base, fwhm, gain, limits)
-        planes = (plane[start:stop] for plane in (out.image.image, out.image.mask, out.image.weight, out.coverage,
-                                                         out.members))
-        singles += combine(values, masks, weights, rejected, base, start - low, np.uint16(Bit.EDGE), bits, *planes, counts)
+        rows = slice(start, stop)
+        singles += combine(values, masks, weights, rejected, base, start - low, np.uint16(Bit.EDGE), bits,
+                           out.image.image[rows], out.image.mask[rows], out.image.weight[rows], out.coverage[rows],
+                           out.members[rows], counts)
     covered = int((out.coverage > 0).sum())
     if not covered:
         raise BadData(f'none of the {len(sources)} images has a good pixel on this grid; check their overlap and masks')
@@ -187,8 +188,15 @@ def _check(images: Sequence[CcdImage]) -> None:
         raise BadUsage(f'images to combine differ in shape: {sorted(shapes)}; warp them onto one grid')
 
 
-def _rows_of(image: CcdImage) -> Callable[[int, int], CcdImage]:
+def rows_of(image: CcdImage) -> Callable[[int, int], CcdImage]:
+    """What gives rows of an image in memory, from the first to before the last."""
     return lambda first, last: CcdImage(image.image[first:last], image.mask[first:last], image.weight[first:last])
+
+
+def _gain(image: CcdImage) -> float:
+    """Electrons per unit, from the first amplifier's card; infinite where there is none."""
+    cards = (f'GAIN{name}' for name in AMPLIFIERS)
+    return _card(image, next((card for card in cards if card in image.header), 'GAIN'), np.inf)
 
 
 def _card(image: CcdImage, keyword: str, default: float) -> float:
@@ -261,14 +269,3 @@ def combine(values, masks, weights, rejected, base, skip, edge, own_bits, out_im
             else:
                 out_image[v, x], out_weight[v, x], coverage[v, x] = mean / weight, weight, used
     return singles
-
-
-def warm() -> None:
-    """Compile the kernels on small images."""
-    shape = (16, 16)
-    images = []
-    for level in (0.0, 0.0, 100.0):
-        image = np.zeros(shape, np.float32)
-        image[8, 8] = level
-        images.append(CcdImage(image, np.zeros(shape, np.uint16), np.ones(shape, np.float32)))
-    coadd(images)

@@ -3,12 +3,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from sediff.template.homogenise import Sets
+from sediff.template.sets import Sets
 
 #: Least and largest half width of the kernels, side of the grid of their spectra, px.
 LEAST_HALF_WIDTH, LARGEST_HALF_WIDTH, SIDE = 8, 16, 64
@@ -126,7 +124,8 @@ class Correction:
         if bits not in self._steps:
             kernel = np.tensordot(_share(bits, self.weights), self.of_inputs[:, *self._middle], 1)
             step, light = _spectrum(kernel), _spectrum(self.target[self._middle])
-            self._steps[bits] = float(np.linalg.norm(step**2 * light) / np.linalg.norm(step * light))
+            size = float(np.linalg.norm(step * light))
+            self._steps[bits] = float(np.linalg.norm(step**2 * light)) / size if size > 0.0 else 0.0
         return self._steps[bits] < LARGEST_STEP
 
     @cached_property
@@ -169,18 +168,18 @@ def _bilinear(at: float, size: int, count: int) -> np.ndarray:
 
 
 def _functions(width2: float, broadened: float) -> np.ndarray:
-    """Gauss-Hermite functions, each with as much taken off its centre as makes its sum 0: (k, w, w) float64."""
+    """Gauss-Hermite functions, each with as much subtracted from its centre as makes its sum 0: (k, w, w) float64."""
     widths = [width * np.sqrt(width2) for width in WIDTHS]
     half = LEAST_HALF_WIDTH
     if broadened:
         widths += [np.sqrt(broadened), np.sqrt(width2 + broadened)]
         half = min(LARGEST_HALF_WIDTH, half + int(np.ceil(2.0 * np.sqrt(broadened))))
-    steps, out = np.arange(-half, half + 1), []
+    steps, images = np.arange(-half, half + 1), []
     for width in widths:
         u = steps / width
         lines = [np.exp(-0.5 * u**2) * np.polynomial.hermite_e.hermeval(u, np.eye(DEGREE + 1)[k]) for k in range(DEGREE + 1)]
-        out += [np.outer(lines[j], lines[i]) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
-    out = np.array(out)
+        images += [np.outer(lines[j], lines[i]) for i in range(DEGREE + 1) for j in range(DEGREE + 1 - i)]
+    out = np.array(images)
     out /= np.sqrt(np.sum(out**2, axis=(1, 2), keepdims=True))
     out[:, half, half] -= out.sum(axis=(1, 2))
     return out

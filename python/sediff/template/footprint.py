@@ -5,7 +5,7 @@ import numpy as np
 from astropy.io.fits import Header
 from astropy.wcs import WCS
 
-from sediff.camera.wcs import copy_wcs, pixel_to_sky, sky_to_pixel
+from sediff.wcs.read import copy_wcs, pixel_to_sky, sky_to_pixel
 
 #: Pixels around a strip's footprint: reach of the kernel, of its careful zone, and curvature between grid points.
 MARGIN = 16

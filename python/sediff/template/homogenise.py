@@ -1,51 +1,18 @@
 """One PSF over the whole coadd: where inputs are missing, the others are taken to the PSF that all have."""
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numba import njit
 
 from sediff.subtract.holes import patch_of
 from sediff.subtract.zones import CELL
 from sediff.template.correction import Correction
+from sediff.template.sets import Sets
 
 #: Rows and columns of the blocks that are looked at together.
 BLOCK = (32, 64)
-#: Sets of inputs with at least this share of the covered pixels have kernels fitted to their own PSF.
-LEAST_SHARE = 0.01
 #: So far (px) from light that no input knows the mean stays as it is.
 REACH = 6
-#: Every how many pixels the sets are counted.
-SAMPLE = 7
-
-
-@dataclass(frozen=True)
-class Sets:
-    """The sets of inputs that pixels are made of, the most frequent first.
-
-    Parameters
-    ----------
-    bits : ndarray, (m,) int64
-        Bit k: input k is used.
-    shares : ndarray, (m,) float
-        Of the covered pixels.
-    """
-
-    bits: np.ndarray
-    shares: np.ndarray
-
-    @classmethod
-    def of(cls, members: np.ndarray, count: int) -> Sets:
-        """The sets with `LEAST_SHARE`, and in any case that of all `count` inputs, from the bits of each pixel (ny, nx)."""
-        sample = members[::SAMPLE, ::SAMPLE]
-        bits, numbers = np.unique(sample[sample > 0], return_counts=True)
-        shares = numbers / max(numbers.sum(), 1)
-        whole = (1 << count) - 1
-        kept = (shares >= LEAST_SHARE) & (bits != whole)
-        bits, shares = np.append(bits[kept], whole).astype(np.int64), np.append(shares[kept], shares[bits == whole].sum())
-        order = np.argsort(-shares, kind='stable')
-        return cls(bits[order], shares[order])
 
 
 def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weights: np.ndarray,
@@ -146,7 +113,8 @@ def _blocks(members: np.ndarray, correction: Correction):
 
 
 def _grown(place: tuple[slice, slice], shape: tuple[int, int], margin: int) -> tuple[slice, slice]:
-    return tuple(slice(max(0, s.start - margin), min(size, s.stop + margin)) for s, size in zip(place, shape))
+    rows, columns = (slice(max(0, s.start - margin), min(size, s.stop + margin)) for s, size in zip(place, shape))
+    return rows, columns
 
 
 @njit(cache=True)

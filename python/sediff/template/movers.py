@@ -180,7 +180,7 @@ def separable(plane, taps):
 
 @njit(cache=True)
 def too_sharp(difference, variance, v, u, sharp):
-    """Whether the largest value within 2 px of a place stands out of its neighbours more than a star does."""
+    """Whether the largest value within 2 px of a place exceeds its neighbours more than a star does."""
     ny, nx = difference.shape
     y, x = v, u
     for j in range(max(1, v - 2), min(ny - 1, v + 3)):

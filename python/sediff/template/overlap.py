@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from sediff.errors import BadData
+from sediff.sphere import unit_vectors
 
 #: A CCD is half a degree long; an outline that reaches farther from its centre than this (deg) is no CCD's.
 MAX_RADIUS = 20.0
@@ -66,7 +67,7 @@ def pair_ccds(search: np.ndarray, template: np.ndarray) -> dict[int, list[int]]:
     Parameters
     ----------
     search, template : ndarray, structured
-        Rows of `.out` files with fields ccdnum and corners (4, 2), see `sediff.io.corners.read_out`.
+        Rows of `.out` files with fields ccdnum and corners (4, 2), see `sediff.formats.corners.read_out`.
 
     Returns
     -------
@@ -99,8 +100,7 @@ def _checked(corners: np.ndarray, which: str) -> np.ndarray:
 
 
 def _vectors(corners: np.ndarray) -> np.ndarray:
-    ra, dec = np.radians(corners[..., 0]), np.radians(corners[..., 1])
-    return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)
+    return unit_vectors(corners[..., 0], corners[..., 1])
 
 
 def _caps(corners: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sediff.stats import sigma_about
+
 #: Error (mag) that no star is better than: flat fields, PSF models.
 FLOOR = 0.005
-#: Stars farther from the mean than this many of their own errors (enlarged to the scatter found) are left out.
+#: Stars farther from the mean than this many of their own errors (enlarged to the scatter found) are rejected.
 CLIP = 3.0
 
 
@@ -30,7 +32,7 @@ class RelativeScale:
 
 
 def relative_scale(difference: np.ndarray, error: np.ndarray) -> RelativeScale:
-    """Weighted mean of the stars' magnitude differences, variables and mismatches left out.
+    """Weighted mean of the stars' magnitude differences, variables and mismatches rejected.
 
     Parameters
     ----------
@@ -48,7 +50,7 @@ def relative_scale(difference: np.ndarray, error: np.ndarray) -> RelativeScale:
     if not difference.size:
         return RelativeScale()
     centre = float(np.median(difference))
-    factor = max(1.0, 1.4826 * float(np.median(np.abs(difference - centre) / error)))
+    factor = max(1.0, sigma_about((difference - centre) / error))
     kept = np.ones(difference.size, bool)
     for _ in range(3):
         near = np.abs(difference - centre) <= CLIP * factor * error

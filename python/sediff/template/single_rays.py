@@ -4,20 +4,20 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from sediff.camera.maskbits import Bit
 from sediff.ccdimage import CcdImage
 from sediff.isr.cosmicrays import find_cosmic_rays
+from sediff.maskbits import Bit
 
-#: Noises from which a pixel is looked at; share of the template's light within a pixel of it that the search image shows at
-#: most, and noises by which it shows less.
+#: Sigma from which a pixel is looked at; share of the template's light within a pixel of it that the search image shows at
+#: most, and sigma by which it shows less.
 LIMIT, SHARE, MISSING = 3.5, 0.4, 4.0
 
 
 def mask_single_rays(template: CcdImage, coverage: np.ndarray, search: CcdImage, fwhm: float) -> int:
     """Mask in the template, in place, cosmic rays at pixels of a single input; returns how many pixels.
 
-    A pixel is one where the light is sharper than the PSF (the tests of `sediff.isr.cosmicrays`, from 3.5 noises on) and
-    the sum of 3 x 3 pixels, its surroundings taken off, lacks at least 60 % and 4 noises in the search image. A star that
+    A pixel is one where the light is sharper than the PSF (the tests of `sediff.isr.cosmicrays`, from 3.5 sigma on) and
+    the sum of 3 x 3 pixels, its surroundings subtracted, lacks at least 60 % and 4 sigma in the search image. A star that
     has faded is not sharper than its PSF and stays.
 
     Parameters

@@ -6,7 +6,7 @@ import numpy as np
 from sediff.errors import BadData
 from sediff.warp.noise import SkyNoise, sky_noise
 
-#: Measured over given noise beyond which it is said: where neighbours are independent, and where they are not.
+#: Measured over given noise beyond which it is reported: where neighbours are independent, and where they are not.
 FINE, FINE_CORRELATED = (0.8, 1.25), (0.6, 1.6)
 #: Photon variance of the sky over the measured one beyond which a gain is contradicted.
 LARGEST_PHOTON_SHARE = 1.5
@@ -16,7 +16,7 @@ LARGEST_READ_NOISE, SURE_LEVEL = 30.0, 10.0
 EVERY = 8
 
 
-def believed_variance(path: str, image: np.ndarray, bad: np.ndarray, variance: np.ndarray, correct: bool,
+def checked_variance(path: str, image: np.ndarray, bad: np.ndarray, variance: np.ndarray, correct: bool,
                       notes: list[str]) -> np.ndarray:
     """The variance, or where it is corrected, the one that the noise of the faint pixels asks for.
 
@@ -45,7 +45,7 @@ def believed_variance(path: str, image: np.ndarray, bad: np.ndarray, variance: n
     return variance * np.float32(ratio ** 2)
 
 
-def believed_gain(path: str, gain: float, unit: float, measured: SkyNoise, correct: bool, notes: list[str]) -> float:
+def checked_gain(path: str, gain: float, unit: float, measured: SkyNoise, correct: bool, notes: list[str]) -> float:
     """Electrons per unit of the pixels as they are held, as given or, where it is corrected, as the sky's noise asks for.
 
     Parameters

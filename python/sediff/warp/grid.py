@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from astropy.wcs import WCS
 
-from sediff.camera.wcs import pixel_to_sky, sky_to_pixel
 from sediff.errors import BadData
+from sediff.wcs.read import pixel_to_sky, sky_to_pixel
 
 STEPS = (128, 64, 32, 16)
 #: Largest allowed interpolation error, source pixels.

@@ -41,7 +41,7 @@ def mark_missing(image: np.ndarray, bad: np.ndarray) -> int:
     others = sample[~np.isin(sample, candidates)]
     if others.size == 0:
         return sum(mark_runs(image, bad, value, 1) for value in candidates)
-    repeated = np.unique(others, return_counts=True)[1].max() / sample.size
+    repeated = float(np.unique(others, return_counts=True)[1].max() / sample.size)
     low, middle, high = np.percentile(others, (25, 50, 75))
     far = middle > SURE_SIGMA * (high - low) / 1.349 > 0
     marked = 0
@@ -49,7 +49,7 @@ def mark_missing(image: np.ndarray, bad: np.ndarray) -> int:
         if not (image == value).any():
             continue
         hit = image[::step] == value
-        chance = max(repeated, np.count_nonzero(hit[:, 1:] & ~hit[:, :-1]) / max(np.count_nonzero(~hit), 1))
+        chance = max(repeated, int(np.count_nonzero(hit[:, 1:] & ~hit[:, :-1])) / max(int(np.count_nonzero(~hit)), 1))
         length = 1 if far and abs(value) <= HOTPANTS_FILL else run_length(chance, image.size)
         marked += mark_runs(image, bad, value, length)
     return marked

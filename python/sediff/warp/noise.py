@@ -7,6 +7,7 @@ import numpy as np
 from numba import njit
 
 from sediff.errors import BadData, BadUsage
+from sediff.stats import SIGMA_OF_MAD
 
 #: Pixels looked at, about.
 SAMPLE = 500_000
@@ -19,32 +20,6 @@ WHITE_LOSS = 0.01
 def mesh_of(shape: tuple[int, int]) -> int:
     """Default mesh of a background, px: 128 for a whole CCD, 64 for small images."""
     return 128 if min(shape) >= 1024 else 64
-
-
-def measured_variance(image: np.ndarray, bad: np.ndarray, gain: float) -> np.ndarray:
-    """Variance from the measured noise of the sky and the photon noise of the sources.
-
-    Parameters
-    ----------
-    image : ndarray, (ny, nx) float32
-        Sky subtracted or not.
-    bad : ndarray, (ny, nx) bool
-    gain : float
-        Electrons per unit of the image.
-
-    Returns
-    -------
-    ndarray, (ny, nx) float32
-
-    Raises
-    ------
-    BadUsage
-        The gain is not positive.
-    BadData
-        The sky has no measurable noise.
-    """
-    check_gain(gain)
-    return variance_from(image, bad, sky_noise(image, bad), gain)
 
 
 @dataclass(frozen=True)
@@ -212,7 +187,7 @@ def fourth_differences(image, bad, y, x, local, differences, at):
 @njit(cache=True)
 def clipped_rms(values):
     """Sigma of a normal law about 0 from the values within 2.5 robust sigma; what is cut there has 0.9546 of it."""
-    limit = 2.5 * 1.4826 * np.median(np.abs(values))
+    limit = 2.5 * SIGMA_OF_MAD * np.median(np.abs(values))
     total, used = 0.0, 0
     for value in values:
         if abs(value) <= limit:
@@ -223,7 +198,7 @@ def clipped_rms(values):
 
 @njit(cache=True)
 def clipped_spread(sample):
-    """Median and quartile sigma of a sample, values beyond 3 sigma left out."""
+    """Median and quartile sigma of a sample, values beyond 3 sigma rejected."""
     ordered = np.sort(sample)
     low, high = 0, ordered.size
     middle, spread = ordered[high // 2], np.float64(0.0)
@@ -235,7 +210,7 @@ def clipped_spread(sample):
         last = np.searchsorted(ordered, np.float32(middle + 3 * spread), side='right')
         if (first == low and last == high) or last - first < LEAST_SAMPLE:
             break
-        low, high = first, last
+        low, high = int(first), int(last)
     return middle, spread
 
 
@@ -275,23 +250,7 @@ def add_noise(image, bad, level, sky_variance, mesh, scale, out):
             out[y, x] = noise[i] + f * (noise[i + 1] - noise[i]) + photons * scale
 
 
-def counted_variance(image: np.ndarray, gain: float, read_noise: float) -> np.ndarray:
-    """Variance of photon counting and read-out, for images that include their sky.
-
-    Parameters
-    ----------
-    image : ndarray, (ny, nx) float32
-    gain : float
-        Electrons per unit of the image.
-    read_noise : float
-        Electrons.
-    """
-    check_gain(gain)
-    counts = np.maximum(np.nan_to_num(image, nan=0.0, posinf=0.0, neginf=0.0), 0.0)
-    return (counts / gain + (read_noise / gain) ** 2).astype(np.float32)
-
-
 def check_gain(gain: float) -> None:
-    """Raise BadUsage unless the gain is positive."""
-    if not gain > 0:
-        raise BadUsage(f'gain must be positive, got {gain}')
+    """Raise BadUsage unless the gain is positive and finite."""
+    if not 0.0 < gain < np.inf:
+        raise BadUsage(f'gain must be positive and finite, got {gain}')

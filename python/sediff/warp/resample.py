@@ -4,17 +4,17 @@ from __future__ import annotations
 import numpy as np
 from astropy.io.fits import Header
 
-from sediff.camera.maskbits import UNUSABLE, Bit
-from sediff.camera.wcs import copy_wcs, read_wcs
-from sediff.ccdimage import CcdImage
+from sediff.ccdimage import AMPLIFIERS, CcdImage
 from sediff.errors import BadUsage
+from sediff.maskbits import UNUSABLE, Bit
 from sediff.warp.grid import PixelMap, pixel_map
 from sediff.warp.lanczos import reach_of, resample, tap_polynomials
+from sediff.wcs.read import copy_wcs, read_wcs
 
 #: Cards in units of the pixels, multiplied by the flux scale.
-FLUX_CARDS = ('SATURATE', 'SATURATA', 'SATURATB', 'SKYBRITE', 'SKYSIGMA')
+FLUX_CARDS = ('SATURATE', *(f'SATURAT{name}' for name in AMPLIFIERS), 'SKYBRITE', 'SKYSIGMA')
 #: Cards in electrons per unit of the pixels, divided by it.
-GAIN_CARDS = ('GAIN', 'GAINA', 'GAINB')
+GAIN_CARDS = ('GAIN', *(f'GAIN{name}' for name in AMPLIFIERS))
 
 
 def warp(ccd: CcdImage, target_header: Header, target_shape: tuple[int, int], flux_scale: float = 1.0, *,

@@ -4,13 +4,13 @@ from __future__ import annotations
 import shlex
 from dataclasses import replace
 
-from sediff.errors import BadUsage
-from sediff.names import exposure_table
+from sediff.formats.plan_lists import ws_diff_text
+from sediff.repository.repository import Repository
+from sediff.template.seeing import pool_text
 from sediff.workflow.dag import dag_text, local_text
 from sediff.workflow.jobs import JobOptions
-from sediff.workflow.overlap_step import list1_text, list2_text, ws_diff_text
+from sediff.workflow.overlap_step import list1_text, list2_text
 from sediff.workflow.plan import Plan
-from sediff.workflow.seeing import pool_text
 
 
 def with_files(plan: Plan, options: JobOptions) -> Plan:
@@ -38,11 +38,7 @@ def choices_text(plan: Plan) -> str:
 def copy_pairs_text(plan: Plan, options: JobOptions) -> str:
     """`copy_pairs_for_EXPNUM.sh`: one line that copies the corner files of the search exposure and its templates.
 
-    It is run and also read: words 4 to the last but one are the paths, quoted for a shell where they need it.
+    It is run and also read: words 4 to the last but one, as a shell sees them, are the paths.
     """
-    paths = [str(exposure_table(exposure, 'out')) for exposure in (plan.search, *plan.templates)]
-    spaced = [path for path in paths if len(path.split()) != 1]
-    if spaced:
-        raise BadUsage(f'ROOT must be a path without spaces: {spaced[0]}')
-    paths = [shlex.quote(path) for path in paths]
-    return ' '.join([*options.copy_command, *paths, '$TOPDIR_WSTEMPLATES/pairs/']) + '\n'
+    paths = [str(Repository.of(exposure).path('exposure_out', exposure)) for exposure in (plan.search, *plan.templates)]
+    return ' '.join([*options.copy_command, *map(shlex.quote, paths), '$TOPDIR_WSTEMPLATES/pairs/']) + '\n'

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sediff.errors import BadUsage
-from sediff.names import Exposure
+from sediff.repository.names import Exposure
 from sediff.workflow.plan import Job
 
 

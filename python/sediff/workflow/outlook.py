@@ -2,44 +2,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from sediff.errors import BadInput
-from sediff.io.inventory import Inventory
-from sediff.names import Exposure
-from sediff.workflow.choose import Choice
-from sediff.workflow.completeness import expected_ccds, format_ccds
+from sediff.flow.exposure.outlook import Outlook
+from sediff.repository.completeness import expected_ccds, format_ccds
+from sediff.repository.inventory import Inventory
+from sediff.repository.names import Exposure
+from sediff.template.choose import Choice
 from sediff.workflow.plan import Job, Plan
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """What an exposure will find.
-
-    Parameters
-    ----------
-    problems : tuple of str
-        What is wrong with its raw file.
-    used : tuple of str
-        Which calibrations will be used, for which CCDs.
-    gaps : mapping of str to tuple of int
-        What is missing and what to do about it -> CCDs.
-    """
-
-    problems: tuple[str, ...] = ()
-    used: tuple[str, ...] = ()
-    gaps: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
-
-    @property
-    def lacking(self) -> frozenset[int]:
-        """CCDs that cannot be processed."""
-        return frozenset(ccd for ccds in self.gaps.values() for ccd in ccds)
-
-    def text(self) -> str:
-        """What is wrong, in one line."""
-        gaps = [f'CCD {format_ccds(ccds)}: {advice}' for advice, ccds in self.gaps.items()]
-        return '; '.join([*self.problems, *gaps])
-
 
 #: `look(exposure, ccds, pointing)` gives the outlook of an exposure.
 Look = Callable[[Exposure, tuple[int, ...], tuple[float, float]], Outlook]
@@ -75,13 +46,13 @@ def with_outlook(plan: Plan, inventories: Mapping[int, Inventory], wanted: tuple
                    jobs=tuple(job for job in plan.jobs if job.exposure.expnum not in dropped),
                    warnings=tuple(_warning(job, seen, lost) for job, seen, lost in verdicts.values()
                                 if seen.text() and (job.template or not lost)),
-                   refusal=search[1].text() if search and search[2] else '')
+                   rejection=search[1].text() if search and search[2] else '')
 
 
-def refuse(plan: Plan) -> None:
+def reject(plan: Plan) -> None:
     """Raise BadInput where the search exposure cannot be processed."""
-    if plan.refusal:
-        raise BadInput(f'search exposure {plan.search.expnum} cannot be processed: {plan.refusal}')
+    if plan.rejection:
+        raise BadInput(f'search exposure {plan.search.expnum} cannot be processed: {plan.rejection}')
 
 
 def _settled(choice: Choice, verdict: tuple[Job, Outlook, bool] | None) -> Choice:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from sediff.errors import BadInput
+from sediff.formats.plan_lists import ws_diff_text
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def find_overlaps(exposures: pd.DataFrame, expnum: int, others: Collection[int] 
     Parameters
     ----------
     exposures : DataFrame
-        As from `sediff.io.exposures.read_exposures`; of an exposure listed twice the last line counts.
+        As from `sediff.repository.exposures.read_exposures`; of an exposure listed twice the last line counts.
     expnum : int
         The search exposure; its own OBJECT may hold a junk word.
     others : collection of int
@@ -60,7 +61,8 @@ def find_overlaps(exposures: pd.DataFrame, expnum: int, others: Collection[int] 
     table = exposures.drop_duplicates('expnum', keep='last').sort_values(['mjd_obs', 'expnum'], ascending=False)
     rows = table[table.expnum == expnum]
     if rows.empty:
-        raise BadInput(f'exposure {expnum} is not in the list of exposures (EXPOSURES_LIST); add its line')
+        raise BadInput(f'exposure {expnum} is not in the list of exposures (EXPOSURES_LIST); take its file in with '
+                       '`sediff ingest`, or add its line')
     search = rows.iloc[0]
     rest = table[(table.expnum != expnum) & (table.band == search.band)]
     rest = rest.assign(days=search.mjd_obs - rest.mjd_obs, separation=angular_separation(
@@ -83,11 +85,11 @@ def _is_junk(exposures: pd.DataFrame, junk_words: str) -> pd.Series:
 
 def angular_separation(ra: float, dec: float, other_ra: np.ndarray, other_dec: np.ndarray) -> np.ndarray:
     """Great-circle distance (deg) between positions in deg, exact at all distances (Vincenty's form)."""
-    ra, dec, other_ra, other_dec = (np.radians(value) for value in (ra, dec, other_ra, other_dec))
-    delta = other_ra - ra
-    across = np.hypot(np.cos(other_dec) * np.sin(delta),
-                      np.cos(dec) * np.sin(other_dec) - np.sin(dec) * np.cos(other_dec) * np.cos(delta))
-    along = np.sin(dec) * np.sin(other_dec) + np.cos(dec) * np.cos(other_dec) * np.cos(delta)
+    ra1, dec1, ra2, dec2 = (np.radians(value) for value in (ra, dec, other_ra, other_dec))
+    delta = ra2 - ra1
+    across = np.hypot(np.cos(dec2) * np.sin(delta),
+                      np.cos(dec1) * np.sin(dec2) - np.sin(dec1) * np.cos(dec2) * np.cos(delta))
+    along = np.sin(dec1) * np.sin(dec2) + np.cos(dec1) * np.cos(dec2) * np.cos(delta)
     return np.degrees(np.arctan2(across, along))
 
 
@@ -95,11 +97,6 @@ def list1_text(overlaps: Overlaps) -> str:
     """`KH_diff.list1`: number of exposures, band, search exposure, its partners, overlaps from the latest."""
     numbers = [*overlaps.partners.expnum, *overlaps.exposures.expnum]
     return ws_diff_text(overlaps.search.band, int(overlaps.search.expnum), [int(number) for number in numbers])
-
-
-def ws_diff_text(band: str, search: int, others: list[int]) -> str:
-    """One line: number of exposures including the search exposure, band, search exposure, the others."""
-    return ' '.join(str(word) for word in (len(others) + 1, band, search, *others)) + '\n'
 
 
 def list2_text(overlaps: Overlaps) -> str:

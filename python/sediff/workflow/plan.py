@@ -5,10 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from sediff.errors import BadInput
-from sediff.io.inventory import CALIBRATION_PRODUCTS, SE_PRODUCTS, Inventory
-from sediff.names import Exposure, raw_path
-from sediff.workflow.choose import Choice
-from sediff.workflow.completeness import expected_ccds, format_ccds, missing_ccds, work_left
+from sediff.repository.completeness import expected_ccds, format_ccds, missing_ccds, work_left
+from sediff.repository.inventory import CALIBRATION_PRODUCTS, SE_PRODUCTS, Inventory
+from sediff.repository.names import Exposure
+from sediff.repository.repository import Repository
+from sediff.template.choose import Choice
 from sediff.workflow.overlap_step import Overlaps
 
 
@@ -65,7 +66,7 @@ class Plan:
         Which calibrations each exposure will use, and what it lacks.
     warnings : tuple of str
         What exposures lack, a line each.
-    refusal : str
+    rejection : str
         Why the search exposure cannot be processed; '' where it can.
     files, exposure_files : mapping
         Name -> text, for the plan's folder and for the search exposure's EXPDIR.
@@ -79,7 +80,7 @@ class Plan:
     pool: int = 0
     report: str = ''
     warnings: tuple[str, ...] = ()
-    refusal: str = ''
+    rejection: str = ''
     files: Mapping[str, str] = field(default_factory=dict)
     exposure_files: Mapping[str, str] = field(default_factory=dict)
 
@@ -118,10 +119,11 @@ def make_plan(search: Exposure, overlaps: Overlaps, choices: Iterable[Choice], i
 
 def _search_ccds(inventory: Inventory, wanted: tuple[int, ...]) -> tuple[int, ...]:
     exposure = inventory.exposure
-    raw = raw_path(exposure.root, exposure.nite, exposure.expnum)
+    raw = Repository.of(exposure).path('raw', exposure)
     complete = expected_ccds(inventory, wanted)
     if not inventory.raw_exists and (not complete or missing_ccds(inventory, complete, SE_PRODUCTS)):
-        raise BadInput(f'search exposure {exposure.expnum}: no raw file {raw}; copy it there')
+        raise BadInput(f'search exposure {exposure.expnum}: no raw file {raw}; take it in with `sediff '
+                       'ingest` (with INPUT=community its ooi, oow and ood files)')
     if not complete:
         raise BadInput(f'search exposure {exposure.expnum}: {raw} has none of the CCDs {format_ccds(wanted)}')
     return complete
@@ -154,5 +156,5 @@ def _without_raw(choice: Choice, inventory: Inventory, expected: tuple[int, ...]
     if complete and complete >= rules.min_ccd_fraction * len(expected):
         return replace(choice, reason=f'{choice.reason}; {complete} of {len(expected)} CCDs complete, no raw file')
     exposure = inventory.exposure
-    raw = raw_path(exposure.root, exposure.nite, exposure.expnum)
+    raw = Repository.of(exposure).path('raw', exposure)
     return replace(choice, kept=False, reason=f'CCD {format_ccds(missing)} incomplete and no raw file {raw}')

@@ -4,10 +4,17 @@
 setup_recorder() {
   REPOSITORY=$(cd -- "$BATS_TEST_DIRNAME/../.." && pwd)
   SCRIPTS=$REPOSITORY/scripts
+  REAL_PYTHON=${SEDIFF_PYTHON-}
+  [[ -x $REAL_PYTHON ]] || REAL_PYTHON=$REPOSITORY/.venv/bin/python
   export SEDIFF_PYTHON=$BATS_TEST_DIRNAME/helpers/recorder
   export RECORD=$BATS_TEST_TMPDIR/record
   unset PROCESS
   cd "$BATS_TEST_TMPDIR" || return 1
+}
+
+# use_python: the real Python, for what it knows better than Bash (bands, CCDs).
+use_python() {
+  export SEDIFF_PYTHON=$REAL_PYTHON
 }
 
 # recorded: the arguments Python was given, on one line.

@@ -1,1 +1,0 @@
-"""DECam: CCDs, amplifiers, mask bits, world coordinates."""

@@ -1,0 +1,22 @@
+"""The stage `page`."""
+from __future__ import annotations
+
+from sediff.cli import arguments
+from sediff.flow.exposure.run import with_field
+from sediff.report.exposure_page import write_page
+from sediff.values import TABLE_FORMS
+
+
+def main(stage: str, argv: list[str]) -> int:
+    """Write the candidate pages of an exposure, stamps, charts and the tables beside them anew."""
+    parser = arguments.Parser(prog=f'sediff {stage}', description=main.__doc__)
+    arguments.exposure_arguments(parser)
+    arguments.version_arguments(parser)
+    parser.add_argument('--tables', nargs='+', choices=TABLE_FORMS, default=[], metavar='FORM',
+                        help=f'forms of the tables, besides those of CANDIDATE_TABLES: {" ".join(TABLE_FORMS)}')
+    args = parser.parse_args(argv)
+    parameters = arguments.read_parameters(args)
+    parameters.set('CANDIDATE_TABLES', ' '.join([parameters['CANDIDATE_TABLES'], *args.tables]), '--tables')
+    print(write_page(with_field(arguments.exposure_of(args, parameters, args.rnum, args.pnum), parameters), parameters,
+                     redraw=True))
+    return 0

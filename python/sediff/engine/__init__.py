@@ -1,0 +1,1 @@
+"""Runs steps: what is done, what must run again, stamps, logs, workers. It knows no astronomy."""

@@ -1,0 +1,1 @@
+"""Calibration images and tables from the raw exposures of a night."""

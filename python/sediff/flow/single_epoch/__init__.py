@@ -1,0 +1,1 @@
+"""Steps of single-epoch processing and calibration."""

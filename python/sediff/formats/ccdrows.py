@@ -1,0 +1,44 @@
+"""Rows of a CCD product, without reading the rest of it."""
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from sediff.errors import BadInput
+from sediff.formats.fits import open_fits
+from sediff.formats.integrity import KEPT, check_sum
+
+
+class CcdRows:
+    """An open CCD product: its first three image HDUs are image, mask and weight.
+
+    Raises
+    ------
+    BadInput
+        File missing, no FITS, fewer than three planes, or (when rows are read) cut short.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path, self._handle = path, open_fits(path)
+        self._planes = [hdu for hdu in self._handle if hdu.get_exttype() == 'IMAGE_HDU' and hdu.has_data()][:3]
+        if len(self._planes) < 3:
+            self.close()
+            raise BadInput(f'{path} has {len(self._planes)} image planes; image, mask and weight are needed')
+        for hdu in self._planes:
+            check_sum(path, hdu, KEPT, once=True)
+        ny, nx = (int(size) for size in self._planes[0].get_dims())
+        self.shape = ny, nx
+
+    def read(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Image (float32), mask (uint16) and weight (float32) of the rows from first to last (excluded)."""
+        try:
+            image, mask, weight = (hdu[first:last, :] for hdu in self._planes)
+        except (OSError, ValueError) as error:
+            raise BadInput(f'{self.path} cannot be read ({str(error).strip().splitlines()[:1]}); it may be truncated: '
+                           'make it again') from error
+        return image.astype(np.float32, copy=False), mask.astype(np.uint16), weight.astype(np.float32, copy=False)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._handle.close()

@@ -1,0 +1,174 @@
+"""FITS images in and out: fitsio moves the pixels, astropy holds the header."""
+from __future__ import annotations
+
+import os
+
+import fitsio
+import numpy as np
+from astropy.io.fits import Header
+
+from sediff.cards import Cards, header_texts, read_cards
+from sediff.ccdimage import CcdImage
+from sediff.errors import BadInput
+from sediff.formats.integrity import KEPT, MADE, check_header, check_sum
+from sediff.formats.layout import WEIGHT, choose_planes, planes_of
+from sediff.formats.opening import first_line, open_fits, split_extension, write_fits
+from sediff.formats.planes import write_image
+
+
+def header_of(hdu) -> Header:
+    """The HDU's cards as an astropy Header, structural ones left out; what FITS does not allow is undefined."""
+    return read_cards(hdu.get_filename(), hdu.get_offsets()['header_start']).own().header()
+
+
+def read_image(path: str | os.PathLike, ext: int | str | None = None) -> tuple[np.ndarray, Header]:
+    """Pixels and header of one image extension (default: the first that has pixels).
+
+    Raises
+    ------
+    BadInput
+        File missing, no FITS, without that extension, or cut short.
+    """
+    with open_fits(path) as handle:
+        hdu = _find_hdu(handle, ext, path)
+        try:
+            check_sum(path, hdu)
+            return hdu.read(), header_of(hdu)
+        except (OSError, ValueError) as error:
+            raise BadInput(f'{path}[{ext}] cannot be read ({first_line(error)}); it may be truncated: '
+                           'fetch it again') from error
+
+
+def read_header(path: str | os.PathLike, ext: int | str = 0, use: str = MADE) -> Header:
+    """Header of one extension.
+
+    Parameters
+    ----------
+    use : {'made', 'kept', 'raw'}
+        What kind of file it is (`sediff.formats.integrity.check_sum`).
+
+    Raises
+    ------
+    BadInput
+        The file is missing, lacks the extension, or the header is not what its CHECKSUM says.
+    """
+    with open_fits(path) as handle:
+        hdu = _find_hdu(handle, ext, path)
+        check_header(path, hdu, use)
+        return header_of(hdu)
+
+
+def read_grid(path: str | os.PathLike, ext: str | int | None = None) -> tuple[tuple[int, int], Header]:
+    """Shape (ny, nx) and header, with what the primary adds, of the image of a file (`[SCI]` chooses), pixels left unread.
+
+    Raises
+    ------
+    BadInput
+        As `sediff.formats.planes.read_planes`; or the image has not two axes.
+    """
+    path, chosen = split_extension(path)
+    with open_fits(path) as handle:
+        plane = choose_planes(planes_of(handle), path, ext if chosen is None else chosen).image
+        if len(plane.shape) != 2:
+            raise BadInput(f'{path}: the image has {len(plane.shape)} axes, two are needed')
+        check_header(path, handle[plane.index])
+        place, name = handle[plane.index].get_offsets(), handle[0].get_filename()
+        primary = read_cards(name, 0) if plane.index else Cards([])
+        return plane.shape, read_cards(name, place['header_start']).inheriting(primary).own().header()
+
+
+def read_ccd(path: str | os.PathLike) -> CcdImage:
+    """Read a CCD product: the planes SCI, MSK and WGT.
+
+    Raises
+    ------
+    BadInput
+        The file is missing, no FITS file, lacks a plane, is cut short, or is not what its DATASUM says.
+    """
+    with open_fits(path) as handle:
+        layout = choose_planes(planes_of(handle), str(path))
+        if not layout.masks or layout.noise is None or layout.noise.kind != WEIGHT:
+            raise BadInput(f'{path} has {len(planes_of(handle))} image planes; image, mask and weight are needed')
+        try:
+            hdus = [handle[plane.index] for plane in (layout.image, layout.masks[0], layout.noise)]
+            for hdu in hdus:
+                check_sum(path, hdu, KEPT)
+            image, mask, weight = (hdu.read() for hdu in hdus)
+        except (OSError, ValueError) as error:
+            raise BadInput(f'{path} cannot be read ({first_line(error)}); it may be truncated: make it again') from error
+        return CcdImage(image.astype(np.float32, copy=False), mask.astype(np.uint16), weight.astype(np.float32, copy=False),
+                        header_of(hdus[0]))
+
+
+def write_ccd(path: str | os.PathLike, ccd: CcdImage, compress: bool | None = None, source: Cards | None = None) -> None:
+    """Write image, mask and weight as three HDUs (after an empty primary when compressed), atomically.
+
+    Parameters
+    ----------
+    compress : bool, optional
+        RICE with subtractive dithering (as `fpack -Y`); default: when the name ends in `.fz`.
+    source : Cards, optional
+        Where the header came from: its bytes beyond ASCII, which an astropy Header cannot hold, are written as they were.
+    """
+    compress = str(path).endswith('.fz') if compress is None else compress
+    planes = (('SCI', ccd.image), ('MSK', ccd.mask.astype(np.int16)), ('WGT', ccd.weight))
+    write_images(path, [(name, plane, ccd.header if name == 'SCI' else None) for name, plane in planes], compress,
+                 source=source)
+
+
+def write_images(path: str | os.PathLike, planes: list[tuple[str, np.ndarray, Header | None]],
+                 compress: bool = False, checksums: bool = True, source: Cards | None = None) -> None:
+    """Write named image HDUs atomically; compressed float planes are quantised at noise/16, a weight at 1/2000.
+
+    The noise is one number for the plane; cfitsio would measure it tile by tile, which takes far longer.
+    """
+    with write_fits(path, checksums) as handle:
+        for name, pixels, header in planes:
+            texts = header_texts(header) if source is None else source.bytes_of(header_texts(header))
+            write_image(handle, pixels, name, texts, **(_rice(pixels, name) if compress else {}))
+
+
+def _rice(pixels: np.ndarray, name: str) -> dict:
+    if pixels.dtype.kind != 'f':
+        return {'compress': 'RICE'}
+    if name == 'WGT':
+        sample = pixels[::16, ::16]
+        typical = float(np.median(sample[sample > 0])) if (sample > 0).any() else 1.0
+        return {'compress': 'RICE', 'qlevel': -typical / 2000.0, 'qmethod': 'SUBTRACTIVE_DITHER_2', 'dither_seed': 1}
+    noise = quiet_noise(pixels)
+    return {'compress': 'RICE', 'qlevel': -noise / 16.0 if noise > 0 else 16.0, 'qmethod': 'SUBTRACTIVE_DITHER_2',
+            'dither_seed': 1}
+
+
+def quiet_noise(pixels: np.ndarray, step: int = 16) -> float:
+    """Noise of the quieter rows of an image: the lower quartile of what the differences of neighbours tell of each.
+
+    Parameters
+    ----------
+    pixels : ndarray, (ny, nx) float32
+        NaN, and neighbours that are equal (areas without data), do not count.
+    step : int
+        Every so many rows are looked at.
+
+    Returns
+    -------
+    float
+        In the unit of the pixels; 0 where no row tells.
+    """
+    differences = np.abs(np.diff(pixels[::step], axis=1))
+    known = (row[np.isfinite(row) & (row > 0)] for row in differences)
+    medians = [np.median(row) for row in known if row.size >= 20]
+    return float(np.percentile(medians, 25)) * 1.4826 / np.sqrt(2.0) if medians else 0.0
+
+
+def _find_hdu(handle: fitsio.FITS, ext: int | str | None, path):
+    if ext is None:
+        for hdu in handle:
+            if hdu.get_exttype() == 'IMAGE_HDU' and hdu.has_data():
+                return hdu
+        raise BadInput(f'{path} has no image')
+    try:
+        return handle[ext]
+    except (OSError, IndexError) as error:
+        names = ', '.join(hdu.get_extname() or str(i) for i, hdu in enumerate(handle))
+        raise BadInput(f'{path} has no extension {ext!r}; it has: {names}') from error

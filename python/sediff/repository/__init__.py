@@ -1,0 +1,1 @@
+"""The work tree: every file name, the list of exposures, products by name."""

@@ -1,0 +1,5 @@
+"""The made-up lists of exposures of tests/workflow can be imported."""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / 'workflow'))
