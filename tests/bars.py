@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import json
 import os
 import shutil
 import sqlite3
@@ -37,6 +38,8 @@ SCRIPTS = REPOSITORY / 'scripts'
 EXPNUM, NITE, RNUM, SEASON = 1250100, '20231115', 'r4p7', 'dp33'
 #: Detections score at least this to count as kept; a source is found within so many arcsec.
 SCORE, RADIUS = 0.3, 1.0
+#: Sigma from which RUN20 detects.
+THRESHOLD = 5.0
 READ_NOISE = 7.0
 PULL_BINS = ((8.0, 20.0), (20.0, 60.0), (60.0, 150.0))
 
@@ -99,10 +102,11 @@ def figures_of(night: Night, seed: int) -> tuple[dict, pd.DataFrame, pd.DataFram
     sources = truth.assign(seed=seed, ideal=difference_snr(truth, night.root), detected=near(truth, found),
                            kept=near(truth, kept), **measured(truth, found, images))
     false = kept[~near(kept, known_sources(night.root, truth))].assign(seed=seed)
+    expected = noise_peaks(night.root)
     sources['must'] = must = (sources['kind'] == 'kilonova') | (sources['good'] & (sources['snr_ideal'] > MUST_FIND_SNR))
     row = {'seed': seed, 'CCDs': len(images), 'must be found': int(must.sum()),
            'found': int((must & sources['kept']).sum()), 'false': len(false),
-           'false a deg2': len(false) / (len(images) * CCD_AREA), 'false S/N > 6': int((false['snr'] > 6.0).sum()),
+           'false a deg2': len(false) / (len(images) * CCD_AREA), 'noise peaks expected': expected, 'false S/N > 6': int((false['snr'] > 6.0).sum()),
            'most on a CCD, S/N > 6': int(false['detector'][false['snr'] > 6.0].value_counts().max() if
                                          (false['snr'] > 6.0).any() else 0),
            'check': night.sediff('check', '--expnum', EXPNUM, '--nite', NITE, '--band', night.band, '--season', SEASON,
@@ -116,6 +120,12 @@ def known_sources(root: Path, truth: pd.DataFrame) -> pd.DataFrame:
     if 'change' not in stars.colnames:
         return truth[['ra', 'dec']]
     return pd.concat([truth[['ra', 'dec']], stars[stars['change'] != 0]['ra', 'dec'].to_pandas()], ignore_index=True)
+
+
+def noise_peaks(root: Path) -> float:
+    """Peaks above the threshold of detection, of one sign, that Gaussian noise gives on the CCDs' usable pixels."""
+    tables = (json.loads(path.read_text())['peaks'] for path in root.glob('**/*_diff_sky.json'))
+    return float(sum(row['expected'] for table in tables for row in table if row['threshold'] == THRESHOLD))
 
 
 def vectors(table: pd.DataFrame) -> np.ndarray:
@@ -201,8 +211,12 @@ def summary(rows: pd.DataFrame, sources: pd.DataFrame, false: pd.DataFrame) -> l
     """Figures of all nights together."""
     good = sources[sources['good'] & np.isfinite(sources['ideal'])]
     ccds, area = rows['CCDs'].sum(), rows['CCDs'].sum() * CCD_AREA
+    noise = rows['noise peaks expected'].sum()
     lines = [('found of those that must be', f'{rows["found"].sum()} of {rows["must be found"].sum()}'),
              ('false detections a deg2', f'{len(false) / area:.1f} ({len(false)} on {ccds} CCDs)'),
+             ('noise peaks expected a deg2', f'{noise / area:.1f} ({noise:.1f}); false over expected '
+              f'{len(false) / noise:.2f} +- {np.sqrt(len(false)) / noise:.2f}'),
+             ('false beyond the expected a deg2', f'{(len(false) - noise) / area:+.1f} +- {np.sqrt(len(false)) / area:.1f}'),
              ('false above S/N 6', f'{(false["snr"] > 6.0).sum()}')]
     for name in ('detected', 'kept'):
         lines.append((f'50 % {name} at S/N', '{:.2f} +- {:.2f}'.format(*half_point(good['ideal'].to_numpy(),
