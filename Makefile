@@ -69,7 +69,7 @@ check: $(CHECKS) tools
 
 test: $(CHECKS) tools
 	bats --recursive tests/scripts
-	$(PYTEST) $(COVERAGE) -m 'unit or night'
+	$(PYTEST) $(COVERAGE) -m '(unit or night) and not slow'
 
 test-all: COVERAGE := $(COUNTED)
 test-all: uncounted test rest
@@ -78,7 +78,7 @@ uncounted: setup
 	$(BIN)/coverage erase
 
 rest: setup tools
-	$(PYTEST) $(COVERAGE) -m 'not unit and not night and not long'
+	$(PYTEST) $(COVERAGE) -m '(slow or not unit and not night) and not long'
 	[ -z '$(COVERAGE)' ] || $(BIN)/coverage report --skip-covered
 	CASES=$(CASES) tests/elsewhere.sh $(PLACES)
 

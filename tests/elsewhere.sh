@@ -31,8 +31,10 @@ run_place() {
     touch "$folder/.ready"
   fi
   printf '== unit tests with %s: %s\n' "$place" "$("$folder/bin/python" --version)"
-  PYTHONPATH=$PWD/python NUMBA_CACHE_DIR=$PWD/$folder/numba SEDIFF_PYTHON=$PWD/$folder/bin/python \
-    "$folder/bin/python" -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -p no:cacheprovider -m unit \
+  local -a python_there=(env PYTHONPATH="$PWD/python" NUMBA_CACHE_DIR="$PWD/$folder/numba"
+    SEDIFF_PYTHON="$PWD/$folder/bin/python" "$folder/bin/python")
+  "${python_there[@]}" -m sediff warm > "$folder/warm.log" || return 1
+  "${python_there[@]}" -m pytest -q -n auto --dist loadfile --no-loadscope-reorder -p no:cacheprovider -m unit \
       ${CASES:+--cases "$CASES"}
 }
 

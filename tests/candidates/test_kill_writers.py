@@ -93,7 +93,8 @@ def check_season(url, processes, ccds, count):
     assert set(map(tuple, forced)) == {(each['visit'], each['detector'], each['diaObjectId']) for each in rows}
 
 
-@pytest.mark.parametrize('kind', ['sqlite', pytest.param('postgresql', marks=pytest.mark.night)])
+@pytest.mark.night
+@pytest.mark.parametrize('kind', ['sqlite', 'postgresql'])
 def test_three_writers_of_eight_ccds(kind, request, tmp_path):
     url = request.getfixturevalue(kind)
     assert written_under_fire(url, tmp_path / 'log', 3, 8, 5, kills=4) == 4

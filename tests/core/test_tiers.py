@@ -58,7 +58,8 @@ def test_a_busy_test_without_its_mark_fails_and_a_waiting_one_does_not(pytester,
     assert found == {'busy': 'FAILED', 'waiting': 'PASSED', 'long': 'PASSED', 'of_the_night': 'PASSED',
                      'compiling': 'PASSED', 'wrong': 'FAILED'}
     assert 'test_it.py::test_busy took 0.' in text and 'a unit test may take' in text and 'mark it slow' in text
-    assert set(outcomes('-m', 'unit or night')[0]) == set(found) - {'long'}
+    assert set(outcomes('-m', '(unit or night) and not slow')[0]) == set(found) - {'long'}
+    assert set(outcomes('-m', '(slow or not unit and not night) and not long')[0]) == {'long'}
 
 
 def test_whoever_comes_first_makes_the_night_and_the_others_wait(tmp_path):

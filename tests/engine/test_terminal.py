@@ -71,6 +71,7 @@ def test_a_signal_that_a_library_turned_into_an_error_of_its_own(tmp_path):
     assert returned == 143 and 'stopped by SIGTERM' in err and 'RuntimeError' not in err
 
 
+@pytest.mark.slow
 def test_kills_at_random_moments_of_the_start(tmp_path):
     """While modules are loaded, the fork server starts, workers start: never a traceback, never another code."""
     moments = random.Random(5)

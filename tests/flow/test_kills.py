@@ -78,6 +78,7 @@ def test_kills_of_a_night(night, tmp_path):
     assert unlike(contents(other.root), contents(night.root)) == []
 
 
+@pytest.mark.slow
 def test_kills_of_the_difference_imaging(night, tmp_path):
     """The same, killed three times, of the difference imaging of one CCD."""
     shutil.copytree(night.root, tmp_path / 'night', symlinks=True)

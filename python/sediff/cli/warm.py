@@ -1,20 +1,47 @@
 """Compiles the numerical kernels once, so that no worker pays for it (numba keeps them in __pycache__)."""
 from __future__ import annotations
 
+import os
 import time
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 
-#: Modules whose warm() compiles a package's kernels.
-PACKAGES = ('isr', 'refcat.planes', 'psf', 'catalog', 'formats.image_source', 'warp.resample', 'template.warming',
-            'subtract.subtract', 'detect', 'candidates.warming', 'sim')
+from sediff.engine.pool import run_pool
+from sediff.errors import StepFailed
+
+#: Modules whose warm() compiles a package's kernels, the longest first.
+PACKAGES = ('isr', 'template.warming', 'subtract.subtract', 'catalog', 'psf', 'formats.image_source', 'warp.resample',
+            'candidates.warming', 'detect', 'sim', 'refcat.planes')
 
 
 def main(stage: str, argv: list[str]) -> int:
-    """Call every package's warm() and print the seconds each took."""
-    from sediff.cli.arguments import Parser
-    Parser(prog=f'sediff {stage}', description=__doc__).parse_args(argv)
+    """Call every package's warm() and print the seconds each took.
+
+    Several processes compile at a time; what two of them compiled at the same moment numba may have kept once only, so this
+    process goes through all packages afterwards: it loads what is there and compiles what is not.
+    """
+    from sediff.cli.arguments import Parser, integer
+    parser = Parser(prog=f'sediff {stage}', description=__doc__)
+    parser.add_argument('--workers', '-w', type=integer('--workers'), default=len(os.sched_getaffinity(0)), metavar='N',
+                        help='processes that compile at a time; default: one a core')
+    args = parser.parse_args(argv)
+    if args.workers > 1:
+        failed = [one for one in run_pool(warm_package, PACKAGES, args.workers, listen=said) if one.code]
+        if failed:
+            raise StepFailed('; '.join(f'{one.task}: {one.message}' for one in failed))
     for package in PACKAGES:
-        started = time.time()
-        import_module(f'sediff.{package}').warm()
-        print(f'{package:<18} {time.time() - started:6.1f} s')
+        warm_package(package, (lambda event: None) if args.workers > 1 else partial(said, package))
     return 0
+
+
+def warm_package(package: str, send: Callable[[tuple], None]) -> None:
+    """Compile the kernels of a package, and send the seconds it took."""
+    started = time.time()
+    import_module(f'sediff.{package}').warm()
+    send((time.time() - started,))
+
+
+def said(package: str, event: tuple) -> None:
+    """A line for a package that is done."""
+    print(f'{package:<22} {event[0]:6.1f} s', flush=True)
