@@ -15,7 +15,7 @@ CASES ?=
 # What every tier looks at before it runs a test: other checks join here.
 CHECKS := lint
 
-.PHONY: help setup demo check test test-all rest uncounted elsewhere lint types bench bars clean docs tools train-autoscan
+.PHONY: help setup demo check drivers test test-all rest uncounted elsewhere lint types style bench bars clean docs tools train-autoscan
 help:
 	@printf '%s\n' \
 	 'make demo    simulate a small night, run the whole pipeline on it, print injected / found' \
@@ -51,7 +51,9 @@ $(VENV)/.ready: setup.cfg pyproject.toml constraints.txt
 demo: setup
 	scripts/demo.sh $(DEMO)
 
-lint: setup types
+lint: types style
+
+style: setup
 	$(BIN)/ruff check python tests scripts
 	$(BIN)/python -m tests.core.layers
 	$(BIN)/shellcheck --external-sources scripts/*.sh scripts/lib/*.sh tests/*.sh .ci/run
@@ -63,12 +65,18 @@ types: setup
 tools: setup
 	tests/tools.sh
 
-check: $(CHECKS) tools
-	bats tests/scripts
+# Checks and the tests of the Bash drivers, two at a time; then pytest, which takes all cores itself.
+TOGETHER := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
+
+check: setup tools
+	$(TOGETHER) $(CHECKS) drivers
 	$(PYTEST) -m unit
 
-test: $(CHECKS) tools
-	bats --recursive tests/scripts
+drivers: setup tools
+	bats $(DEPTH) tests/scripts
+
+test: setup tools
+	$(TOGETHER) $(CHECKS) drivers DEPTH=--recursive
 	$(PYTEST) $(COVERAGE) -m '(unit or night) and not slow'
 
 test-all: COVERAGE := $(COUNTED)

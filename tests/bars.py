@@ -102,11 +102,11 @@ def figures_of(night: Night, seed: int) -> tuple[dict, pd.DataFrame, pd.DataFram
     sources = truth.assign(seed=seed, ideal=difference_snr(truth, night.root), detected=near(truth, found),
                            kept=near(truth, kept), **measured(truth, found, images))
     false = kept[~near(kept, known_sources(night.root, truth))].assign(seed=seed)
-    expected = noise_peaks(night.root)
     sources['must'] = must = (sources['kind'] == 'kilonova') | (sources['good'] & (sources['snr_ideal'] > MUST_FIND_SNR))
     row = {'seed': seed, 'CCDs': len(images), 'must be found': int(must.sum()),
            'found': int((must & sources['kept']).sum()), 'false': len(false),
-           'false a deg2': len(false) / (len(images) * CCD_AREA), 'noise peaks expected': expected, 'false S/N > 6': int((false['snr'] > 6.0).sum()),
+           'false a deg2': len(false) / (len(images) * CCD_AREA),
+           'noise peaks expected': noise_peaks(night.root), 'false S/N > 6': int((false['snr'] > 6.0).sum()),
            'most on a CCD, S/N > 6': int(false['detector'][false['snr'] > 6.0].value_counts().max() if
                                          (false['snr'] > 6.0).any() else 0),
            'check': night.sediff('check', '--expnum', EXPNUM, '--nite', NITE, '--band', night.band, '--season', SEASON,
