@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 DEMO   ?= demo
 
+# Compiled modules are kept: the tests start hundreds of commands, each of which would compile the package again.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Tests of the tiers, two at a time on two cores; files go to the workers in the order that tests/tiers.py gives them.
 PYTEST := $(BIN)/python -m pytest -q -n auto --dist loadfile --no-loadscope-reorder --durations=25
 # Flags of pytest-cov; what one tier covers adds to what the tiers before it covered.
@@ -45,6 +48,7 @@ $(VENV)/.ready: setup.cfg pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]' || \
 	 { echo 'the versions of constraints.txt are not to be had here: installing what setup.cfg allows' >&2; \
 	   $(BIN)/python -m pip install --quiet --editable '.[dev]'; }
+	$(BIN)/python -m compileall -q python
 	$(BIN)/python -m sediff warm
 	@touch $@
 
