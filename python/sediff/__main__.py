@@ -119,14 +119,14 @@ def _run(stage: str, argv: list[str]) -> int:
 
 def _imported(name: str) -> ModuleType:
     """A module with all that it imports: that is no garbage, which is not looked for among it, neither now nor later."""
-    enabled = gc.isenabled()
+    if name in sys.modules or not gc.isenabled():
+        return import_module(name)
     gc.disable()
     try:
         return import_module(name)
     finally:
         gc.freeze()
-        if enabled:
-            gc.enable()
+        gc.enable()
 
 
 if __name__ == '__main__':
