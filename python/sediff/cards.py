@@ -22,6 +22,8 @@ OWN = re.compile(r'EXTNAME|EXTVER|EXTLEVEL|HDUNAME|HDUVER|NEXTEND|COMMENT|HISTOR
 COORDINATES = re.compile(r'(CTYPE|CUNIT|CRVAL|CRPIX|CDELT|CROTA)\d|(CD|PC|PV)\d+_\d+|PC\d{6}|'
                          r'(A|B|AP|BP)_(ORDER|DMAX|\d+_\d+)|LONPOLE|LATPOLE|RADESYS|RADECSYS|EQUINOX|WCSAXES|WCSDIM|WAT\d_\d+')
 _KEYWORD = re.compile(r'[A-Z0-9_-]* *(?<=^.{8})')
+#: Control characters -> blanks.
+_BLANKED = dict.fromkeys([*range(32), 127], ' ')
 _NUMBER = r'[+-]?(?:\d+\.?\d*|\.\d+)(?:[EeDd][+-]?\d+)?'
 _VALUE = re.compile(rf"\s*('(?:[^']|'')*'|[TF](?=\s|/|$)|{_NUMBER}(?=\s|/|$)|\(\s*{_NUMBER}\s*,\s*{_NUMBER}\s*\)|(?=/|$))"
                     r'\s*(/.*)?$')
@@ -117,8 +119,9 @@ def _cards_at(handle, start: int) -> Cards:
     handle.seek(start)
     while len(block := handle.read(BLOCK)) == BLOCK:
         text = block.decode('latin-1')
-        for card in (text[k:k + CARD] for k in range(0, BLOCK, CARD)):
-            if card.rstrip() == 'END':
+        for k in range(0, BLOCK, CARD):
+            card = text[k:k + CARD]
+            if card.startswith('END') and card.rstrip() == 'END':
                 return Cards(texts)
             texts.append(legal(card))
     raise OSError(f'the header at byte {start} has no end')
@@ -153,10 +156,11 @@ def value_of(text: str):
     return int(word) if re.fullmatch(r'[+-]?\d{1,4000}', word) else float(word.upper().replace('D', 'E'))
 
 
+@lru_cache(maxsize=8192)
 def legal(text: str) -> str:
     """A card that FITS allows, but for bytes beyond ASCII: the same, or undefined with its old value in the comment; no
     control characters."""
-    text = ''.join(letter if ' ' <= letter <= '~' or letter >= '\x80' else ' ' for letter in text)
+    text = text if text.isascii() and text.isprintable() else text.translate(_BLANKED)
     if text[8:9] != '=' or text[:8] in ('COMMENT ', 'HISTORY ', 'CONTINUE', ' ' * 8):
         return text
     if _VALUE.match(text[9:]):

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.signal import convolve
 
 from sediff.candidates.forced import forced_photometry
 from sediff.detect.matched import score_image
 from sediff.fakes.paint import STAMP, Light, Planes, add_stamp, borrowed, carrier, paint, paint_over
 from sediff.fakes.truth import TRUTH_DTYPE
+from sediff.subtract.convolve import squared_kernels
 from sediff.subtract.difference_psf import filtered
 from sediff.subtract.photons import light_in_score
 
@@ -123,6 +125,16 @@ def test_carrier_is_the_filter_between_the_psfs():
     assert found.apply(sharp) == pytest.approx(filtered(sharp, np.pad(kernel, 3)), abs=5e-3 * sharp.max())
     power, filters = (np.abs(np.fft.fft2(each, (128, 128))) ** 2 for each in (filtered(psf, np.pad(kernel, 3)), kernel))
     assert found.eta == pytest.approx((power * filters).sum() / power.sum(), rel=0.01)
+
+
+def test_photons_go_through_the_square_of_the_kernel():
+    """To the last bit the direct sum of `scipy.signal`, on zeros beyond the stamp."""
+    rng = np.random.default_rng(4)
+    kernels = rng.normal(0.0, 1.0, (2, 2, 23, 23)).astype(np.float32)
+    stamp, square = rng.gamma(1.0, 5.0, (STAMP, STAMP)), squared_kernels(kernels[0, 0])
+    expected = convolve(stamp, square, mode='same', method='direct') / square.sum()
+    assert np.array_equal(Light(None, kernels=kernels).spread(stamp, 3, 3), expected)
+    assert Light(None).spread(stamp, 3, 3) is stamp
 
 
 def test_bad_pixels_and_borders_stay_as_they_are():

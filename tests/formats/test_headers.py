@@ -171,6 +171,7 @@ def test_cards_on_their_own():
     assert legal('A       = NaN'.ljust(80)) == 'A       =                      / was NaN'.ljust(80)
     assert Cards(card_texts('A', "it's", 'b')).get('A') == "it's" and Cards(card_texts('A', True)).get('A') is True
     assert Cards(card_texts('A', 1e-20)).get('A') == 1e-20 and Cards([]).get('A', 3) == 3
+    assert legal("A       = 'a\x00b\tc\x7f\xe9'".ljust(80)) == "A       = 'a b c \xe9'".ljust(80)
     kept = Cards(["A       = 'one&'".ljust(80), "CONTINUE  ' two'".ljust(80), 'B       = 1'.ljust(80)])
     assert kept.get('A') == 'one two' and [text[0] for text in kept.without(re.compile('A')).texts] == ['B']
     with pytest.raises(TypeError):

@@ -120,6 +120,24 @@ def test_the_last_stamp_is_that_of_the_first_tree_that_ran_the_step(tmp_path):
     assert repository.has_stamp(one, 'SE07_scamp', 'FAIL') and not repository.has_stamp(one, 'SE07_scamp', 'DONE')
 
 
+def test_stamps_of_many_steps_are_those_of_each(tmp_path):
+    open_rerun(tmp_path, 'one')
+    base = Exposure(tmp_path, 12345678, '20231115', 'r', ccd=33)
+    one = Exposure(tmp_path, 12345678, '20231115', 'r', ccd=33, rerun='one')
+    repository, labels = Repository.of(one), ('SE01_a', 'SE02_b', 'RUN01_c', 'RUN02_d+e', 'RUN03_f')
+    assert not repository.last_stamps(one, labels, 'FAIL')
+    for of, label, suffix in ((base, 'SE01_a', 'FAIL'), (base, 'SE02_b', 'FAIL'), (one, 'SE02_b', 'DONE'),
+                              (base, 'RUN01_c', 'DONE'), (one, 'RUN01_c', 'FAIL'), (base, 'RUN02_d+e', 'FAIL'),
+                              (one, 'RUN03_f', 'LOG')):
+        path = Repository.of(of).stamp(of, label, suffix)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text('{}')
+    for suffix in ('DONE', 'FAIL'):
+        each = [repository.last_stamp(one, label, suffix) for label in labels]
+        assert repository.last_stamps(one, labels, suffix) == [path for path in each if path.is_file()]
+    assert [path.stem for path in repository.last_stamps(one, labels, 'FAIL')] == ['SE01_a', 'RUN01_c', 'RUN02_d+e']
+
+
 def test_a_table_that_was_altered_above_is_rejected_below(tmp_path, monkeypatch):
     monkeypatch.setattr('sediff.repository.table_sums.PAUSE', 0.0)
     open_rerun(tmp_path, 'one')

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import irfft2, next_fast_len, rfft2
+from scipy.ndimage import convolve
 
 from sediff.detect.matched import PsfAt
 from sediff.subtract.convolve import BLOCK, squared_kernels
@@ -46,8 +47,7 @@ class Light:
             return stamp
         row, column = (min(v // b, n - 1) for v, b, n in zip((y, x), BLOCK, self.kernels.shape))
         square = squared_kernels(self.kernels[row, column])
-        from scipy.signal import convolve  # a second, and only what paints fakes needs it
-        return convolve(stamp, square, mode='same', method='direct') / square.sum()
+        return convolve(stamp, square, mode='constant') / square.sum()
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,6 @@
 """What every worker imports, loaded once by the fork server so that no worker pays for it again."""
+import gc
+
 import astropy.wcs
 import fitsio
 import healpy
@@ -20,6 +22,7 @@ from sediff.flow.single_epoch import steps as single_epoch
 
 for step in steps.ALL + steps.COMMUNITY:
     step_code(step)
+gc.freeze()                                                # no garbage: workers need not look for it among this
 
 __all__ = ['astropy', 'calibrate', 'diffimg_candidates', 'diffimg_injected', 'diffimg_prepare', 'diffimg_subtract', 'fitsio',
            'healpy', 'numba', 'pandas', 'scipy', 'sep', 'single_epoch']

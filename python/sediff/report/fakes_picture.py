@@ -17,7 +17,10 @@ from sediff.repository.names import Exposure
 COLOURS = dict(zip(STAGES, (ALL, KEPT)))
 #: Title and limits of the axis of each quantity; the last bins are open and are drawn at the border.
 AXES = {'MAG': ('magnitude (AB)', None), 'SNR_TRUE': ('S/N of the flux at the true place', (0.0, 15.0)),
-        'HOST_SB': (f'template at the place, mag arcsec$^{{-2}}$ (S/N > {BRIGHT_SNR:g})', (18.0, 26.0))}
+        'HOST_SB': ('template at the place, mag arcsec\N{SUPERSCRIPT MINUS}\N{SUPERSCRIPT TWO} '
+                    f'(S/N > {BRIGHT_SNR:g})', (18.0, 26.0))}
+#: Where the three panels are in the figure; their labels are always as long.
+PLACE = {'left': 0.053, 'right': 0.981, 'bottom': 0.143, 'top': 0.9, 'wspace': 0.173}
 
 
 def efficiency_title(exposure: Exposure, ccds: str, number: int) -> str:
@@ -48,7 +51,7 @@ def efficiency_png(table: pd.DataFrame, fitted: Mapping[tuple[str, str], Curve |
     first.set_ylabel('efficiency on usable pixels', fontsize=8)
     first.legend(fontsize=7, frameon=False, loc='lower left')
     figure.suptitle(title, fontsize=9)
-    figure.tight_layout(rect=(0.0, 0.0, 1.0, 0.97))
+    figure.subplots_adjust(**PLACE)
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png')
     return buffer.getvalue()

@@ -102,7 +102,7 @@ def _draw(figure: Figure, number: int, count: int, panel: Panel, places: np.ndar
             box.set(hatch='////', edgecolor='#b0b5bc')
         elif marked.get(ccd):
             box.set(edgecolor=GRADES['red'][0], linewidth=2.2, zorder=3)
-        axes.add_patch(box)
+        axes.add_artist(box)                              # the limits are set below
         ink = INK if value is None or _light(face) else PAPER
         text = str(ccd) if value is None else f'{value:.{panel.digits}f}'
         axes.text(east, north - 1.5 * unit, text, ha='center', va='center', zorder=4,
@@ -112,7 +112,7 @@ def _draw(figure: Figure, number: int, count: int, panel: Panel, places: np.ndar
                       ha='left', va='top', fontsize=5.2, color=ink, zorder=4)
     axes.set(xlim=(size[0] / 2, -size[0] / 2), ylim=(-size[1] / 2, size[1] / 2), aspect='equal')
     axes.axis('off')
-    axes.set_title(f'{panel.title}{_middle(panel)}', fontsize=10.5, color=INK, pad=2)
+    axes.set_title(f'{panel.title}{_middle(panel)}', fontsize=10.5, color=INK, pad=2, y=1.0)
     _compass(axes, size, unit)
     bar = figure.colorbar(colours, cax=figure.add_axes((number * width + 0.25 * width, 0.285, 0.5 * width, 0.013)),
                           orientation='horizontal')
@@ -166,8 +166,8 @@ def _strip(figure: Figure, metrics: Sequence[Mapping]) -> None:
     for number, row in enumerate(metrics):
         colour, mark = GRADES[row['colour']]
         left, bottom = number % columns, rows - 1 - number // columns
-        axes.add_patch(Rectangle((left + 0.02, bottom + 0.06), 0.96, 0.88, facecolor=colour + '26', edgecolor='none'))
-        axes.add_patch(Rectangle((left + 0.02, bottom + 0.06), 0.035, 0.88, facecolor=colour, edgecolor='none'))
+        axes.add_artist(Rectangle((left + 0.02, bottom + 0.06), 0.96, 0.88, facecolor=colour + '26', edgecolor='none'))
+        axes.add_artist(Rectangle((left + 0.02, bottom + 0.06), 0.035, 0.88, facecolor=colour, edgecolor='none'))
         axes.text(left + 0.09, bottom + 0.76, row['label'], fontsize=8.3, color=INK, va='center')
         axes.text(left + 0.93, bottom + 0.76, mark, fontsize=9, color=colour, va='center', ha='right', weight='bold')
         axes.text(left + 0.09, bottom + 0.46, row['text'], fontsize=11, color=INK, va='center', weight='bold')

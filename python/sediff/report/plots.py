@@ -38,6 +38,7 @@ def snr_histogram(snr: np.ndarray, kept: np.ndarray | None = None, limit: float 
     axes.set_xticks(ticks, [f'{t:+d}'.replace('-', '\N{MINUS SIGN}') for t in ticks])
     axes.minorticks_off()
     axes.set_yscale('symlog', linthresh=1.0)
+    axes.yaxis.set_major_formatter('{x:g}')
     axes.set_xlabel('S/N in the difference (sign: brighter or fainter than the template)', fontsize=8)
     axes.set_ylabel('detections', fontsize=8)
     axes.legend(fontsize=8, frameon=False, labelcolor=INK)

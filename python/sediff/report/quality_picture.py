@@ -44,8 +44,8 @@ def picture(report: Mapping, instrument: Instrument | None = None) -> bytes:
         return {ccd: row[name] for ccd, row in rows.items() if row.get(name) is not None}
 
     panels = [Panel('Seeing [arcsec]', values('fwhm_arcsec'), False, 2),
-              Panel('Zero point [mag of 1 e$^-$]', values('zero_point'), True, 3),
-              Panel('Depth, 5$\\sigma$ point source [mag]', values('depth_5sigma'), True, 2)]
+              Panel('Zero point [mag of 1 e\N{SUPERSCRIPT MINUS}]', values('zero_point'), True, 3),
+              Panel('Depth, 5\N{GREEK SMALL LETTER SIGMA} point source [mag]', values('depth_5sigma'), True, 2)]
     marked = {ccd: ' fallback' if row['lent'] else ' outlier' if row['outlier'] else ''
               for ccd, row in rows.items()}
     airmass = 'unknown' if report['airmass'] is None else f'{report["airmass"]:.2f}'

@@ -11,7 +11,7 @@ from sediff.formats.corners import read_out
 from sediff.formats.raw import read_raw_primary
 from sediff.instruments.base import Instrument
 from sediff.instruments.load import default_instrument
-from sediff.repository.names import Exposure, product_path
+from sediff.repository.names import Exposure, product_name
 from sediff.repository.registry import registered_ccds
 from sediff.repository.repository import Repository
 from sediff.repository.table_sums import check_table
@@ -102,4 +102,4 @@ def _file_sizes(folder: Path) -> dict[str, int]:
 def _with_file(exposure: Exposure, product: str, sizes: dict[str, int]) -> frozenset[int]:
     """CCDs with a non-empty file of a product."""
     return frozenset(ccd for ccd in exposure.instrument.ccds
-                     if sizes.get(product_path(exposure.with_ccd(ccd), product).name))
+                     if sizes.get(product_name(exposure.with_ccd(ccd), product)))

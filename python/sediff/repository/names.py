@@ -283,8 +283,12 @@ def product_path(exposure: Exposure, name: str) -> Path:
     """Where a product of this exposure and CCD is written."""
     if name == 'raw':
         return raw_path(exposure.root, exposure.nite, exposure.expnum, exposure.instrument, exposure.ccd)
-    product = FILES[name]
-    return folder_of(exposure, product.place) / product.pattern.format(**fields_of(exposure))
+    return folder_of(exposure, FILES[name].place) / product_name(exposure, name)
+
+
+def product_name(exposure: Exposure, name: str) -> str:
+    """File name of a product, but the raw file's, of this exposure and CCD."""
+    return FILES[name].pattern.format(**fields_of(exposure))
 
 
 def light_curve_name(identifier: int, form: str = 'dat') -> str:

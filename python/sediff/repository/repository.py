@@ -4,7 +4,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -202,6 +202,18 @@ class Repository:
                 return folder / f'{label}.{suffix}'
         return self.stamp(data_id, label, suffix)
 
+    def last_stamps(self, data_id: Exposure, labels: Sequence[str], suffix: str) -> list[Path]:
+        """Those of several steps that are there, in the order of the steps; each folder is looked through once."""
+        inside = {place: [(folder, _names_in(folder)) for folder in self.folders(data_id, place)]
+                  for place in set(map(_stamps_of, labels))}
+        found = []
+        for label in labels:
+            folder, names = next(((folder, names) for folder, names in inside[_stamps_of(label)]
+                                  if not names.isdisjoint((f'{label}.DONE', f'{label}.FAIL'))), (Path(), frozenset()))
+            if f'{label}.{suffix}' in names:
+                found.append(folder / f'{label}.{suffix}')
+        return found
+
     def has_stamp(self, data_id: Exposure, label: str, suffix: str) -> bool:
         """Whether the step's last run in the chain left this file."""
         return self.last_stamp(data_id, label, suffix).is_file()
@@ -265,6 +277,14 @@ class Repository:
             return
         for one, _ in zip(self._chain(data_id), self._read_from(product)):
             yield product_path(one, product)
+
+
+def _names_in(folder: Path) -> frozenset[str]:
+    """Names in a folder; none where there is no such folder."""
+    try:
+        return frozenset(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
 
 
 def _stamps_of(label: str) -> str:

@@ -24,10 +24,10 @@ METRICS = ('band', 'fwhm_arcsec', 'sky_electrons', 'sky_sigma', 'psf_area', 'exp
 
 def failure(exposure: Exposure, table: Iterable[steps.Step]) -> str:
     """Why a CCD's products of these steps are of an earlier run: the step of the last run that failed; '' where none did."""
-    for step in table:
-        stamp = read_stamp(Repository.of(exposure).last_stamp(exposure, step.label, 'FAIL'))
+    for path in Repository.of(exposure).last_stamps(exposure, [step.label for step in table], 'FAIL'):
+        stamp = read_stamp(path)
         if stamp:
-            return f'{step.label} failed ({str(stamp.get("reason", "?"))[:200]}), what it has is of an earlier run'
+            return f'{path.stem} failed ({str(stamp.get("reason", "?"))[:200]}), what it has is of an earlier run'
     return ''
 
 
