@@ -34,21 +34,31 @@ def tap_polynomials() -> np.ndarray:
 
 
 @njit(cache=True)
-def reach_of(flagged):
-    """True where the kernel of a target pixel with integer part (x, y) touches a flagged source pixel."""
-    ny, nx = flagged.shape
-    rows = np.zeros((ny, nx), np.bool_)
+def read_pixels(image, weight, mask, unusable, variance, bad, careful):
+    """Fill three planes of the source: variance (0 where bad), pixels that are bad, and kernels to be looked at.
+
+    `careful` (False before) is True where the kernel of a target pixel with integer part (x, y) touches a source pixel
+    that is bad or has a bit in its mask.
+    """
+    ny, nx = image.shape
+    flagged, touched = np.empty(nx, np.bool_), np.empty(nx, np.bool_)
     for y in range(ny):
+        count = 0
         for x in range(nx):
-            if flagged[y, x]:
-                for k in range(max(0, x - 3), min(nx, x + 3)):
-                    rows[y, k] = True
-    out = np.zeros((ny, nx), np.bool_)
-    for y in range(ny):
-        for k in range(max(0, y - 3), min(ny, y + 3)):
+            w = weight[y, x]
+            good = w > 0 and w < np.float32(np.inf) and mask[y, x] & unusable == 0 and abs(image[y, x]) < np.float32(np.inf)
+            bad[y, x] = not good
+            variance[y, x] = np.float32(1.0) / w if good else np.float32(0.0)
+            flagged[x] = not good or mask[y, x] != 0
+            count += flagged[x]
+        if count:
+            touched[:] = False
             for x in range(nx):
-                out[k, x] |= rows[y, x]
-    return out
+                if flagged[x]:
+                    touched[max(0, x - 3):x + 3] = True
+            for k in range(max(0, y - 3), min(ny, y + 3)):
+                for x in range(nx):
+                    careful[k, x] |= touched[x]
 
 
 @njit(cache=True)
@@ -226,9 +236,12 @@ def careful_pixel(image, variance, mask, bad, sx, sy, area, polynomials, taps, f
 
 
 @njit(cache=True)
-def resample(image, variance, mask, bad, careful, nodes_x, nodes_y, nodes_area, step, polynomials, flux_scale, white,
-             bits_of, out_image, out_weight, out_mask):
-    """Fill the three output planes; see `sediff.warp.resample.warp` for their meaning."""
+def resample(image, variance, mask, bad, careful, nodes_x, nodes_y, nodes_area, step, first, above, polynomials, flux_scale,
+             white, bits_of, out_image, out_weight, out_mask):
+    """Fill the three output planes; see `sediff.warp.resample.warp` for their meaning.
+
+    Their first row is row `first` of the target, that of the source planes row `above` of the source.
+    """
     ny, nx = image.shape
     out_ny, out_nx = out_image.shape
     xs, ys, areas = np.empty(out_nx), np.empty(out_nx), np.empty(out_nx)
@@ -237,9 +250,10 @@ def resample(image, variance, mask, bad, careful, nodes_x, nodes_y, nodes_area, 
     fx, fy, row = np.empty(RUN, np.float32), np.empty(RUN, np.float32), np.empty(RUN, np.float32)
     scales = np.empty((2, RUN), np.float32)
     for v in range(out_ny):
-        row_of_map(nodes_x, v, step, xs)
-        row_of_map(nodes_y, v, step, ys)
-        row_of_map(nodes_area, v, step, areas)
+        row_of_map(nodes_x, first + v, step, xs)
+        row_of_map(nodes_y, first + v, step, ys)
+        row_of_map(nodes_area, first + v, step, areas)
+        ys -= above
         u = 0
         while u < out_nx:
             sx, sy = xs[u], ys[u]
