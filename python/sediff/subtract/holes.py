@@ -70,7 +70,7 @@ def peel(image, level, bad, index, rounds, value):
             turn_of[k] = turn
 
 
-def patch_of(image: np.ndarray, level: float, bad: np.ndarray) -> Patch:
+def patch_of(image: np.ndarray, level: float, bad: np.ndarray, rounds: int = ROUNDS) -> Patch:
     """Stand-ins for the bad pixels of image - level, made from what surrounds them (0 deep inside large holes).
 
     Parameters
@@ -78,10 +78,12 @@ def patch_of(image: np.ndarray, level: float, bad: np.ndarray) -> Patch:
     image : ndarray, (ny, nx) float32
     bad : ndarray, (ny, nx) bool
         True also wherever `image` is not finite.
+    rounds : int
+        How far (px) from the rim of a hole its pixels are filled.
     """
     index = np.flatnonzero(bad)
     value = np.empty(index.size, np.float32)
-    peel(image, np.float32(level), bad, index, ROUNDS, value)
+    peel(image, np.float32(level), bad, index, rounds, value)
     return Patch(index, value)
 
 
