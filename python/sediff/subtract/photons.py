@@ -52,7 +52,7 @@ def photon_variance(result: Difference, psf: PsfModel | ZonedPsf, science: np.nd
     psf : PsfModel or ZonedPsf
         Of the difference.
     science, template : ndarray, (ny, nx) float32
-        Photon variances of the two images in their own units (`photon_plane`).
+        Photon variances of the two images in their own units (`photon_plane`); they are used up.
 
     Returns
     -------
@@ -70,15 +70,16 @@ def photon_variance(result: Difference, psf: PsfModel | ZonedPsf, science: np.nd
     as single pixels' variances are.
     """
     light, kernels = {'science': science, 'template': template}, _kernels(result)
-    plane = np.zeros(science.shape, np.float32)
-    middle = 1.0
+    parts, middle = [], 1.0
     for name, (at, squares) in kernels.items():
         factors = _factors(result, psf, at)
         spread = light[name] if squares is None else convolve(
             light[name], squares, block=(BLOCKS * BLOCK[0], BLOCKS * BLOCK[1]))
-        _add_scaled(plane, spread, factors)
+        scale_parts(spread, factors)
+        parts.append(spread)
         middle = float(factors.mean()) if name == 'science' else middle
-    return plane, middle
+    parts[0] += parts[1]
+    return parts[0], middle
 
 
 def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray) -> np.ndarray:
@@ -128,10 +129,10 @@ def _power(stamp: np.ndarray) -> np.ndarray:
     return np.abs(np.fft.fft2(stamp, (SIDE, SIDE))) ** 2
 
 
-def _add_scaled(plane: np.ndarray, light: np.ndarray, factors: np.ndarray) -> None:
-    """Add light times the factor of its part of the image, in place."""
+def scale_parts(plane: np.ndarray, factors: np.ndarray) -> None:
+    """Multiply each part of the image with its factor, in place."""
     edges = [np.linspace(0, size, GRID + 1).astype(int) for size in plane.shape]
     for row in range(GRID):
         for column in range(GRID):
             part = (slice(*edges[0][row:row + 2]), slice(*edges[1][column:column + 2]))
-            plane[part] += np.float32(factors[row, column]) * light[part]
+            plane[part] *= np.float32(factors[row, column])
