@@ -38,7 +38,7 @@ def photon_plane(image: np.ndarray, bad: np.ndarray, per_unit: np.ndarray | floa
     if bad.all():
         return np.zeros(image.shape, np.float32)
     out = (image - np.float32(sky_level(image, bad)[0])) * np.float32(per_unit)
-    out[bad] = 0.0
+    np.copyto(out, 0.0, where=bad)
     return out.astype(np.float32, copy=False)
 
 
@@ -88,12 +88,15 @@ def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: 
     The difference's own light is subtracted, and what is not significant above the sky is 0: the score of empty sky
     keeps its noise, and a source on a bright host is judged against the noise that is there without it.
     """
-    out = photons - np.float32(science_factor) * difference
+    out = np.multiply(difference, np.float32(-science_factor))
+    out += photons
     sample = out[::7, ::7][~bad[::7, ::7]]
     if sample.size == 0:
         return np.zeros_like(out)
     middle, sigma = clipped_level(sample[:: max(1, sample.size // SAMPLE)].astype(float))
-    out[bad | (out < max(middle, 0.0) + LEAST_LIGHT * sigma)] = 0.0
+    faint = out < max(middle, 0.0) + LEAST_LIGHT * sigma
+    faint |= bad
+    np.copyto(out, np.float32(0.0), where=faint)
     return out
 
 
