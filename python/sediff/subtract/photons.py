@@ -82,22 +82,31 @@ def photon_variance(result: Difference, psf: PsfModel | ZonedPsf, science: np.nd
     return parts[0], middle
 
 
-def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray) -> np.ndarray:
+def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray,
+                   least: float | None = None) -> np.ndarray:
     """Photon variance of what both images show: hosts and stars, not of the source itself: (ny, nx) float32, >= 0.
 
-    The difference's own light is subtracted, and what is not significant above the sky is 0: the score of empty sky
+    `least` is the `least_light` of the whole image, for a part of it. The difference's own light is subtracted, and what is not significant above the sky is 0: the score of empty sky
     keeps its noise, and a source on a bright host is judged against the noise that is there without it.
     """
+    if least is None:
+        least = least_light(photons, difference, science_factor, bad)
     out = np.multiply(difference, np.float32(-science_factor))
     out += photons
-    sample = out[::7, ::7][~bad[::7, ::7]]
-    if sample.size == 0:
-        return np.zeros_like(out)
-    middle, sigma = clipped_level(sample[:: max(1, sample.size // SAMPLE)].astype(float))
-    faint = out < max(middle, 0.0) + LEAST_LIGHT * sigma
+    faint = out < least
     faint |= bad
     np.copyto(out, np.float32(0.0), where=faint)
     return out
+
+
+def least_light(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray) -> float:
+    """Photon variance from which `light_in_score` is not 0; infinite where no pixel is good."""
+    cut = np.s_[::7, ::7]
+    sample = (np.multiply(difference[cut], np.float32(-science_factor)) + photons[cut])[~bad[cut]]
+    if sample.size == 0:
+        return np.inf
+    middle, sigma = clipped_level(sample[:: max(1, sample.size // SAMPLE)].astype(float))
+    return float(max(middle, 0.0) + LEAST_LIGHT * sigma)
 
 
 def _kernels(result: Difference) -> dict:
