@@ -107,6 +107,7 @@ def recover(truth: np.ndarray, planes: Planes, search: Search, before: np.ndarra
     variance = variance_from_weight(search.weight)
     _fill_forced(out, planes, variance, search)
     detections = _detections(planes, variance, search, scored, len(truth))
+    del variance, scored                # planes less while the cuts make theirs
     codes, scores = _judged(detections, planes, search, before)
     sky = with_sky(before, search.wcs) if 'ALPHAWIN_J2000' not in (before.dtype.names or ()) else before
     for sign in (1, -1):
