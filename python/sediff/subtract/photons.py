@@ -86,8 +86,9 @@ def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: 
                    least: float | None = None) -> np.ndarray:
     """Photon variance of what both images show: hosts and stars, not of the source itself: (ny, nx) float32, >= 0.
 
-    `least` is the `least_light` of the whole image, for a part of it. The difference's own light is subtracted, and what is not significant above the sky is 0: the score of empty sky
-    keeps its noise, and a source on a bright host is judged against the noise that is there without it.
+    The difference's own light is subtracted, and what is not significant above the sky is 0: the score of empty sky
+    keeps its noise, and a source on a bright host is judged against the noise that is there without it. Of a part of an
+    image `least` is the `least_light` of the whole.
     """
     if least is None:
         least = least_light(photons, difference, science_factor, bad)

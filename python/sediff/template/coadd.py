@@ -241,7 +241,8 @@ def combine(values, masks, weights, rejected, base, skip, edge, own_bits, out_im
         y = v + skip
         good[:], used[:], mean[:], weight[:] = 0, 0, np.float32(0.0), np.float32(0.0)
         for k in range(values.shape[0]):
-            add_row(values[k, y], weights[k, y], rejected[k, y], own_bits[k], good, used, mean, weight, members[v], counts[k])
+            add_row(values[k, y], weights[k, y], rejected[k, y], own_bits[k], good, used, mean, weight, members[v],
+                    counts[k])
         for x in range(nx):
             singles += good[x] == 1
             coverage[v, x] = used[x]
@@ -277,7 +278,7 @@ def add_row(values, weights, rejected, own_bit, good, used, mean, weight, member
         w, own = weights[x], weights[x] > 0
         number += own
         left_out += own & rejected[x]
-        total += w if own else nothing
+        total += float(w) if own else 0.0
     counts[0] += number
     counts[1] += left_out
     counts[2] += total
@@ -297,7 +298,7 @@ def nearest_to(values, weights, base, y, x):
     """The good input whose value is nearest to the reference."""
     nearest = -1
     for k in range(values.shape[0]):
-        if weights[k, y, x] > 0:
-            if nearest < 0 or abs(values[k, y, x] - base[y, x]) < abs(values[nearest, y, x] - base[y, x]):
-                nearest = k
+        if weights[k, y, x] > 0 and (
+                nearest < 0 or abs(values[k, y, x] - base[y, x]) < abs(values[nearest, y, x] - base[y, x])):
+            nearest = k
     return nearest
