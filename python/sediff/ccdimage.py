@@ -8,6 +8,8 @@ from astropy.io.fits import Header
 
 #: What an amplifier's cards (GAINA, SATURATA) can end with: its name.
 AMPLIFIERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
+#: Rows of a plane that are worked on together, so that they stay in the cache.
+ROWS = 32
 
 
 @dataclass
@@ -52,9 +54,13 @@ def sigma_from_weight(weight: np.ndarray, noise_scale: float, photons: np.ndarra
     photons : ndarray, (ny, nx) float32, optional
         Variance to add where it is positive: that of sources and hosts.
     """
-    out = np.float32(noise_scale ** 2) / np.maximum(weight, np.float32(1e-30))
-    if photons is not None:
-        out += np.maximum(photons, np.float32(0))
-    np.sqrt(out, out=out)
-    out[weight <= 0] = np.inf
+    out = np.empty(weight.shape, np.float32)
+    for first in range(0, len(out), ROWS):
+        rows = slice(first, first + ROWS)
+        part = np.maximum(weight[rows], np.float32(1e-30), out=out[rows])
+        np.divide(np.float32(noise_scale ** 2), part, out=part)
+        if photons is not None:
+            part += np.maximum(photons[rows], np.float32(0))
+        np.sqrt(part, out=part)
+        np.copyto(part, np.float32(np.inf), where=weight[rows] <= 0)
     return out

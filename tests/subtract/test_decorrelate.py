@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from sediff.psf.model import PsfModel
-from sediff.subtract.decorrelate import scale_cells, whitening_kernels
+from sediff.subtract.decorrelate import power_of, scale_cells, whitening_kernels
 from sediff.subtract.difference_psf import filtered, psf_of_difference
 from sediff.subtract.subtract import subtract
 
@@ -57,7 +57,7 @@ def test_psf_of_the_result_fits_its_sources(noisy):
 def test_a_noiseless_template_needs_no_filter():
     kernels = np.zeros((1, 1, 9, 9), np.float32)
     kernels[..., 3:6, 3:6] = 1 / 9
-    filters = whitening_kernels(kernels, 0.0)
+    filters = whitening_kernels(power_of(kernels), 0.0)
     assert filters[0, 0, 10, 10] == pytest.approx(1.0, abs=1e-6) and np.abs(filters).sum() == pytest.approx(1.0, abs=1e-4)
     variance = np.ones((8, 8), np.float32)
     scale_cells(variance, np.zeros((1, 1), np.float32), np.ones((1, 1)), np.full((1, 1), 1 / 9), 1.0, 128, 256)

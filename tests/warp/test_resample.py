@@ -8,7 +8,7 @@ from sediff.ccdimage import CcdImage
 from sediff.errors import BadData, BadUsage
 from sediff.maskbits import UNUSABLE, Bit
 from sediff.warp.grid import pixel_map
-from sediff.warp.resample import warp
+from sediff.warp.resample import warp, warp_rows
 from sediff.wcs.read import pixel_to_sky, read_wcs, sky_to_pixel
 
 SHAPE = (200, 180)
@@ -114,3 +114,24 @@ def test_warm_compiles_every_kernel(header):
     assert [name for name in cold if name.split('.')[2] not in ('missing', 'noise')] == []
     assert cold_kernels('sediff.formats', 'sediff.formats.image_source') == []
     assert warp(ccd(np.ones(SHAPE), header()), header(), SHAPE).image[50, 50] == pytest.approx(1.0)
+
+
+def test_rows_alone_are_those_of_the_whole(header, star):
+    """Strips of the target, each from the source rows it needs, are byte for byte the whole; none where the source ends."""
+    mask = np.zeros(SHAPE, np.uint16)
+    mask[90:93, 40:60] = Bit.BPM
+    source, target = ccd(star(80.3, 110.7), header(), mask), header((85.37, 250.81), angle=1.0)
+    whole = warp(source, target, SHAPE)
+    positions = pixel_map(read_wcs(target), SHAPE, read_wcs(source.header), SHAPE)
+    for first in range(0, 200, 40):
+        needed = positions.source_rows(first, first + 40)
+        if needed is None:
+            assert not whole.weight[first:first + 40].any()
+            continue
+        rows = slice(*needed)
+        assert needed[1] - needed[0] < 80
+        parts = warp_rows((source.image[rows], source.mask[rows], source.weight[rows]), positions, (first, first + 40),
+                          needed[0], 1.0)
+        for part, plane in zip(parts, (whole.image, whole.mask, whole.weight)):
+            np.testing.assert_array_equal(part, plane[first:first + 40])
+    assert positions.source_rows(0, 40) is None and positions.source_rows(160, 200) is not None

@@ -8,7 +8,7 @@ from numba import njit
 REORDER = {'reassoc', 'contract', 'nsz'}
 
 
-@njit(cache=True)
+@njit(cache=True, error_model='numpy')
 def prepare(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, unusable: int, see_through: int, fill: float,
             clean: np.ndarray, error: np.ndarray, inverse: np.ndarray, bad: np.ndarray) -> int:
     """Split the pixels in good and bad ones; returns the number of good ones.
@@ -24,17 +24,19 @@ def prepare(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, unusable: i
     clean, error, inverse : ndarray, (ny, nx) float32; bad : ndarray, (ny, nx) bool
         Overwritten; bad pixels get value 0 and error `fill`; `inverse` is the weight, 0 for pixels without one.
     """
-    good = 0
+    good, nothing, far = 0, np.float32(0.0), np.float32(np.inf)
+    usual, hidden, shown = np.float32(fill), np.uint16(unusable), np.uint16(see_through)
     for j in range(image.shape[0]):
         for i in range(image.shape[1]):
-            value = image[j, i]
-            known = weight[j, i] > 0.0 and np.isfinite(weight[j, i]) and (mask[j, i] & unusable) == 0
-            usable = np.isfinite(value) and (known or (mask[j, i] & see_through) != 0)
-            known = known and usable
+            value, w, bits = image[j, i], weight[j, i], mask[j, i]
+            noise = np.float32(1.0) / np.sqrt(w)
+            known = (w > nothing) & (w < far) & ((bits & hidden) == 0)
+            usable = (abs(value) < far) & (known | ((bits & shown) != 0))
+            known = known & usable
             bad[j, i] = not usable
-            clean[j, i] = value if usable else np.float32(0.0)
-            inverse[j, i] = weight[j, i] if known else np.float32(0.0)
-            error[j, i] = np.float32(1.0) / np.sqrt(weight[j, i]) if known else np.float32(fill)
+            clean[j, i] = value if usable else nothing
+            inverse[j, i] = w if known else nothing
+            error[j, i] = noise if known else usual
             good += usable
     return good
 
@@ -68,17 +70,19 @@ def smooth(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
             for i in range(nx):
                 row[i] += tap * (below[i] + above[i]) + tap_next * (below_next[i] + above_next[i])
         padded[half:half + nx] = row
+        line = out[j]
         for i in range(nx):
-            row[i] = taps[0] * padded[half + i]
+            line[i] = taps[0] * row[i]
         for k in range(1, half, 2):
             tap, tap_next = taps[k], taps[k + 1]
+            left, right = padded[half - k:half - k + nx], padded[half + k:half + k + nx]
+            left_next, right_next = padded[half - k - 1:half - k - 1 + nx], padded[half + k + 1:half + k + 1 + nx]
             for i in range(nx):
-                row[i] += (tap * (padded[half + i - k] + padded[half + i + k])
-                           + tap_next * (padded[half + i - k - 1] + padded[half + i + k + 1]))
+                line[i] += tap * (left[i] + right[i]) + tap_next * (left_next[i] + right_next[i])
         if half % 2:
+            left, right = padded[:nx], padded[2 * half:2 * half + nx]
             for i in range(nx):
-                row[i] += taps[half] * (padded[i] + padded[2 * half + i])
-        out[j] = row
+                line[i] += taps[half] * (left[i] + right[i])
     return out
 
 

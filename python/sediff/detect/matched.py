@@ -181,21 +181,21 @@ def _padded(image: np.ndarray, shape: tuple[int, int], place: tuple[int, int]) -
 def _zones_of(zones: ZonedPsf, core: tuple[slice, slice]) -> list[tuple[PsfAt, np.ndarray | None]]:
     """PSF and pixels (None: all) of each zone in a tile."""
     rows, columns = (np.arange(s.start, s.stop) // zones.cell for s in core)
-    labels = zones.labels[np.ix_(rows, columns)]
-    found = np.unique(labels)
-    return [(zones.models[k].image, None if len(found) == 1 else labels == k) for k in found]
+    found = np.unique(zones.labels[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1])
+    labels = zones.labels[np.ix_(rows, columns)] if len(found) > 1 else None
+    return [(zones.models[k].image, None if labels is None else labels == k) for k in found]
 
 
 def _score_tile(weighted: np.ndarray, weight: np.ndarray, psfs: list[np.ndarray]) -> list[np.ndarray]:
     """Score of a tile with each of some PSFs."""
-    from scipy.fft import irfft2, next_fast_len, rfft2
+    from scipy.fft import fft, irfft2, next_fast_len, rfft, rfft2
     shape = tuple(next_fast_len(n, real=True) for n in weighted.shape)
     spectra, out = (rfft2(weighted, shape), rfft2(weight, shape)), []
     for psf in psfs:
         halo, flipped = psf.shape[0] // 2, psf[::-1, ::-1]
         keep = tuple(slice(2 * halo, n) for n in weighted.shape)
-        numerator, squared = (irfft2(spectrum * rfft2(plane, shape), shape)[keep]
-                              for spectrum, plane in zip(spectra, (flipped, flipped ** 2)))
+        numerator, squared = (irfft2(spectrum * fft(rfft(plane, shape[1]), shape[0], axis=0), shape)[keep]
+                              for spectrum, plane in zip(spectra, (flipped, flipped ** 2)))    # few rows, then columns
         floor = np.float32(1e-5 * weight.max() * np.sum(psf ** 2))
         score = np.zeros_like(numerator)
         np.divide(numerator, np.sqrt(np.maximum(squared, floor)), out=score, where=squared > max(floor, 0))

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import irfft2, next_fast_len, rfft2
-from scipy.ndimage import convolve
 
 from sediff.detect.matched import PsfAt
-from sediff.subtract.convolve import BLOCK, squared_kernels
+from sediff.subtract.convolve import BLOCK, convolve_part, squared_kernels
 
 #: Side of the stamps of PSFs, px, and how far the filters of a difference reach beyond them.
 STAMP, REACH = 41, 12
@@ -47,7 +46,8 @@ class Light:
             return stamp
         row, column = (min(v // b, n - 1) for v, b, n in zip((y, x), BLOCK, self.kernels.shape))
         square = squared_kernels(self.kernels[row, column])
-        return convolve(stamp, square, mode='constant') / square.sum()
+        whole = slice(0, stamp.shape[0]), slice(0, stamp.shape[1])
+        return convolve_part(stamp.astype(np.float32), square / square.sum(), whole)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from sediff.fakes.paint import Planes
 from sediff.fakes.truth import outcome_of
 from sediff.psf.model import PsfModel
 from sediff.psf.zoned import ZonedPsf
-from sediff.subtract.photons import light_in_score
+from sediff.subtract.photons import least_light, light_in_score
 
 #: The score is worked out so far from each fake, px: what the cuts see of a detection lies within.
 REACH = 22
@@ -103,8 +103,11 @@ def recover(truth: np.ndarray, planes: Planes, search: Search, before: np.ndarra
     difference: a few per cent of its pixels, so that this costs a fraction of the detection.
     """
     out = outcome_of(truth)
-    _fill_forced(out, planes, search)
-    detections = _detections(planes, search, score_of_fakes(truth, planes, search) if scored is None else scored, len(truth))
+    scored = score_of_fakes(truth, planes, search) if scored is None else scored
+    variance = variance_from_weight(search.weight)
+    _fill_forced(out, planes, variance, search)
+    detections = _detections(planes, variance, search, scored, len(truth))
+    del variance, scored                # planes less while the cuts make theirs
     codes, scores = _judged(detections, planes, search, before)
     sky = with_sky(before, search.wcs) if 'ALPHAWIN_J2000' not in (before.dtype.names or ()) else before
     for sign in (1, -1):
@@ -114,10 +117,10 @@ def recover(truth: np.ndarray, planes: Planes, search: Search, before: np.ndarra
     return out
 
 
-def _fill_forced(out: np.ndarray, planes: Planes, search: Search) -> None:
+def _fill_forced(out: np.ndarray, planes: Planes, variance: np.ndarray, search: Search) -> None:
     """Fluxes at the true places, and whether their pixels can be used."""
     x, y = out['X_IMAGE'] - 1.0, out['Y_IMAGE'] - 1.0
-    forced = forced_photometry(planes.difference, variance_from_weight(search.weight), planes.bad, search.psf.image, x, y,
+    forced = forced_photometry(planes.difference, variance, planes.bad, search.psf.image, x, y,
                                noise_scale=search.noise_scale, photons=planes.photons)
     out['FLUX_FORCED'], out['FLUXERR_FORCED'] = forced['FLUX'], forced['FLUXERR']
     known = np.isfinite(forced['FLUXERR']) & (forced['FLUXERR'] > 0)
@@ -135,8 +138,9 @@ def _core_usable(bad: np.ndarray, x: float, y: float) -> bool:
     return not bad[np.ix_(rows, columns)][near].any()
 
 
-def score_around(planes: Planes, variance: np.ndarray, search: Search, x: np.ndarray, y: np.ndarray) -> ScoreImage:
-    """The score image within `REACH` of 0-based places, 0 elsewhere; `variance` holds the light of hosts."""
+def score_around(planes: Planes, search: Search, x: np.ndarray, y: np.ndarray) -> ScoreImage:
+    """The score image within `REACH` of 0-based places, 0 elsewhere; the variance there with the light of hosts."""
+    least = least_light(planes.photons, planes.difference, search.photon_factor, planes.bad)
     size = 2 * min(25, max(7, int(np.ceil(2.5 * search.fwhm)))) + 1
     score = np.zeros(planes.difference.shape, np.float32)
     half = REACH + size // 2
@@ -145,11 +149,13 @@ def score_around(planes: Planes, variance: np.ndarray, search: Search, x: np.nda
         if np.count_nonzero(~planes.bad[cut]) < LEAST_PIXELS:
             continue
         x0, y0 = cut[1].start, cut[0].start
+        variance = variance_from_weight(search.weight[cut]) + light_in_score(
+            planes.photons[cut], planes.difference[cut], search.photon_factor, planes.bad[cut], least)
 
         def psf_at(u: float, v: float, side: int, x0: int = x0, y0: int = y0) -> np.ndarray:
             return search.psf.image(x0 + round(u), y0 + round(v), side)
 
-        found = score_image(planes.difference[cut], variance[cut], planes.bad[cut], psf_at, size=size,
+        found = score_image(planes.difference[cut], variance, planes.bad[cut], psf_at, size=size,
                             systematic=search.systematic[cut])
         inner = tuple(slice(max(c - REACH, 0), max(c + REACH + 1, 0)) for c in (j, i))
         own = tuple(slice(n.start - c.start, n.stop - c.start) for n, c in zip(inner, cut))
@@ -159,21 +165,13 @@ def score_around(planes: Planes, variance: np.ndarray, search: Search, x: np.nda
 
 def score_of_fakes(truth: np.ndarray, planes: Planes, search: Search) -> ScoreImage:
     """The score around the fakes, 0 elsewhere."""
-    variance, _ = _variances(planes, search)
-    return score_around(planes, variance, search, truth['X_IMAGE'] - 1.0, truth['Y_IMAGE'] - 1.0)
+    return score_around(planes, search, truth['X_IMAGE'] - 1.0, truth['Y_IMAGE'] - 1.0)
 
 
-def _variances(planes: Planes, search: Search) -> tuple[np.ndarray, np.ndarray]:
-    """Variance in the score, with the light of hosts, and that light's part of the photon variance."""
+def _detections(planes: Planes, variance: np.ndarray, search: Search, scored: ScoreImage, count: int) -> np.ndarray:
+    """Detections around so many fakes, with their places on the sky; the light of hosts is added to `variance`."""
     hosts = light_in_score(planes.photons, planes.difference, search.photon_factor, planes.bad)
-    variance = variance_from_weight(search.weight)
     variance += hosts
-    return variance, hosts
-
-
-def _detections(planes: Planes, search: Search, scored: ScoreImage, count: int) -> np.ndarray:
-    """Detections around so many fakes, with their places on the sky."""
-    variance, hosts = _variances(planes, search)
     others = np.subtract(planes.photons, hosts, out=hosts)
     found = detect_on_score(scored, planes.difference, variance, planes.bad, search.psf.image, search.threshold, search.mask,
                             photons=others, max_detections=count * 100)

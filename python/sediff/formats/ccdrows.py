@@ -29,11 +29,16 @@ class CcdRows:
             check_sum(path, hdu, KEPT, once=True)
         ny, nx = (int(size) for size in self._planes[0].get_dims())
         self.shape = ny, nx
+        self._readers: list | None = None
 
     def read(self, first: int, last: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Image (float32), mask (uint16) and weight (float32) of the rows from first to last (excluded)."""
+        if self._readers is None:
+            from sediff.formats.rice import RiceRows  # kernels, that who looks at the shape alone does not need
+            self._readers = [RiceRows.of(hdu) for hdu in self._planes]
         try:
-            image, mask, weight = (hdu[first:last, :] for hdu in self._planes)
+            image, mask, weight = (hdu[first:last, :] if reader is None else reader.read(first, last)
+                                   for hdu, reader in zip(self._planes, self._readers))
         except (OSError, ValueError) as error:
             raise BadInput(f'{self.path} cannot be read ({str(error).strip().splitlines()[:1]}); it may be truncated: '
                            'make it again') from error

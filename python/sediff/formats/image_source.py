@@ -262,10 +262,13 @@ def weigh(image, variance, bad, mask, full, saturated, unusable_bits, bad_pixel)
 
 
 def warm() -> None:
-    """Compile (or load from the cache) the kernels that read a user's image: with its noise, with a gain, with neither."""
+    """Compile (or load from the cache) the kernels that read a user's image, with its noise, with a gain, with neither; and
+    those that read rows of products."""
     from tempfile import TemporaryDirectory
 
+    from sediff.formats import rice
     from sediff.formats.fits import write_images
+    rice.warm()
     image = np.random.default_rng(1).normal(100.0, 5.0, (200, 200)).astype(np.float32)
     image[:20, :20] = 0.0
     with TemporaryDirectory() as folder:

@@ -109,25 +109,26 @@ def whitening_of(model: KernelModel, zones: NoiseZones, smoothing: np.ndarray | 
         The kernel convolves the science image: the zones' kernels belong to the image left alone.
     """
     matching = model.on_blocks(step=BLOCKS)
+    power = power_of(matching)
     smoothed = 1.0 if smoothing is None else float((smoothing**2).sum())
     kernels = []
     for zone, ratio in enumerate(zones.typical):
         own = None if zones.kernels is None else zones.kernels[zone]
         alone, convolved = (own if turned else smoothing), (None if turned else own)
-        kernels.append(whitening_kernels(matching, ratio * smoothed, alone, convolved))
+        kernels.append(whitening_kernels(power, ratio * smoothed, alone, convolved))
     squares = (matching.astype(float) ** 2).sum(axis=(-1, -2))
     return Whitening(np.array(kernels), matching.sum(axis=(-1, -2), dtype=float) ** 2, squares, smoothed, zones,
                      (BLOCKS * BLOCK[0], BLOCKS * BLOCK[1]))
 
 
-def whitening_kernels(kernels: np.ndarray, ratio: float, alone: np.ndarray | None = None,
+def whitening_kernels(power: np.ndarray, ratio: float, alone: np.ndarray | None = None,
                       convolved: np.ndarray | None = None) -> np.ndarray:
-    """Filters (..., 2 HALF_WIDTH + 1, 2 HALF_WIDTH + 1) float32 for kernels (..., w, w).
+    """Filters (..., 2 HALF_WIDTH + 1, 2 HALF_WIDTH + 1) float32 for kernels of which the power is given.
 
     Parameters
     ----------
-    kernels : ndarray, (..., w, w)
-        Matching kernels K.
+    power : ndarray, (..., SIDE, SIDE // 2 + 1)
+        Of matching kernels K (`power_of`).
     ratio : float
         Variance of the white noise of the image that K convolves over that of the other, t^2 / s^2.
     alone, convolved : ndarray, (v, v), optional
@@ -138,8 +139,8 @@ def whitening_kernels(kernels: np.ndarray, ratio: float, alone: np.ndarray | Non
     Reiss & Lupton 2016 (DMTN-021): psi(k) ~ 1 / sqrt(s^2 |A(k)|^2 + t^2 |H(k)|^2 |K(k)|^2), here of unit sum, so that fluxes
     are kept. The PSF is psi convolved with that of the image left alone.
     """
-    power = _power(kernels) * (1.0 if convolved is None else _power(convolved))
-    total = (1.0 if alone is None else _power(alone)) + ratio * power
+    whole = ratio * power if convolved is None else ratio * (power * power_of(convolved))
+    total = (1.0 if alone is None else power_of(alone)) + whole
     total = np.maximum(total, LEAST_POWER * total[..., :1, :1])
     whitening = np.fft.fftshift(np.fft.irfft2(1.0 / np.sqrt(total), (SIDE, SIDE)), axes=(-1, -2))
     part = slice(SIDE // 2 - HALF_WIDTH, SIDE // 2 + HALF_WIDTH + 1)
@@ -147,7 +148,7 @@ def whitening_kernels(kernels: np.ndarray, ratio: float, alone: np.ndarray | Non
     return np.ascontiguousarray(whitening / whitening.sum(axis=(-1, -2), keepdims=True), np.float32)
 
 
-def _power(kernels: np.ndarray) -> np.ndarray:
+def power_of(kernels: np.ndarray) -> np.ndarray:
     """|K(k)|^2 of kernels (..., w, w) on the grid of the filter."""
     half, start = kernels.shape[-1] // 2, SIDE // 2 - kernels.shape[-1] // 2
     padded = np.zeros((*kernels.shape[:-2], SIDE, SIDE))

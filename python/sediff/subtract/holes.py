@@ -70,7 +70,7 @@ def peel(image, level, bad, index, rounds, value):
             turn_of[k] = turn
 
 
-def patch_of(image: np.ndarray, level: float, bad: np.ndarray) -> Patch:
+def patch_of(image: np.ndarray, level: float, bad: np.ndarray, rounds: int = ROUNDS) -> Patch:
     """Stand-ins for the bad pixels of image - level, made from what surrounds them (0 deep inside large holes).
 
     Parameters
@@ -78,28 +78,50 @@ def patch_of(image: np.ndarray, level: float, bad: np.ndarray) -> Patch:
     image : ndarray, (ny, nx) float32
     bad : ndarray, (ny, nx) bool
         True also wherever `image` is not finite.
+    rounds : int
+        How far (px) from the rim of a hole its pixels are filled.
     """
     index = np.flatnonzero(bad)
     value = np.empty(index.size, np.float32)
-    peel(image, np.float32(level), bad, index, ROUNDS, value)
+    peel(image, np.float32(level), bad, index, rounds, value)
     return Patch(index, value)
 
 
 @njit(cache=True)
+def add_loss(sums, shift, length, loss):
+    """Add to `loss` what kernels lose in one row to a run of `length` bad pixels.
+
+    `sums` (w + 1,) are those of the kernel's row up to each of its pixels; loss[0] is of the pixel `shift` right of the
+    run's first minus half a kernel.
+    """
+    width = sums.size - 1
+    for m in range(shift, min(shift + loss.size, width + length - 1)):
+        loss[m - shift] += sums[min(m + 1, width)] - sums[max(m + 1 - length, 0)]
+
+
+@njit(cache=True)
 def spoil_strip(index, nx, kernels, half, limit, start, block_x, loss, mask):
-    """Mark the pixels of a strip whose kernel has more than `limit` of its weight |K| on the bad pixels `index`."""
+    """Mark the pixels of a strip whose kernel has more than `limit` of its weight |K| on the bad pixels `index`.
+
+    Bad pixels that follow each other in a row of a block are taken together: `kernels` (columns, w, w + 1) hold the sums of
+    the rows of |K| up to each pixel.
+    """
     rows = mask.shape[0]
     low = np.searchsorted(index, (start - half) * nx)
     high = np.searchsorted(index, (start + rows + half) * nx)
     if low == high:
         return
     loss[:] = np.float32(0.0)
-    for k in range(low, high):
+    k = low
+    while k < high:
         y, x = index[k] // nx - start, index[k] % nx
-        kernel = kernels[x // block_x]
+        column, length = x // block_x, 1
+        while k + length < high and index[k + length] == index[k] + length and x + length < min(nx, (column + 1) * block_x):
+            length += 1
+        first, last = max(0, x - half), min(nx, x + length + half)
         for j in range(max(-half, -y), min(half, rows - 1 - y) + 1):
-            for i in range(max(-half, -x), min(half, nx - 1 - x) + 1):
-                loss[y + j, x + i] += kernel[j + half, i + half]
+            add_loss(kernels[column, j + half], first - x + half, length, loss[y + j, first:last])
+        k += length
     for y in range(rows):
         for x in range(nx):
             if loss[y, x] > limit:
@@ -128,7 +150,8 @@ def spoiled(bad_index: np.ndarray, shape: tuple[int, int], kernels: np.ndarray, 
         part = mask[start:start + block[0]]
         absolute = np.abs(kernels[row])
         absolute /= absolute.sum(axis=(-1, -2), keepdims=True)
-        spoil_strip(bad_index, nx, absolute, half, np.float32(limit), start, block[1], loss[:len(part)], part)
+        sums = np.pad(np.cumsum(absolute, axis=-1), ((0, 0), (0, 0), (1, 0)))
+        spoil_strip(bad_index, nx, sums, half, np.float32(limit), start, block[1], loss[:len(part)], part)
     for edge in range(_border(typical, limit)):
         mask[edge], mask[-1 - edge], mask[:, edge], mask[:, -1 - edge] = True, True, True, True
     return mask

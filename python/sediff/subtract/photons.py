@@ -38,7 +38,7 @@ def photon_plane(image: np.ndarray, bad: np.ndarray, per_unit: np.ndarray | floa
     if bad.all():
         return np.zeros(image.shape, np.float32)
     out = (image - np.float32(sky_level(image, bad)[0])) * np.float32(per_unit)
-    out[bad] = 0.0
+    np.copyto(out, 0.0, where=bad)
     return out.astype(np.float32, copy=False)
 
 
@@ -52,7 +52,7 @@ def photon_variance(result: Difference, psf: PsfModel | ZonedPsf, science: np.nd
     psf : PsfModel or ZonedPsf
         Of the difference.
     science, template : ndarray, (ny, nx) float32
-        Photon variances of the two images in their own units (`photon_plane`).
+        Photon variances of the two images in their own units (`photon_plane`); they are used up.
 
     Returns
     -------
@@ -70,30 +70,44 @@ def photon_variance(result: Difference, psf: PsfModel | ZonedPsf, science: np.nd
     as single pixels' variances are.
     """
     light, kernels = {'science': science, 'template': template}, _kernels(result)
-    plane = np.zeros(science.shape, np.float32)
-    middle = 1.0
+    parts, middle = [], 1.0
     for name, (at, squares) in kernels.items():
         factors = _factors(result, psf, at)
         spread = light[name] if squares is None else convolve(
             light[name], squares, block=(BLOCKS * BLOCK[0], BLOCKS * BLOCK[1]))
-        _add_scaled(plane, spread, factors)
+        scale_parts(spread, factors)
+        parts.append(spread)
         middle = float(factors.mean()) if name == 'science' else middle
-    return plane, middle
+    parts[0] += parts[1]
+    return parts[0], middle
 
 
-def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray) -> np.ndarray:
+def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray,
+                   least: float | None = None) -> np.ndarray:
     """Photon variance of what both images show: hosts and stars, not of the source itself: (ny, nx) float32, >= 0.
 
     The difference's own light is subtracted, and what is not significant above the sky is 0: the score of empty sky
-    keeps its noise, and a source on a bright host is judged against the noise that is there without it.
+    keeps its noise, and a source on a bright host is judged against the noise that is there without it. Of a part of an
+    image `least` is the `least_light` of the whole.
     """
-    out = photons - np.float32(science_factor) * difference
-    sample = out[::7, ::7][~bad[::7, ::7]]
-    if sample.size == 0:
-        return np.zeros_like(out)
-    middle, sigma = clipped_level(sample[:: max(1, sample.size // SAMPLE)].astype(float))
-    out[bad | (out < max(middle, 0.0) + LEAST_LIGHT * sigma)] = 0.0
+    if least is None:
+        least = least_light(photons, difference, science_factor, bad)
+    out = np.multiply(difference, np.float32(-science_factor))
+    out += photons
+    faint = out < least
+    faint |= bad
+    np.copyto(out, np.float32(0.0), where=faint)
     return out
+
+
+def least_light(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray) -> float:
+    """Photon variance from which `light_in_score` is not 0; infinite where no pixel is good."""
+    cut = np.s_[::7, ::7]
+    sample = (np.multiply(difference[cut], np.float32(-science_factor)) + photons[cut])[~bad[cut]]
+    if sample.size == 0:
+        return np.inf
+    middle, sigma = clipped_level(sample[:: max(1, sample.size // SAMPLE)].astype(float))
+    return float(max(middle, 0.0) + LEAST_LIGHT * sigma)
 
 
 def _kernels(result: Difference) -> dict:
@@ -128,10 +142,10 @@ def _power(stamp: np.ndarray) -> np.ndarray:
     return np.abs(np.fft.fft2(stamp, (SIDE, SIDE))) ** 2
 
 
-def _add_scaled(plane: np.ndarray, light: np.ndarray, factors: np.ndarray) -> None:
-    """Add light times the factor of its part of the image, in place."""
+def scale_parts(plane: np.ndarray, factors: np.ndarray) -> None:
+    """Multiply each part of the image with its factor, in place."""
     edges = [np.linspace(0, size, GRID + 1).astype(int) for size in plane.shape]
     for row in range(GRID):
         for column in range(GRID):
             part = (slice(*edges[0][row:row + 2]), slice(*edges[1][column:column + 2]))
-            plane[part] += np.float32(factors[row, column]) * light[part]
+            plane[part] *= np.float32(factors[row, column])

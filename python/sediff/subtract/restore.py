@@ -55,7 +55,8 @@ def restore_cores(image: np.ndarray, level: float, bad: np.ndarray, sigma: float
         fit = _fit_star(image, level, bad, sigma, profile, columns[members], rows[members])
         if fit is not None:
             flux, x, y = fit
-            near = np.nonzero(np.hypot(columns - x, rows - y) <= PROFILE_RADIUS)[0]
+            low, high = np.searchsorted(rows, (y - PROFILE_RADIUS, y + PROFILE_RADIUS + 1))
+            near = low + np.nonzero(np.hypot(columns[low:high] - x, rows[low:high] - y) <= PROFILE_RADIUS)[0]
             radius = np.hypot(columns[near] - x, rows[near] - y)
             value[near] = flux * np.interp(radius, PROFILE_STEP * np.arange(len(profile)), profile, right=0.0)
             restored[near] = True

@@ -174,17 +174,17 @@ def systematic_variance(image: np.ndarray, difference: np.ndarray, bad: np.ndarr
     width2 = (fwhm / FWHM_PER_SIGMA) ** 2
     if not isinstance(error, ModelError):
         error = ModelError(error, 0.0, error * np.sqrt(width2))
-    out = np.subtract(image, difference, dtype=np.float32)
-    out[bad] = 0.0
-    level = sky_level(out, bad)[0] if not bad.all() else 0.0
-    model = out - np.float32(level)
-    model[bad] = 0.0
+    model = np.subtract(image, difference, dtype=np.float32)
+    np.copyto(model, np.float32(0.0), where=bad)
+    model -= np.float32(sky_level(model, bad)[0] if not bad.all() else 0.0)
+    np.copyto(model, np.float32(0.0), where=bad)
+    out = np.empty_like(model)
     flux, shape, shift = (np.float32(value**2) for value in (error.flux, error.shape * width2, error.shift))
     drift = np.array(error.drift, np.float32)
     error_plane(model, flux, shape, shift, drift, out)
     if places is not None and len(places):
         change_shift(model, shift, drift, np.ascontiguousarray(places, float), 2.5 * fwhm, out)
-    out[bad] = 0.0
+    np.copyto(out, np.float32(0.0), where=bad)
     return out
 
 

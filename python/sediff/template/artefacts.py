@@ -146,20 +146,35 @@ def reference(values, weights):
     out = np.zeros((ny, nx), np.float32)
     good = np.empty(count, np.float32)
     for y in range(ny):
+        if count == 3:
+            reference_of_three(values[0, y], values[1, y], values[2, y], weights[0, y], weights[1, y], weights[2, y], out[y])
+            continue
         for x in range(nx):
             n = 0
             for k in range(count):
                 if weights[k, y, x] > 0:
                     good[n] = values[k, y, x]
                     n += 1
-            if n == 3:
-                low, high = min(good[0], good[1]), max(good[0], good[1])
-                out[y, x] = max(low, min(high, good[2]))
-            elif n > 3:
+            if n > 2:
                 out[y, x] = sorted_median(good, n)
             elif n > 0:
                 out[y, x] = good[0] if n == 1 else min(good[0], good[1])
     return out
+
+
+@njit(cache=True)
+def reference_of_three(a, b, c, weight_a, weight_b, weight_c, out):
+    """`reference` of a row (nx,) of three images, without branches: a value that is not good counts as infinite.
+
+    Where all three are finite it is their median, else the smallest; 0 where there is none.
+    """
+    far = np.float32(np.inf)
+    for x in range(out.size):
+        u, v, w = a[x] if weight_a[x] > 0 else far, b[x] if weight_b[x] > 0 else far, c[x] if weight_c[x] > 0 else far
+        low, high = min(u, v), max(u, v)
+        smallest, middle = min(low, w), max(low, min(high, w))
+        found = middle if max(high, w) < far else smallest
+        out[x] = found if smallest < far else np.float32(0.0)
 
 
 @njit(cache=True)
@@ -187,18 +202,25 @@ def largest_around(base, y, x, radius):
 
 
 @njit(cache=True)
+def stand_out(values, weights, base, join, out):
+    """Which good pixels of a row (nx,) differ from the reference by more than `join` times their own noise."""
+    limit = join * join
+    for x in range(out.size):
+        difference = values[x] - base[x]
+        out[x] = (weights[x] > 0) & ~(difference * difference * weights[x] <= limit)
+
+
+@njit(cache=True)
 def compare_pixels(values, weights, k, base, seed, join, shape, per_electron, radius, flags):
     """Flag the pixels of warp k that differ from the reference; returns the number of seeds."""
     count, ny, nx = values.shape
-    seeds = 0
+    seeds, looked_at = 0, np.empty(nx, np.bool_)
     for y in range(ny):
+        stand_out(values[k, y], weights[k, y], base[y], join, looked_at)
         for x in range(nx):
-            w = weights[k, y, x]
-            if not w > 0:
+            if not looked_at[x]:
                 continue
-            difference = values[k, y, x] - base[y, x]
-            if difference * difference * w <= join * join:
-                continue
+            w, difference = weights[k, y, x], values[k, y, x] - base[y, x]
             number, total = 0, np.float32(0.0)
             for m in range(count):
                 if weights[m, y, x] > 0:

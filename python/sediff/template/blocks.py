@@ -39,23 +39,33 @@ def sum_pixels(values, weights, base, known, block):
     shape = ((ny + block - 1) // block, (nx + block - 1) // block)
     sums, numbers = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
     noise, good = np.zeros(shape, np.float32), np.zeros(shape, np.float32)
-    for y in range(ny):
-        v = y // block
-        for x in range(nx):
-            u, w = x // block, weights[y, x]
-            if w > 0:
-                sums[v, u] += values[y, x]
-                numbers[v, u] += np.float32(1.0)
-                good[v, u] += np.float32(1.0)
-                noise[v, u] += np.float32(1.0) / w
-            elif known[y, x] > 0:
-                sums[v, u] += base[y, x]
-                numbers[v, u] += np.float32(1.0)
+    columns = np.empty((4, nx), np.float32)
     for v in range(shape[0]):
+        columns[:] = np.float32(0.0)
+        for y in range(v * block, min((v + 1) * block, ny)):
+            add_row(values[y], weights[y], base[y], known[y], columns[0], columns[1], columns[2], columns[3])
         for u in range(shape[1]):
-            if good[v, u] > 0:
-                noise[v, u] /= good[v, u]
+            for x in range(u * block, min((u + 1) * block, nx)):
+                sums[v, u] += columns[0, x]
+                numbers[v, u] += columns[1, x]
+                noise[v, u] += columns[2, x]
+                good[v, u] += columns[3, x]
+            noise[v, u] /= max(good[v, u], np.float32(1.0))
     return sums, numbers, noise, good
+
+
+@njit(cache=True, error_model='numpy')
+def add_row(values, weights, base, known, sums, numbers, noise, good):
+    """Add what `sum_pixels` sums of a row (nx,) to its columns."""
+    nothing, one = np.float32(0.0), np.float32(1.0)
+    for x in range(values.size):
+        w, value, usual = weights[x], values[x], base[x]      # read in any case, so that there is no branch
+        own, other = w > 0, known[x] > 0
+        inverse = one / w
+        sums[x] += value if own else (usual if other else nothing)
+        numbers[x] += one if own | other else nothing
+        noise[x] += inverse if own else nothing
+        good[x] += one if own else nothing
 
 
 @njit(cache=True)

@@ -226,7 +226,7 @@ def good_weights(values, masks, weights, unusable, out):
             out[y, x] = w if good else np.float32(0.0)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model='numpy')
 def combine(values, masks, weights, rejected, base, skip, edge, own_bits, out_image, out_mask, out_weight, coverage, members,
             counts):
     """Average each pixel; rows of the inputs start `skip` rows before those of the outputs.
@@ -234,38 +234,71 @@ def combine(values, masks, weights, rejected, base, skip, edge, own_bits, out_im
     Where every good value is rejected the one nearest to the reference stays. Adds each input's good and rejected
     pixels and the sum of its weights to counts (n, 3) float64; returns how many pixels a single good input covers.
     """
-    count = values.shape[0]
-    singles = 0
+    singles, nx = 0, out_image.shape[1]
+    good, used = np.empty(nx, np.int32), np.empty(nx, np.int32)
+    mean, weight = np.empty(nx, np.float32), np.empty(nx, np.float32)
     for v in range(out_image.shape[0]):
         y = v + skip
-        for x in range(out_image.shape[1]):
-            good, used, nearest = 0, 0, -1
-            mean, weight = np.float32(0.0), np.float32(0.0)
-            for k in range(count):
-                w = weights[k, y, x]
-                if w > 0:
-                    good += 1
-                    counts[k, 0] += 1
-                    counts[k, 2] += w
-                    if rejected[k, y, x]:
-                        counts[k, 1] += 1
-                        if nearest < 0 or abs(values[k, y, x] - base[y, x]) < abs(values[nearest, y, x] - base[y, x]):
-                            nearest = k
-                    else:
-                        mean += w * values[k, y, x]
-                        weight += w
-                        members[v, x] |= own_bits[k]
-                        used += 1
-            singles += good == 1
-            if good == 0:
-                bits = np.uint16(0)
-                for k in range(count):
-                    bits |= masks[k, y, x]
-                out_mask[v, x] = bits if bits else edge
-            elif used == 0:
-                out_image[v, x], out_weight[v, x], coverage[v, x] = values[nearest, y, x], weights[nearest, y, x], 1
-                members[v, x] = own_bits[nearest]
-                counts[nearest, 1] -= 1
-            else:
-                out_image[v, x], out_weight[v, x], coverage[v, x] = mean / weight, weight, used
+        good[:], used[:], mean[:], weight[:] = 0, 0, np.float32(0.0), np.float32(0.0)
+        for k in range(values.shape[0]):
+            add_row(values[k, y], weights[k, y], rejected[k, y], own_bits[k], good, used, mean, weight, members[v],
+                    counts[k])
+        for x in range(nx):
+            singles += good[x] == 1
+            coverage[v, x] = used[x]
+            out_weight[v, x] = weight[x]
+            out_image[v, x] = mean[x] / max(weight[x], np.float32(1e-38))
+        for x in range(nx):
+            if used[x] == 0:
+                if good[x] == 0:
+                    out_mask[v, x] = bits_of_all(masks, y, x, edge)
+                else:
+                    k = nearest_to(values, weights, base, y, x)
+                    out_image[v, x], out_weight[v, x], coverage[v, x] = values[k, y, x], weights[k, y, x], 1
+                    members[v, x] = own_bits[k]
+                    counts[k, 1] -= 1
     return singles
+
+
+@njit(cache=True, fastmath={'reassoc'})
+def add_row(values, weights, rejected, own_bit, good, used, mean, weight, members, counts):
+    """Add a row (nx,) of one input to the sums of `combine`, and to its counts (3,)."""
+    nothing, none = np.float32(0.0), own_bit ^ own_bit
+    for x in range(good.size):
+        w, light, dropped = weights[x], weights[x] * values[x], rejected[x]    # read in any case: no branch
+        own = w > 0
+        taken = own & (not dropped)
+        good[x] += np.int32(own)
+        used[x] += np.int32(taken)
+        mean[x] += light if taken else nothing
+        weight[x] += w if taken else nothing
+        members[x] |= own_bit if taken else none
+    number, left_out, total = 0, 0, 0.0
+    for x in range(good.size):
+        w, own = weights[x], weights[x] > 0
+        number += own
+        left_out += own & rejected[x]
+        total += float(w) if own else 0.0
+    counts[0] += number
+    counts[1] += left_out
+    counts[2] += total
+
+
+@njit(cache=True)
+def bits_of_all(masks, y, x, edge):
+    """Bits of all inputs at a pixel; EDGE where they have none."""
+    bits = np.uint16(0)
+    for k in range(masks.shape[0]):
+        bits |= masks[k, y, x]
+    return bits if bits else edge
+
+
+@njit(cache=True)
+def nearest_to(values, weights, base, y, x):
+    """The good input whose value is nearest to the reference."""
+    nearest = -1
+    for k in range(values.shape[0]):
+        if weights[k, y, x] > 0 and (
+                nearest < 0 or abs(values[k, y, x] - base[y, x]) < abs(values[nearest, y, x] - base[y, x])):
+            nearest = k
+    return nearest

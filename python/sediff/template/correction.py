@@ -109,11 +109,29 @@ class Correction:
     def _near(self, bits: int, own: bool, column: int, row: int, shape: tuple[int, int]) -> np.ndarray:
         key = (bits, own, column, row)
         if key not in self._known:
-            nodes = self.kernels[self._places[bits]] if own else np.tensordot(_share(bits, self.weights), self.of_inputs, 1)
-            terms = [_bilinear((place + 0.5) * CELL, size, count)
-                     for place, size, count in zip((row, column), shape, nodes.shape[:2])]
-            self._known[key] = np.tensordot(np.outer(*terms), nodes, 2).astype(np.float32)
+            rows, columns = (self._node_weights(size, count) for size, count in zip(shape, self.target.shape[:2]))
+            nodes = self._nodes(bits, own)
+            out = np.outer(rows[row], columns[column]).ravel() @ nodes.reshape(-1, nodes.shape[-1] ** 2)
+            self._known[key] = out.reshape(nodes.shape[-2:]).astype(np.float32)
         return self._known[key]
+
+    def _nodes(self, bits: int, own: bool) -> np.ndarray:
+        """Kernels c_S or d_S of a set at the nodes: (rows, columns, w, w) float64."""
+        if (bits, own) not in self._known:
+            self._known[bits, own] = self.kernels[self._places[bits]] if own \
+                else np.tensordot(_share(bits, self.weights), self.of_inputs, 1)
+        return self._known[bits, own]
+
+    def _node_weights(self, size: int, count: int) -> np.ndarray:
+        """Weights of the nodes in the middles of the cells along an axis: (cells, nodes) float64."""
+        if (size, count) not in self._weights_known:
+            self._weights_known[size, count] = np.array([_bilinear((place + 0.5) * CELL, size, count)
+                                                         for place in range(-(-size // CELL))])
+        return self._weights_known[size, count]
+
+    @cached_property
+    def _weights_known(self) -> dict[tuple[int, int], np.ndarray]:
+        return {}
 
     @cached_property
     def _known(self) -> dict[tuple, np.ndarray]:

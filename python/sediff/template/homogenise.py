@@ -54,7 +54,7 @@ def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weigh
     """
     correction = Correction.fit(stamps, weights, Sets.of(members, len(stamps)))
     half = correction.half_width
-    first = np.pad(_filled(image, members), half, mode='edge')
+    first = np.pad(_filled(image, members, half), half, mode='edge')
     second, inner = first.copy(), (slice(half, -half),) * 2
     mean = first[inner]
     mixed = _first_pass(first, members, correction, second[inner])
@@ -89,9 +89,9 @@ def _second_pass(padded, mean, members, correction: Correction, mixed: list, out
                 add_convolved(padded, kernel, members[place], bits, place[0].start, place[1].start, out[place])
 
 
-def _filled(image: np.ndarray, members: np.ndarray) -> np.ndarray:
-    """The image with its holes filled from their rims."""
-    patch = patch_of(image, 0.0, members == 0)
+def _filled(image: np.ndarray, members: np.ndarray, reach: int) -> np.ndarray:
+    """The image with its holes filled from their rims, as far (px) as a kernel looks into them."""
+    patch = patch_of(image, 0.0, members == 0, reach)
     out = image.copy()
     out.ravel()[patch.index] = patch.value
     return out
@@ -104,12 +104,9 @@ def _blocks(members: np.ndarray, correction: Correction):
     for y in range(0, ny, BLOCK[0]):
         for x in range(0, nx, BLOCK[1]):
             place = (slice(y, min(y + BLOCK[0], ny)), slice(x, min(x + BLOCK[1], nx)))
-            part = members[place]
-            if not all_equal(part, still):
-                found = np.unique(part)
-                found = found[(found > 0) & (found != still)]
-                if found.size:
-                    yield place, found
+            found = sets_in(members[place], still)
+            if found.size:
+                yield place, found
 
 
 def _grown(place: tuple[slice, slice], shape: tuple[int, int], margin: int) -> tuple[slice, slice]:
@@ -150,6 +147,21 @@ def set_of_cells(members, bits):
 
 
 @njit(cache=True)
+def sets_in(part, still):
+    """The values of a block in ascending order, but for 0 and `still`: (n,) of its dtype."""
+    found = np.empty(part.size, part.dtype)
+    count, before = 0, still
+    for y in range(part.shape[0]):
+        for x in range(part.shape[1]):
+            value = part[y, x]
+            if value != before and value != 0 and value != still and not np.any(found[:count] == value):
+                found[count] = value
+                count += 1
+            before = value
+    return np.sort(found[:count])
+
+
+@njit(cache=True)
 def all_equal(part, value):
     """Whether all pixels have this value."""
     for y in range(part.shape[0]):
@@ -168,20 +180,21 @@ def add_convolved(padded, kernel, members, bits, y0, x0, out):
     size, (rows, columns) = kernel.shape[0], members.shape
     total = np.empty(columns, np.float32)
     for y in range(rows):
-        count = 0
+        count, low, high = 0, columns, 0
         for x in range(columns):
-            count += members[y, x] == bits
+            if members[y, x] == bits:
+                count, low, high = count + 1, min(low, x), x + 1
         if count == 0:
             continue
         if count > columns // 16:
-            total[:] = np.float32(0.0)
+            total[low:high] = np.float32(0.0)
             for j in range(size):
                 for i in range(size):
                     factor = kernel[size - 1 - j, size - 1 - i]
-                    source = padded[y0 + y + j, x0 + i:x0 + i + columns]
-                    for x in range(columns):
-                        total[x] += factor * source[x]
-        for x in range(columns):
+                    source, target = padded[y0 + y + j, x0 + i + low:x0 + i + high], total[low:high]
+                    for x in range(high - low):
+                        target[x] += factor * source[x]
+        for x in range(low, high):
             if members[y, x] == bits:
                 if count <= columns // 16:
                     value = np.float32(0.0)

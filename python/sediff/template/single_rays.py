@@ -2,7 +2,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
 
 from sediff.ccdimage import CcdImage
 from sediff.isr.cosmicrays import find_cosmic_rays
@@ -34,24 +36,36 @@ def mask_single_rays(template: CcdImage, coverage: np.ndarray, search: CcdImage,
     single = (coverage == 1) & (template.weight > 0)
     if not single.any():
         return 0
-    sharp = find_cosmic_rays(np.where(template.weight > 0, template.image, np.float32(0.0)), template.weight,
-                             np.where(template.weight > 0, 0, int(Bit.BPM)).astype(np.uint16), fwhm, LIMIT)
-    sharp &= single
-    if not sharp.any():
+    blind = np.multiply(template.weight <= 0, np.uint16(Bit.BPM), dtype=np.uint16)
+    pixels = np.argwhere(find_cosmic_rays(template.image, template.weight, blind, fwhm, LIMIT))
+    pixels = pixels[single[tuple(pixels.T)]]
+    if not len(pixels):
         return 0
-    pixels = np.argwhere(sharp)
     here, noise = _local_light(template, pixels)
     there, other = _local_light(search, pixels)
     missing = (there < SHARE * here) & (here - there > MISSING * np.hypot(noise, other))
     missing &= search.weight[pixels[:, 0], pixels[:, 1]] > 0
-    labels, count = ndimage.label(sharp, np.ones((3, 3)))
-    own = labels[pixels[:, 0], pixels[:, 1]]
-    agree = np.bincount(own, missing, count + 1)[1:] / np.bincount(own, minlength=count + 1)[1:]
-    rays = np.isin(labels, 1 + np.flatnonzero(agree > 0.5)) & single
-    rays = ndimage.binary_dilation(rays, np.ones((3, 3))) & single
-    template.weight[rays] = 0.0
-    template.mask[rays] |= np.uint16(Bit.CRAY)
-    return int(rays.sum())
+    own = _groups(pixels)
+    agree = np.bincount(own, missing) / np.bincount(own)
+    rays = _with_neighbours(pixels[agree[own] > 0.5], template.shape)
+    rays = rays[single[tuple(rays.T)]]
+    template.weight[tuple(rays.T)] = 0.0
+    template.mask[tuple(rays.T)] |= np.uint16(Bit.CRAY)
+    return len(rays)
+
+
+def _groups(pixels: np.ndarray) -> np.ndarray:
+    """Number of the group that each of the pixels (n, 2) is in, those together that touch with a side or a corner: (n,)."""
+    pairs = cKDTree(pixels).query_pairs(1.5, output_type='ndarray')
+    graph = coo_matrix((np.ones(len(pairs), np.int8), pairs.T), (len(pixels), len(pixels)))
+    return connected_components(graph, directed=False)[1]
+
+
+def _with_neighbours(pixels: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Pixels (n, 2) and those that touch them, on an image of this shape, each once: (m, 2)."""
+    around = (pixels[:, None] + np.argwhere(np.ones((3, 3))) - 1).reshape(-1, 2)
+    around = around[((around >= 0) & (around < shape)).all(axis=1)]
+    return np.unique(around, axis=0)
 
 
 def _local_light(image: CcdImage, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -7,11 +7,14 @@ import numpy as np
 from astropy.wcs import WCS
 
 from sediff.errors import BadData
+from sediff.warp.lanczos import row_of_map
 from sediff.wcs.read import pixel_to_sky, sky_to_pixel
 
 STEPS = (128, 64, 32, 16)
 #: Largest allowed interpolation error, source pixels.
 TOLERANCE = 1e-3
+#: Rows around a strip's footprint: reach of the kernel, of its careful zone, and curvature within the strip.
+MARGIN = 16
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class PixelMap:
         Target pixels between nodes.
     error : float
         Largest interpolation error found at the middles of cells on the source, source pixels.
+    target_shape, source_shape : (ny, nx)
     """
 
     x: np.ndarray
@@ -36,6 +40,34 @@ class PixelMap:
     area: np.ndarray
     step: int
     error: float
+    target_shape: tuple[int, int]
+    source_shape: tuple[int, int]
+
+    def source_rows(self, first: int, last: int) -> tuple[int, int] | None:
+        """Rows of the source that target rows lie on.
+
+        Parameters
+        ----------
+        first, last : int
+            Target rows, last excluded.
+
+        Returns
+        -------
+        (first, last) or None
+            Rows of the source, last excluded, `MARGIN` of them to spare on either side; None where the source does not
+            reach these target rows.
+        """
+        x, y = np.empty((3, self.target_shape[1])), np.empty((3, self.target_shape[1]))
+        for k, row in enumerate((first, (first + last) // 2, last - 1)):
+            row_of_map(self.x, row, self.step, x[k])
+            row_of_map(self.y, row, self.step, y[k])
+        if not (np.isfinite(x).any() and np.isfinite(y).any()):
+            return None
+        ny, nx = self.source_shape
+        if np.nanmax(x) < -MARGIN or np.nanmin(x) > nx - 1 + MARGIN:
+            return None
+        low, high = int(np.floor(np.nanmin(y))) - MARGIN, int(np.ceil(np.nanmax(y))) + MARGIN + 1
+        return (max(0, low), min(ny, high)) if high > 0 and low < ny else None
 
 
 def pixel_map(target: WCS, target_shape: tuple[int, int], source: WCS, source_shape: tuple[int, int]) -> PixelMap:
@@ -54,7 +86,7 @@ def pixel_map(target: WCS, target_shape: tuple[int, int], source: WCS, source_sh
         x, y = _exact(target, source, *_nodes(target_shape, step, 0.0))
         error = _middle_error(target, source, x, y, target_shape, source_shape, step)
         if error <= TOLERANCE:
-            return PixelMap(x, y, _area(x, y, step), step, error)
+            return PixelMap(x, y, _area(x, y, step), step, error, target_shape, source_shape)
     raise BadData(f'pixel map between the two WCS is not smooth: {error:.3g} px off at a step of {STEPS[-1]} px; '
                   'check the distortion cards of both headers')
 

@@ -34,21 +34,29 @@ def tap_polynomials() -> np.ndarray:
 
 
 @njit(cache=True)
-def reach_of(flagged):
-    """True where the kernel of a target pixel with integer part (x, y) touches a flagged source pixel."""
-    ny, nx = flagged.shape
-    rows = np.zeros((ny, nx), np.bool_)
+def read_pixels(image, weight, mask, unusable, variance, bad, careful):
+    """Fill three planes of the source: variance (0 where bad), pixels that are bad, and kernels to be looked at.
+
+    `careful` (False before) is True where the kernel of a target pixel with integer part (x, y) touches a bad source pixel.
+    """
+    ny, nx = image.shape
+    touched = np.empty(nx, np.bool_)
     for y in range(ny):
+        count = 0
         for x in range(nx):
-            if flagged[y, x]:
-                for k in range(max(0, x - 3), min(nx, x + 3)):
-                    rows[y, k] = True
-    out = np.zeros((ny, nx), np.bool_)
-    for y in range(ny):
-        for k in range(max(0, y - 3), min(ny, y + 3)):
+            w = weight[y, x]
+            good = w > 0 and w < np.float32(np.inf) and mask[y, x] & unusable == 0 and abs(image[y, x]) < np.float32(np.inf)
+            bad[y, x] = not good
+            variance[y, x] = np.float32(1.0) / w if good else np.float32(0.0)
+            count += not good
+        if count:
+            touched[:] = False
             for x in range(nx):
-                out[k, x] |= rows[y, x]
-    return out
+                if bad[y, x]:
+                    touched[max(0, x - 3):x + 3] = True
+            for k in range(max(0, y - 3), min(ny, y + 3)):
+                for x in range(nx):
+                    careful[k, x] |= touched[x]
 
 
 @njit(cache=True)
@@ -73,10 +81,10 @@ def row_of_map(nodes, y, step, out):
 
 
 @njit(cache=True)
-def fill_taps(polynomials, fraction, taps):
-    """Weights of the six taps at one fractional position."""
+def fill_taps(polynomials, fraction, taps, first, last):
+    """Weights of the taps from first to last (excluded) at one fractional position."""
     t = np.float32(fraction - 0.5)
-    for i in range(TAPS):
+    for i in range(first, last):
         value = polynomials[0, i]
         for power in range(1, DEGREE + 1):
             value = value * t + polynomials[power, i]
@@ -85,14 +93,21 @@ def fill_taps(polynomials, fraction, taps):
 
 @njit(cache=True, fastmath={'contract'})
 def taps_of_run(polynomials, fraction, n, out):
-    """Weights of the six taps for n fractional positions: out (6, RUN)."""
-    for i in range(TAPS):
+    """Weights of the six taps for n fractional positions: out (6, RUN).
+
+    Taps i and 5 - i are mirror images, the sum and the difference of an even and an odd polynomial.
+    """
+    for i in range(TAPS // 2):
         p0, p1, p2, p3, p4 = (polynomials[0, i], polynomials[1, i], polynomials[2, i], polynomials[3, i], polynomials[4, i])
         p5, p6, p7, p8 = polynomials[5, i], polynomials[6, i], polynomials[7, i], polynomials[8, i]
-        row = out[i, :n]
+        left, right = out[i, :n], out[TAPS - 1 - i, :n]
         for k in range(n):
             t = fraction[k] - np.float32(0.5)
-            row[k] = (((((((p0 * t + p1) * t + p2) * t + p3) * t + p4) * t + p5) * t + p6) * t + p7) * t + p8
+            square = t * t
+            even = (((p0 * square + p2) * square + p4) * square + p6) * square + p8
+            odd = (((p1 * square + p3) * square + p5) * square + p7) * t
+            left[k] = even + odd
+            right[k] = even - odd
 
 
 @njit(cache=True)
@@ -104,14 +119,30 @@ def run_length(xs, ys, u, careful, ix, iy, fx, fy):
     ny, nx = careful.shape
     if not (2 <= iy < ny - 3 and ix >= 2):
         return 0
+    most, others = max(0, min(RUN, xs.size - u, nx - 3 - ix)), 0
+    x_of, y_of, careful_of = xs[u:u + most], ys[u:u + most], careful[iy, ix:ix + most]
+    for k in range(most):
+        ahead, beside = x_of[k] - np.float64(ix + k), y_of[k] - np.float64(iy)
+        fx[k], fy[k] = ahead, beside
+        others += (ahead < 0.0) | (ahead >= 1.0) | (beside < 0.0) | (beside >= 1.0) | careful_of[k]
+    if others == 0:
+        return most
     n = 0
-    while n < min(RUN, xs.size - u, nx - 3 - ix):
-        ahead, beside = xs[u + n] - (ix + n), ys[u + n] - iy
-        if ahead < 0.0 or ahead >= 1.0 or beside < 0.0 or beside >= 1.0 or careful[iy, ix + n]:
-            break
-        fx[n], fy[n] = ahead, beside
+    while 0.0 <= x_of[n] - (ix + n) < 1.0 and 0.0 <= y_of[n] - iy < 1.0 and not careful_of[n]:
         n += 1
     return n
+
+
+@njit(cache=True)
+def note_bits(mask, ix, iy, taps_x, taps_y, out):
+    """Bits of the pixels that matter in the cores of a run's kernels: fills out (n,) uint16."""
+    upper, lower, some = mask[iy, ix:ix + out.size + 1], mask[iy + 1, ix:ix + out.size + 1], np.uint16(0)
+    for k in range(out.size + 1):
+        some |= upper[k] | lower[k]
+    if some:
+        for k in range(out.size):
+            if upper[k] | upper[k + 1] | lower[k] | lower[k + 1]:
+                out[k] = bits_before(mask, ix + k, iy, taps_x[:, k], taps_y[:, k], (3, 3))[0]
 
 
 @njit(cache=True, fastmath={'contract'})
@@ -140,33 +171,54 @@ def fill_run(image, variance, ix, iy, taps_x, taps_y, fx, fy, scales, row, out_i
 
 
 @njit(cache=True)
-def careful_sum(image, bad, mask, ix, iy, taps_x, taps_y):
-    """Kernel sum over good pixels only.
+def matters(taps_x, taps_y, j, i):
+    """Whether a pixel of the kernel's core, one of the four around the position, has weight enough for its bits to count."""
+    return abs(taps_x[i] * taps_y[j]) > np.float32(0.05)
 
-    Returns value, good weight, share of absolute weight left out, bits of the core, bits of the reach.
-    """
+
+@njit(cache=True)
+def bad_core(bad, ix, iy, taps_x, taps_y):
+    """Place (j, i) in the kernel of the first pixel of the core that matters and is bad; (0, 0) where none is."""
+    ny, nx = bad.shape
+    for j in range(2, 4):
+        for i in range(2, 4):
+            y, x = iy - 2 + j, ix - 2 + i
+            if 0 <= y < ny and 0 <= x < nx and bad[y, x] and matters(taps_x, taps_y, j, i):
+                return j, i
+    return 0, 0
+
+
+@njit(cache=True)
+def bits_before(mask, ix, iy, taps_x, taps_y, end):
+    """Bits of the core and of the whole reach, as far as to the pixel `end` (j, i) of the kernel."""
+    ny, nx = mask.shape
+    core, reach = np.uint16(0), np.uint16(0)
+    for j in range(end[0] + 1):
+        for i in range(end[1] + 1 if j == end[0] else TAPS):
+            y, x = iy - 2 + j, ix - 2 + i
+            if 0 <= y < ny and 0 <= x < nx:
+                reach |= mask[y, x]
+                if 2 <= i <= 3 and 2 <= j <= 3 and matters(taps_x, taps_y, j, i):
+                    core |= mask[y, x]
+    return core, reach
+
+
+@njit(cache=True)
+def careful_sum(image, bad, ix, iy, taps_x, taps_y):
+    """Kernel sum over good pixels only: value, good weight, share of absolute weight left out."""
     ny, nx = image.shape
     total, good, left, whole = 0.0, 0.0, 0.0, 0.0
-    core, reach = np.uint16(0), np.uint16(0)
-    for j in range(6):
-        for i in range(6):
+    for j in range(TAPS):
+        for i in range(TAPS):
             y, x = iy - 2 + j, ix - 2 + i
             w = taps_x[i] * taps_y[j]
             whole += abs(w)
-            if y < 0 or y >= ny or x < 0 or x >= nx:
-                left += abs(w)
-                continue
-            reach |= mask[y, x]
-            if abs(w) > 0.05 and 2 <= i <= 3 and 2 <= j <= 3:
-                core |= mask[y, x]
-                if bad[y, x]:
-                    return 0.0, 0.0, 1.0, core, reach
-            if bad[y, x]:
+            if y < 0 or y >= ny or x < 0 or x >= nx or bad[y, x]:
                 left += abs(w)
             else:
                 total += w * image[y, x]
                 good += w
-    return (total / good if good > 0 else 0.0), good, left / whole, core, reach
+    return (total / good if good > 0 else 0.0), good, left / whole
 
 
 @njit(cache=True)
@@ -206,9 +258,15 @@ def careful_pixel(image, variance, mask, bad, sx, sy, area, polynomials, taps, f
     nothing = np.float32(0.0)
     ix, iy = int(np.floor(sx)), int(np.floor(sy))
     fx, fy = sx - ix, sy - iy
-    fill_taps(polynomials, fx, taps[0])
-    fill_taps(polynomials, fy, taps[1])
-    value, good, left, bits, reach = careful_sum(image, bad, mask, ix, iy, taps[0], taps[1])
+    fill_taps(polynomials, fx, taps[0], 2, 4)
+    fill_taps(polynomials, fy, taps[1], 2, 4)
+    value, good, left, end = 0.0, 0.0, 1.0, bad_core(bad, ix, iy, taps[0], taps[1])
+    if end[0] == 0:
+        fill_taps(polynomials, fx, taps[0], 0, TAPS)
+        fill_taps(polynomials, fy, taps[1], 0, TAPS)
+        value, good, left = careful_sum(image, bad, ix, iy, taps[0], taps[1])
+        end = TAPS - 1, TAPS - 1
+    bits, reach = bits_before(mask, ix, iy, taps[0], taps[1], end)
     if good < LEAST_GOOD:
         inside = 2 <= ix < nx - 3 and 2 <= iy < ny - 3
         bits |= reach if reach & bits_of[0] else bits_of[2]
@@ -226,9 +284,12 @@ def careful_pixel(image, variance, mask, bad, sx, sy, area, polynomials, taps, f
 
 
 @njit(cache=True)
-def resample(image, variance, mask, bad, careful, nodes_x, nodes_y, nodes_area, step, polynomials, flux_scale, white,
-             bits_of, out_image, out_weight, out_mask):
-    """Fill the three output planes; see `sediff.warp.resample.warp` for their meaning."""
+def resample(image, variance, mask, bad, careful, nodes_x, nodes_y, nodes_area, step, first, above, polynomials, flux_scale,
+             white, bits_of, out_image, out_weight, out_mask):
+    """Fill the three output planes; see `sediff.warp.resample.warp` for their meaning.
+
+    Their first row is row `first` of the target, that of the source planes row `above` of the source.
+    """
     ny, nx = image.shape
     out_ny, out_nx = out_image.shape
     xs, ys, areas = np.empty(out_nx), np.empty(out_nx), np.empty(out_nx)
@@ -237,9 +298,10 @@ def resample(image, variance, mask, bad, careful, nodes_x, nodes_y, nodes_area, 
     fx, fy, row = np.empty(RUN, np.float32), np.empty(RUN, np.float32), np.empty(RUN, np.float32)
     scales = np.empty((2, RUN), np.float32)
     for v in range(out_ny):
-        row_of_map(nodes_x, v, step, xs)
-        row_of_map(nodes_y, v, step, ys)
-        row_of_map(nodes_area, v, step, areas)
+        row_of_map(nodes_x, first + v, step, xs)
+        row_of_map(nodes_y, first + v, step, ys)
+        row_of_map(nodes_area, first + v, step, areas)
+        ys -= above
         u = 0
         while u < out_nx:
             sx, sy = xs[u], ys[u]
@@ -255,6 +317,7 @@ def resample(image, variance, mask, bad, careful, nodes_x, nodes_y, nodes_area, 
                 scales_of_run(areas[u:u + n], flux_scale, white, taps_x, taps_y, scales)
                 fill_run(image, variance, ix, iy, taps_x, taps_y, fx, fy, scales, row, out_image[v, u:u + n],
                          out_weight[v, u:u + n])
+                note_bits(mask, ix, iy, taps_x, taps_y, out_mask[v, u:u + n])
                 u += n
                 continue
             out_image[v, u], out_weight[v, u], out_mask[v, u] = careful_pixel(

@@ -8,13 +8,16 @@ from sediff.ccdimage import AMPLIFIERS, CcdImage
 from sediff.errors import BadUsage
 from sediff.maskbits import UNUSABLE, Bit
 from sediff.warp.grid import PixelMap, pixel_map
-from sediff.warp.lanczos import reach_of, resample, tap_polynomials
+from sediff.warp.lanczos import read_pixels, resample, tap_polynomials
 from sediff.wcs.read import copy_wcs, read_wcs
 
 #: Cards in units of the pixels, multiplied by the flux scale.
 FLUX_CARDS = ('SATURATE', *(f'SATURAT{name}' for name in AMPLIFIERS), 'SKYBRITE', 'SKYSIGMA')
 #: Cards in electrons per unit of the pixels, divided by it.
 GAIN_CARDS = ('GAIN', *(f'GAIN{name}' for name in AMPLIFIERS))
+
+#: Image, mask and weight.
+Planes = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def warp(ccd: CcdImage, target_header: Header, target_shape: tuple[int, int], flux_scale: float = 1.0, *,
@@ -58,9 +61,34 @@ def warp(ccd: CcdImage, target_header: Header, target_shape: tuple[int, int], fl
     """
     _check(ccd, flux_scale, noise)
     positions = pixel_map(read_wcs(target_header), target_shape, read_wcs(ccd.header), ccd.shape)
-    planes = (np.zeros(target_shape, np.float32), np.zeros(target_shape, np.uint16), np.zeros(target_shape, np.float32))
-    _fill(ccd, positions, flux_scale, noise == 'white', *planes)
+    planes = warp_rows((ccd.image, ccd.mask, ccd.weight), positions, (0, target_shape[0]), 0, flux_scale, noise == 'white')
     return CcdImage(*planes, _header(ccd.header, target_header, flux_scale, positions))
+
+
+def warp_rows(source: Planes, positions: PixelMap, rows: tuple[int, int], above: int, flux_scale: float,
+              white: bool = True) -> Planes:
+    """Rows of the target from as many rows of the source as they need.
+
+    Parameters
+    ----------
+    source : (image, mask, weight)
+        (n, nx) float32, uint16, float32: rows of the source, the first of them its row `above`.
+    positions : PixelMap
+        Of the whole target on the whole source (`PixelMap.source_rows` says which rows are needed).
+    rows : (first, last)
+        Of the target, last excluded.
+    flux_scale, white
+        As `warp` takes `flux_scale` and `noise`.
+
+    Returns
+    -------
+    (image, mask, weight)
+        (last - first, target's nx) float32, uint16, float32; as those of `warp`.
+    """
+    shape = rows[1] - rows[0], positions.target_shape[1]
+    out = np.zeros(shape, np.float32), np.zeros(shape, np.uint16), np.zeros(shape, np.float32)
+    _fill(source, positions, rows[0], above, flux_scale, white, *out)
+    return out
 
 
 def _check(ccd: CcdImage, flux_scale: float, noise: str) -> None:
@@ -73,15 +101,14 @@ def _check(ccd: CcdImage, flux_scale: float, noise: str) -> None:
         raise BadUsage(f"noise must be 'white' or 'pixel', got {noise!r}")
 
 
-def _fill(ccd, positions: PixelMap, flux_scale, white, out_image, out_mask, out_weight) -> None:
-    bad = (ccd.weight <= 0) | ((ccd.mask & np.uint16(UNUSABLE)) != 0) | ~np.isfinite(ccd.image)
-    bad |= ~np.isfinite(ccd.weight)
-    careful = reach_of(bad | (ccd.mask != 0))
-    variance = np.zeros(ccd.shape, np.float32)
-    np.divide(np.float32(1.0), ccd.weight, out=variance, where=~bad)
-    resample(np.ascontiguousarray(ccd.image, np.float32), variance, np.ascontiguousarray(ccd.mask, np.uint16), bad,
-             careful, positions.x, positions.y, positions.area, positions.step, tap_polynomials(), float(flux_scale),
-             bool(white), np.array((UNUSABLE, Bit.EDGE, Bit.BPM, Bit.INTERP), np.uint16), out_image, out_weight, out_mask)
+def _fill(source: Planes, positions: PixelMap, first, above, flux_scale, white, out_image, out_mask, out_weight) -> None:
+    image, mask, weight = (np.ascontiguousarray(plane, kind) for plane, kind in
+                           zip(source, (np.float32, np.uint16, np.float32)))
+    variance, bad, careful = np.empty(image.shape, np.float32), np.empty(image.shape, bool), np.zeros(image.shape, bool)
+    read_pixels(image, weight, mask, np.uint16(UNUSABLE), variance, bad, careful)
+    resample(image, variance, mask, bad, careful, positions.x, positions.y, positions.area, positions.step, int(first),
+             int(above), tap_polynomials(), float(flux_scale), bool(white),
+             np.array((UNUSABLE, Bit.EDGE, Bit.BPM, Bit.INTERP), np.uint16), out_image, out_weight, out_mask)
 
 
 def _header(source: Header, target: Header, flux_scale: float, positions: PixelMap) -> Header:

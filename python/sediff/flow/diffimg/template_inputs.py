@@ -18,9 +18,9 @@ from sediff.subtract.zones import Zones, cells_of
 from sediff.template.coadd import Stack
 from sediff.template.correction import Correction, convolved
 from sediff.template.depth import depth, mean_psf, noise_area
-from sediff.template.footprint import coordinates_of, rows_needed
 from sediff.template.homogenise import homogenise, set_of_cells
-from sediff.warp.resample import warp
+from sediff.warp.grid import PixelMap, pixel_map
+from sediff.warp.resample import warp_rows
 from sediff.wcs.read import pixel_to_sky, read_wcs, sky_to_pixel
 
 #: Rows and columns of nodes at which the PSFs of the inputs are compared.
@@ -37,25 +37,19 @@ class TemplateInput:
         Of the product `wstemplate`: expnum, ccd, scale, ...
     head : Header
         Its header with the corrected world coordinates.
-    coordinates : Header
-        Those world coordinates alone.
-    target : Header
-        World coordinates of the search image, no other card.
-    columns : int
-        Width of the search image.
     wcs, target_wcs : WCS
-        The same, read.
+        World coordinates of the same, and of the search image.
+    positions : PixelMap
+        Of the search image's pixels on it.
     """
 
     row: dict
     file: CcdRows
     head: Header
     psf: PsfModel
-    coordinates: Header
-    target: Header
-    columns: int
     wcs: WCS
     target_wcs: WCS
+    positions: PixelMap
 
     @property
     def label(self) -> str:
@@ -64,14 +58,11 @@ class TemplateInput:
 
     def rows(self, first: int, last: int) -> CcdImage:
         """Rows of the search grid; of the file only what they need is read."""
-        shape = (last - first, self.columns)
-        needed = rows_needed(self.target_wcs, self.columns, (first, last), self.wcs, self.file.shape)
+        needed = self.positions.source_rows(first, last)
         if needed is None:
+            shape = (last - first, self.positions.target_shape[1])
             return CcdImage(np.zeros(shape, np.float32), np.full(shape, Bit.EDGE, np.uint16), np.zeros(shape, np.float32))
-        source, target = self.coordinates.copy(), self.target.copy()
-        source['CRPIX2'] -= needed[0]
-        target['CRPIX2'] -= first
-        return warp(CcdImage(*self.file.read(*needed), source), target, shape, self.row['scale'])
+        return CcdImage(*warp_rows(self.file.read(*needed), self.positions, (first, last), needed[0], self.row['scale']))
 
     def stamps(self, shape: tuple[int, int], nodes: tuple[int, int]) -> np.ndarray:
         """Its PSF, centred, where so many rows and columns of nodes from edge to edge of the search CCD lie on it.
@@ -92,15 +83,16 @@ def template_inputs(context: Context, search: CcdImage) -> tuple[list[TemplateIn
     The pixels of a CCD that does not reach the search CCD are never read.
     """
     found, left = [], []
-    target, target_wcs = coordinates_of(search.header), read_wcs(search.header)
+    target_wcs = read_wcs(search.header)
     for row, head in zip(context.load('wstemplate')['templates'], context.load('template_heads')):
         reason = '' if row['used'] else row['reason']
         if not reason:
             pair, wcs = _pair(context, row), read_wcs(head)
             file = CcdRows(pair.path('immask'))
-            if rows_needed(target_wcs, search.shape[1], (0, search.shape[0]), wcs, file.shape):
-                psf, coordinates = read_product(pair.path('psf'), 'psf'), coordinates_of(head)
-                found.append(TemplateInput(row, file, head, psf, coordinates, target, search.shape[1], wcs, target_wcs))
+            positions = pixel_map(target_wcs, search.shape, wcs, file.shape)
+            if positions.source_rows(0, search.shape[0]):
+                psf = read_product(pair.path('psf'), 'psf')
+                found.append(TemplateInput(row, file, head, psf, wcs, target_wcs, positions))
                 continue
             file.close()
             reason = 'does not reach the search CCD'
