@@ -14,7 +14,7 @@ NUMERICS = ('spectra', 'coadd', 'subtract', 'template', 'warp', 'detect', 'photo
             'jointcal', 'isr')
 #: Modules that everybody stands on; '' is the package itself.
 BASE = ('', 'wcs', 'sphere', 'stats', 'ccdimage', 'errors', 'values', 'csvtable', 'cards', 'maskbits', 'times',
-        'catalogs', 'kilonova', 'places')
+        'catalogs', 'kilonova', 'places', 'compiled')
 #: From top to bottom; a package imports from lower floors, those of one floor with several from each other, too.
 FLOORS = (('__main__',), ('cli',), ('workflow',), ('report',), ('flow',), ('steps',), ('broker',), ('fakes',),
           ('candidates',), ('sim',), ('engine',), ('repository',), ('refcat',), ('formats',), NUMERICS, ('instruments',),

@@ -1,4 +1,4 @@
-"""Compiles the numerical kernels once, so that no worker pays for it (numba keeps them in __pycache__)."""
+"""Compiles the numerical kernels once, so that no worker pays for it."""
 from __future__ import annotations
 
 import os
@@ -6,7 +6,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from pathlib import Path
 
+from sediff import steps
+from sediff.compiled import mark_complete
+from sediff.engine.code import step_code
 from sediff.engine.pool import run_pool
 from sediff.errors import StepFailed
 
@@ -32,6 +36,9 @@ def main(stage: str, argv: list[str]) -> int:
             raise StepFailed('; '.join(f'{one.task}: {one.message}' for one in failed))
     for package in PACKAGES:
         warm_package(package, (lambda event: None) if args.workers > 1 else partial(said, package))
+    for step in (*steps.ALL, *steps.COMMUNITY):
+        step_code(step)
+    mark_complete(Path(os.environ['NUMBA_CACHE_DIR']))
     return 0
 
 

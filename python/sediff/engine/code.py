@@ -12,6 +12,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 from sediff.catalogs import catalogs_folder
+from sediff.compiled import cache_folder
 from sediff.engine.closure import Package
 from sediff.engine.step import Step
 from sediff.errors import SediffError
@@ -97,7 +98,7 @@ def _sources(folder: str | os.PathLike) -> list[str]:
 
 
 def _shelf(folder: Path) -> Path:
-    return folder / '__pycache__' / 'closures.json'
+    return (cache_folder() if folder == FOLDER else folder / '__pycache__') / 'closures.json'
 
 
 @lru_cache(maxsize=4)
