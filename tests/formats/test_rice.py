@@ -37,6 +37,14 @@ def test_as_cfitsio_reads_it(tmp_path, shape):
         np.testing.assert_array_equal(reader.read(first, last).view(np.uint32), expected[first:last].view(np.uint32))
 
 
+def test_the_older_name_of_the_code_is_known(tmp_path):
+    image, path = plane((40, 300)), tmp_path / 'x.fits.fz'
+    written(path, image, qlevel=16, qmethod='SUBTRACTIVE_DITHER_2', tile_dims=[1, 300]).close()
+    path.write_bytes(path.read_bytes().replace(b"'RICE_1  '", b"'RICE_ONE'"))
+    with open_fits(path) as file:
+        np.testing.assert_array_equal(RiceRows.of(file[1]).read(0, 40), file[1].read())
+
+
 def test_products_are_read_so(tmp_path):
     """The planes of floats of a CCD product; the same through `CcdRows`, mask and all."""
     image, weight = RNG.normal(0, 30, (64, 200)).astype(np.float32), RNG.uniform(0.01, 1.0, (64, 200)).astype(np.float32)

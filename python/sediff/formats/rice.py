@@ -12,10 +12,12 @@ from sediff.errors import BadInput
 
 #: Cards that a plane must have to be read here, and what they say; those of undefined pixels and of one scale for all rows
 #: are left to cfitsio.
-NEEDED = {'XTENSION': 'BINTABLE', 'ZIMAGE': True, 'ZCMPTYPE': 'RICE_1', 'ZNAXIS': 2, 'ZTILE2': 1, 'ZNAME1': 'BLOCKSIZE',
+NEEDED = {'XTENSION': 'BINTABLE', 'ZIMAGE': True, 'ZNAXIS': 2, 'ZTILE2': 1, 'ZNAME1': 'BLOCKSIZE',
           'ZVAL1': 32, 'ZNAME2': 'BYTEPIX', 'ZVAL2': 4, 'ZBITPIX': -32, 'ZQUANTIZ': 'SUBTRACTIVE_DITHER_2', 'TFIELDS': 3,
           'NAXIS1': 24, 'TTYPE1': 'COMPRESSED_DATA', 'TTYPE2': 'ZSCALE', 'TFORM2': '1D', 'TTYPE3': 'ZZERO', 'TFORM3': '1D'}
 OTHERS = ('ZBLANK', 'ZSCALE', 'ZZERO')
+#: Names of the same code, of cfitsio's newer and older versions.
+RICE = ('RICE_1', 'RICE_ONE')
 #: A row of the table: length and place of its bytes in the heap, scale and zero point.
 ROW = np.dtype([('length', '>i4'), ('place', '>i4'), ('scale', '>f8'), ('zero', '>f8')])
 #: Numbers of the dither, and the quantised value that means 0.
@@ -49,8 +51,9 @@ class RiceRows:
         if any(str(cards.get(keyword)).strip() != str(value) for keyword, value in NEEDED.items()):
             return None
         columns, rows = int(cards.get('ZNAXIS1')), int(cards.get('ZNAXIS2'))
-        if columns != cards.number('ZTILE1') or rows != cards.number('NAXIS2') or any(name in cards for name in OTHERS) \
-                or not str(cards.get('TFORM1')).startswith(('1PB', 'PB')):
+        tiles = columns == cards.number('ZTILE1') and rows == cards.number('NAXIS2')
+        coded = cards.get('ZCMPTYPE') in RICE and str(cards.get('TFORM1')).startswith(('1PB', 'PB'))
+        if not tiles or not coded or any(name in cards for name in OTHERS):
             return None
         table = np.fromfile(file, ROW, rows, offset=place['data_start'])
         if len(table) < rows or (table['length'] <= 0).any() or (table['place'] < 0).any():
