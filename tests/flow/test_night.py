@@ -133,12 +133,16 @@ def test_every_star_above_20_is_in_the_veto_list_and_bright_ones_reach_farther(n
 
 
 def test_every_step_left_a_log_and_a_stamp_with_time_and_memory(night):
+    seconds = {}
     for step in (*steps.SE, *steps.CALIBRATION, *steps.DIFFIMG):
         folder = night.folder / ('dp33/r_33' if step.id.startswith('RUN') else 'se_33')
         assert 'RETURN CODE: 0' in (folder / f'{step.label}.LOG').read_text()
         stamp = json.loads((folder / f'{step.label}.DONE').read_text())
         # a cold run also compiles kernels (about 100 MB); the bar of 1 GB a worker is measured warm by `make bench`
-        assert 0 < stamp['seconds'] < 120 and 1 < stamp['peak_mb'] < 1200, stamp
+        assert 1 < stamp['peak_mb'] < 1200, stamp
+        seconds[step.id] = stamp['seconds']
+    # a step that only hands on takes less than a millisecond, those below never
+    assert max(seconds.values()) < 120 and min(seconds[name] for name in ('SE02', 'SE05', 'RUN16', 'RUN18', 'RUN20')) > 0.05
 
 
 def test_candidates_and_forced_photometry_are_in_the_database(night):
