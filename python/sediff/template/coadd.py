@@ -247,7 +247,7 @@ def combine(values, masks, weights, rejected, base, skip, edge, own_bits, out_im
             singles += good[x] == 1
             coverage[v, x] = used[x]
             out_weight[v, x] = weight[x]
-            out_image[v, x] = mean[x] / max(weight[x], np.float32(1e-38))
+            out_image[v, x] = mean[x] / max(weight[x], np.float32(1.5e-38))
         for x in range(nx):
             if used[x] == 0:
                 if good[x] == 0:
