@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.night
+
 SLEEPY = [sys.executable, str(Path(__file__).with_name('sleepy.py'))]
 
 

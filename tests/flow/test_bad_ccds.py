@@ -21,6 +21,8 @@ from sediff.repository.table_sums import check_table
 from sediff.sphere import from_vectors
 from sediff.steps import CALIBRATION, SE
 
+pytestmark = pytest.mark.night
+
 PARAMETERS = Parameters(declared(default_instrument()))
 CCDS = (27, 28, 33)
 SE_AND_CALIBRATION = {name: step for step in SE + CALIBRATION for name in step.makes}

@@ -31,6 +31,8 @@ from sediff.repository.repository import Repository
 from sediff.steps import DIFFIMG, Step
 from sediff.wcs.read import pixel_to_sky, read_wcs
 
+pytestmark = pytest.mark.night
+
 SEARCH, TEMPLATES, FAILS, GOES_ON = 1250100, (1250064, 1250065), 34, (27, 28, 33)
 ALL = [step.id for step in DIFFIMG]
 NOTHING = {ccd: [] for ccd in GOES_ON}

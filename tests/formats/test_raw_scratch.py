@@ -20,6 +20,8 @@ from sediff.instruments.ccds import detpos
 from sediff.instruments.load import default_instrument
 from sediff.isr.crosstalk import needed_sources
 
+pytestmark = pytest.mark.night
+
 CCDS = tuple(range(30, 42))
 
 

@@ -11,6 +11,8 @@ from sediff.isr.crosstalk import CrosstalkTerm
 from sediff.isr.detrend import crosstalk_stage, detrend, mask_bleeds, mask_cosmic_rays, pixcorrect, subtract_sky
 from sediff.maskbits import UNUSABLE, Bit
 
+pytestmark = pytest.mark.night
+
 SKY = 800.0
 TABLE = {'ccd56A': (CrosstalkTerm('ccd56B', 1e-3, 1e10, (0.0, 0.0, 0.0)),
                     CrosstalkTerm('ccd51A', 2e-3, 1e10, (0.0, 0.0, 0.0)))}
@@ -133,6 +135,5 @@ def test_wrong_calibration(made):
             pixcorrect(ccd, *arguments)
 
 
-@pytest.mark.night
 def test_warm_compiles_every_kernel():
     assert cold_kernels('sediff.isr') == []

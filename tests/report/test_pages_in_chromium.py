@@ -6,6 +6,8 @@ from made_up_pages import EXPNUM, HOSTILE, SEASON, candidates
 
 from sediff.formats.votes import read_votes
 
+pytestmark = pytest.mark.night
+
 SHOWN = "Array.from(document.querySelectorAll('#list tbody tr')).filter(row => !row.hidden).map(row => row.dataset.{})"
 COUNT = 120         # of the index in conftest.py
 
