@@ -26,6 +26,8 @@ from sediff.errors import BadInput, BadUsage
 
 from .writers import ARCSEC, row, store, write_eight
 
+pytestmark = pytest.mark.busy
+
 
 @pytest.fixture
 def engine(tmp_path):

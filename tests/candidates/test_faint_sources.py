@@ -14,6 +14,8 @@ from sediff.detect.stamps import cut_stamp, cut_triplet
 from sediff.instruments.base import table_path
 from sediff.instruments.load import default_instrument
 
+pytestmark = pytest.mark.busy
+
 
 def our_model():
     """The score model that comes with the default instrument."""

@@ -11,6 +11,8 @@ from sediff.sphere import from_vectors, separation, unit_vectors
 
 from .writers import ARCSEC, row, store
 
+pytestmark = pytest.mark.busy
+
 CENTRES = [(150.0, -30.0), (0.0, -30.0), (0.0, 90.0), (77.0, -89.9999)]
 
 

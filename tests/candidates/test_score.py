@@ -19,6 +19,8 @@ from sediff.errors import BadInput
 from sediff.instruments.base import table_path
 from sediff.instruments.load import default_instrument
 
+pytestmark = pytest.mark.busy
+
 
 def our_model():
     """The score model that comes with the default instrument."""

@@ -10,6 +10,8 @@ from sediff.candidates.cuts import apply_cuts
 from sediff.candidates.painters import add_stamp, moffat_psf, noise_flux
 from sediff.detect import detect
 
+pytestmark = pytest.mark.busy
+
 SKY, SIZE = 400.0, 1000
 BIT = 1 << list(CUTS).index('elongated')
 

@@ -9,6 +9,8 @@ from sediff.candidates.vetostars import Surroundings, local_score
 from sediff.detect import detect
 from sediff.detect.matched import noise_area
 
+pytestmark = pytest.mark.busy
+
 FWHM, SKY, ZERO_POINT, SIDE = 4.2, 2000.0, 31.5, 1200
 PSF = moffat_psf(FWHM)
 UNIT = np.sqrt(SKY / np.sum(PSF(0, 0, 27).astype(float) ** 2))      # electrons of S/N 1 against the sky

@@ -14,6 +14,8 @@ from sediff.detect import detect_on_score, score_image
 from sediff.detect.stamps import cut_triplet
 from sediff.formats.stamp_archive import write_stamp_archive
 
+pytestmark = pytest.mark.busy
+
 COUNTS = {'nucleus': 0, 'asteroid': 0, 'streak': 0, 'ghost': 0, 'variable': 0, 'bleed': 0, 'edge': 0, 'hot_pixel': 0,
           'star': 1, 'transient': 34, 'cosmic_ray': 26, 'dipole': 6}
 

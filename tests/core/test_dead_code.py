@@ -3,6 +3,10 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.busy
+
 #: Names that no code of the package uses, and why they stay.
 WHY = {
     'psf_of': 'docs/notebooks.md', 'feature_table': 'features of stamps that were cut before',

@@ -4,6 +4,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.busy
+
 #: Each takes a quarter of a second or more.
 HEAVY = ('scipy.signal', 'scipy.stats', 'healpy', 'pandas', 'matplotlib', 'sqlalchemy', 'astropy.wcs', 'numba')
 #: A start -> those that it may import.

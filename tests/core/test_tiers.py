@@ -7,6 +7,8 @@ from tests import tiers
 from tests.flow.shared_night import contents, made_once, unchanged
 from tests.lowest import SETUP, lowest
 
+pytestmark = pytest.mark.busy
+
 TESTS = '''
 import time
 import pytest

@@ -6,6 +6,8 @@ from painted_pairs import PLACES, Band, paint, subtracted
 from sediff.candidates.forced import forced_photometry
 from sediff.detect import detect_on_score, score_image
 
+pytestmark = pytest.mark.busy
+
 #: Sky of 90 s in i and in g.
 BANDS = {'i': Band(5000.0), 'g': Band(350.0, nucleus=3e4)}
 

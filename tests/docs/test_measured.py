@@ -3,6 +3,8 @@ import pytest
 from tests.docs.measured import TABLES, page_of, place
 from tests.docs.pages import differences
 
+pytestmark = pytest.mark.busy
+
 SLOW = ('cosmicrays', 'score')
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 SLEEPY = [sys.executable, str(Path(__file__).with_name('sleepy.py'))]
 

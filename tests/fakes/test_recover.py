@@ -18,6 +18,8 @@ from sediff.psf.model import PsfModel
 from sediff.subtract.photons import light_in_score
 from sediff.wcs.read import pixel_to_sky
 
+pytestmark = pytest.mark.busy
+
 SHAPE, SKY, ZERO = (1200, 1200), 400.0, 31.0
 VETO = np.zeros(0, [('x', 'f8'), ('y', 'f8'), ('mag', 'f4'), ('radius', 'f4')])
 

@@ -21,7 +21,7 @@ from sediff.repository.table_sums import check_table
 from sediff.sphere import from_vectors
 from sediff.steps import CALIBRATION, SE
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 PARAMETERS = Parameters(declared(default_instrument()))
 CCDS = (27, 28, 33)

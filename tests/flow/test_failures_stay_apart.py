@@ -31,7 +31,7 @@ from sediff.repository.repository import Repository
 from sediff.steps import DIFFIMG, Step
 from sediff.wcs.read import pixel_to_sky, read_wcs
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 SEARCH, TEMPLATES, FAILS, GOES_ON = 1250100, (1250064, 1250065), 34, (27, 28, 33)
 ALL = [step.id for step in DIFFIMG]

@@ -21,7 +21,7 @@ from sediff.repository.names import PRODUCTS, product_path
 from sediff.repository.products import write_product
 from sediff.wcs.read import out_corners, pixel_to_sky, read_wcs
 
-pytestmark = [pytest.mark.night, pytest.mark.usefixtures('no_picture')]
+pytestmark = [pytest.mark.busy, pytest.mark.usefixtures('no_picture')]
 FLAGS = ['--expnum', '1250064', '--reqnum', '4', '--attnum', '7']
 
 

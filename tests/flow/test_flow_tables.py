@@ -19,6 +19,8 @@ from sediff.parameters.model import Parameters
 from sediff.report.quality_picture import draw_quality
 from sediff.repository.names import product_path
 
+pytestmark = pytest.mark.busy
+
 PARAMETERS = Parameters(declared(default_instrument()))
 CCDS = (10, 27, 28, 33, 34, 35)
 

@@ -20,7 +20,7 @@ from sediff.instruments.ccds import detpos
 from sediff.instruments.load import default_instrument
 from sediff.isr.crosstalk import needed_sources
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 CCDS = tuple(range(30, 42))
 

@@ -14,7 +14,7 @@ from sediff.instruments.ccds import dead_amplifiers, parse_ccd_list
 from sediff.isr.detrend import Corrections, apply_star_flat, crosstalk_stage, mask_bleeds, pixcorrect
 from sediff.maskbits import Bit
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 SKY = np.full((4096, 2048), 500.0)
 

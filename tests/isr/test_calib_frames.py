@@ -19,7 +19,7 @@ from sediff.isr.linearity import LinearityCurve
 from sediff.repository.exposures import exposure_numbers
 from sediff.repository.names import calib_path
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 NITE = '20150217'
 
@@ -54,6 +54,7 @@ def test_rows_are_those_of_the_whole_frame(tmp_path, half, ccd):
     assert np.abs(whole[1000:1100] - part).max() < 0.3 and np.median(np.abs(whole[1000:1100] - part)) < 1e-3
 
 
+@pytest.mark.night
 def test_sixty_frames_take_little_memory():
     """60 exposures of a CCD: the arrays alive at a time stay far below the 8 GB of pixels they have."""
     shape, rng = (1024, 2048), np.random.default_rng(1)
@@ -89,6 +90,7 @@ def test_bands_are_not_mixed(tmp_path):
         exposure_numbers('1,b', '--exposures')
 
 
+@pytest.mark.night
 def test_linearity_of_a_series(tmp_path):
     level = np.arange(0.0, 60001.0, 1000.0)
     truth = LinearityCurve(level, -0.02 * level * level / 40000.0)

@@ -11,6 +11,8 @@ from sediff.errors import BadData
 from sediff.isr.cosmicrays import TESTS, find_cosmic_rays, star_ratios
 from sediff.maskbits import Bit
 
+pytestmark = pytest.mark.busy
+
 
 def saturation_mask(scene):
     return np.where(ndimage.binary_dilation(scene.saturated, np.ones((3, 3))), int(Bit.SATURATE), 0).astype(np.uint16)

@@ -11,7 +11,7 @@ from sediff.isr.crosstalk import CrosstalkTerm
 from sediff.isr.detrend import crosstalk_stage, detrend, mask_bleeds, mask_cosmic_rays, pixcorrect, subtract_sky
 from sediff.maskbits import UNUSABLE, Bit
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 SKY = 800.0
 TABLE = {'ccd56A': (CrosstalkTerm('ccd56B', 1e-3, 1e10, (0.0, 0.0, 0.0)),
@@ -135,5 +135,6 @@ def test_wrong_calibration(made):
             pixcorrect(ccd, *arguments)
 
 
+@pytest.mark.night
 def test_warm_compiles_every_kernel():
     assert cold_kernels('sediff.isr') == []

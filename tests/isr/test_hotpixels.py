@@ -8,7 +8,7 @@ from isr_scenes import moffat
 from sediff.isr.hotpixels import bright_blocks, hot_in_dark, hot_in_science, positions
 from sediff.sim.hotpixels import draw_dark_rate
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 SHAPE, SKY, READ_NOISE, SECONDS = (900, 700), 1400.0, 6.0, 90.0
 #: Dark charge that is 5 sigma of such a sky in 90 s.

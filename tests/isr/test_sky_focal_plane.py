@@ -32,7 +32,7 @@ from sediff.isr.sky_fringe import fringes_left, record_fringe
 from sediff.isr.sky_pca import FEWEST_EXPOSURES, build_components
 from sediff.isr.sky_templates import SkyTemplates, build_sky_templates
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 CCDS = tuple(range(1, 13))
 

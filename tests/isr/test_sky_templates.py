@@ -16,7 +16,7 @@ from sediff.isr.sky_templates import SkyTemplates, build_sky_templates, fit_temp
 from sediff.isr.streaks import find_streaks
 from sediff.maskbits import Bit
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 SHAPE, READ_NOISE = (1024, 1024), 7.0
 #: Further exposures, which take no part in the templates.

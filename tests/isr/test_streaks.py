@@ -8,6 +8,8 @@ from streak_scenes import SIGMA, empty_sky, streak_light
 
 from sediff.isr.streaks import find_streaks
 
+pytestmark = pytest.mark.busy
+
 
 @pytest.fixture(scope='module')
 def sky():

@@ -20,6 +20,8 @@ from sediff.refcat.regions import pixels_of
 from sediff.refcat.shard import open_shard, read_shard
 from sediff.refcat.stars import shard_name
 
+pytestmark = pytest.mark.busy
+
 GAIA = read_catalogue('gaia')
 
 

@@ -6,7 +6,7 @@ from made_up_pages import EXPNUM, HOSTILE, SEASON, candidates
 
 from sediff.formats.votes import read_votes
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 SHOWN = "Array.from(document.querySelectorAll('#list tbody tr')).filter(row => !row.hidden).map(row => row.dataset.{})"
 COUNT = 120         # of the index in conftest.py

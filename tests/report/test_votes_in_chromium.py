@@ -8,7 +8,7 @@ from test_pages_in_chromium import shown, status, votes_of
 from sediff.errors import BadInput
 from sediff.formats.votes import COLUMNS, read_votes
 
-pytestmark = pytest.mark.night
+pytestmark = pytest.mark.busy
 
 HEADER = ','.join(COLUMNS)
 EARLY, LATE = '2020-01-31T23:59:58.250Z', '2099-01-31T23:59:58Z'
