@@ -22,7 +22,7 @@ CHECKS := lint
 help:
 	@printf '%s\n' \
 	 'make demo    simulate a small night, run the whole pipeline on it, print injected / found' \
-	 'make check   lint and unit tests (2.5 min): while you work' \
+	 'make check   lint and unit tests (2 min): while you work' \
 	 'make test    the same and one small night through the drivers (8 min): before you push' \
 	 'make test-all   the same and the rest: slow tests, real data, the demo; coverage; unit tests elsewhere' \
 	 'make rest    what test-all has beyond test' \

@@ -12,6 +12,8 @@ from sediff.astrometry.fit import solve
 from sediff.astrometry.tpv import Tpv
 from sediff.errors import BadData
 
+pytestmark = pytest.mark.busy
+
 ALL = bool(os.environ.get('SEDIFF_TEST_ALL'))
 
 

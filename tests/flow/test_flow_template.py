@@ -23,6 +23,8 @@ from sediff.psf.model import PsfModel
 from sediff.repository.names import Exposure, product_path
 from sediff.repository.products import read_product, write_product
 
+pytestmark = pytest.mark.busy
+
 SHAPE, SKY = (420, 400), 400.0
 STEPS = [step for step in steps.DIFFIMG if step.id in ('RUN16', 'RUN17')]
 

@@ -11,6 +11,8 @@ import pytest
 from sediff.errors import BadInput
 from sediff.formats.locks import Held, lock, patient_lock
 
+pytestmark = pytest.mark.busy
+
 
 def hold(path, seconds, ready):
     """Another process that holds a lock for some time."""

@@ -10,6 +10,8 @@ from sediff.flow.single_epoch.stars import psf_and_statistics, psf_of
 from sediff.maskbits import Bit
 from sediff.psf.stars import safe_peak
 
+pytestmark = pytest.mark.busy
+
 SATURATE = 50000.0
 
 

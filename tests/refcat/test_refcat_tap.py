@@ -13,6 +13,8 @@ from sediff.refcat.regions import pixels_of
 from sediff.refcat.shard import open_shard, read_shard
 from sediff.refcat.tap import TapOptions, TapService
 
+pytestmark = pytest.mark.busy
+
 GAIA = read_catalogue('gaia')
 TABLE = GAIA.tap['table']
 

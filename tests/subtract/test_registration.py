@@ -5,6 +5,8 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 
 from sediff.subtract.registration import STEP, eliminate, fit_field, measure_offsets, move_rows
 
+pytestmark = pytest.mark.busy
+
 SHAPE = (1200, 1000)
 
 
