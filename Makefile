@@ -72,14 +72,14 @@ tools: setup
 # Checks and the tests of the Bash drivers, two at a time; then pytest, which takes all cores itself.
 TOGETHER := $(MAKE) --no-print-directory --jobs=2 --output-sync=target
 
-check: setup tools
+check: setup
 	$(TOGETHER) $(CHECKS) drivers
 	$(PYTEST) -m 'unit and not busy'
 
 drivers: setup tools
 	bats $(DEPTH) tests/scripts
 
-test: setup tools
+test: setup
 	$(TOGETHER) $(CHECKS) drivers DEPTH=--recursive
 	$(PYTEST) $(COVERAGE) -m '(unit or night) and not slow'
 

@@ -44,6 +44,7 @@ def finite(text: str) -> float:
 def finite_number(flag: str) -> Callable[[str], float]:
     """A type for argparse: the finite number of a flag; BadUsage names the flag where it is none."""
     def parse(text: str) -> float:
+        """The number, or BadUsage."""
         try:
             return finite(text)
         except ValueError as error:

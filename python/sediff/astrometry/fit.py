@@ -117,6 +117,7 @@ def _bent(model, stars, first, second, options) -> tuple[Tpv, np.ndarray, np.nda
     center, half = corners.mean(axis=0), np.maximum(np.ptp(corners, axis=0) / 2.0, 1.0)
 
     def data(pairs) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Places of matched pairs in units of the CCD, offsets that are left, and their errors."""
         x, y, ra, dec = stars.matched(*pairs)
         off_xi, off_eta = model.off(x, y, ra, dec)
         return ((x - center[0]) / half[0], (y - center[1]) / half[1], -off_xi, -off_eta,

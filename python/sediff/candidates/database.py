@@ -119,6 +119,7 @@ def _prepare_sqlite(engine: Engine, path: str | None, journal: str) -> None:
 
     @event.listens_for(engine, 'connect')
     def on_connect(connection, _record):
+        """Transactions are begun by us; a busy database is waited for."""
         connection.isolation_level = None
         connection.execute(f'PRAGMA busy_timeout={int(1000 * BUSY_TIMEOUT)}')
         connection.execute(f'PRAGMA journal_mode={journal}')

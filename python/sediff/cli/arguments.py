@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from sediff.engine.pool import cores
 from sediff.errors import BadInput, BadUsage
 from sediff.instruments.base import Instrument
 from sediff.instruments.ccds import parse_ccd_list
@@ -75,6 +76,7 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
 def integer(flag: str):
     """A parser of non-negative integers that names its flag."""
     def parse(text: str) -> int:
+        """The integer, or BadUsage."""
         if not re.fullmatch(r'[0-9]{1,20}', text):
             raise BadUsage(f'{flag} must be an integer, not {shown(text)}')
         return int(text)
@@ -167,7 +169,7 @@ def workers_of(args: argparse.Namespace, parameters: Parameters) -> int:
     """How many processes to use."""
     if args.serial:
         return 1
-    return args.workers or parameters['WORKERS'] or len(os.sched_getaffinity(0))
+    return args.workers or parameters['WORKERS'] or cores()
 
 
 def beside(root: Path, name: str) -> Path:

@@ -2,7 +2,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ import numpy as np
 from astropy.io.fits import Header
 
 from sediff.cli.arguments import parameter_arguments
-from sediff.engine.pool import Outcome, run_pool
+from sediff.engine.pool import Outcome, cores, run_pool
 from sediff.errors import BadInput, BadUsage
 from sediff.flow import PRELOAD
 from sediff.flow.calibrations.frames import (
@@ -94,7 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument('--nite', required=True, help='night that the result is named after, YYYYMMDD')
         action.add_argument('--ccds', default='all', help='33 | 1,3,5-12 | all')
         parameter_arguments(action, '-R')
-        action.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes (default: one a core)')
+        action.add_argument('--workers', type=int, default=cores(), help='processes (default: one a core)')
         if name not in ('build-bias', 'build-dark'):
             action.add_argument('--band', help='band of the flats (default: the only one there is)')
         if name == 'build-starflat':
@@ -250,6 +249,7 @@ def _build_flat(plan: Plan, ccdnum: int, header: Header) -> np.ndarray:
     levels = [flat_level(frames.frame(k), bias, gain, full, path.name) for k, path in enumerate(frames.paths)]
 
     def electrons(first: int, last: int) -> list[np.ndarray]:
+        """Rows of all frames without bias, linear, in electrons."""
         band = slice(first, last)
         return [linearize(rows - bias[band], sampled(amplifiers, first, last)[1], table) * gain[band]
                 for rows in frames.rows(first, last)]

@@ -206,6 +206,7 @@ def _usual(args: argparse.Namespace, instrument: Instrument) -> Callable[[Exposu
     text = 'all' if args.ccds == '0' else f'all,{args.ccds}'
 
     def usual(row: ExposureRow) -> Sequence[int]:
+        """CCDs of an exposure's night."""
         if row.nite not in known:
             known[row.nite] = parse_ccd_list(text, row.nite, instrument)
         return known[row.nite]

@@ -2,10 +2,10 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Callable
 from pathlib import Path
 
+from sediff.engine.pool import cores
 from sediff.errors import BadUsage
 from sediff.instruments.ccds import parse_ccd_list
 from sediff.instruments.load import load_instrument
@@ -17,6 +17,7 @@ from sediff.sim.options import EFFECTS, GAIA_COLUMNS, NightOptions, simulated_ba
 def _range_of(kind: type) -> Callable[[str], tuple]:
     """Reads `MIN,MAX` as two numbers of a kind."""
     def read(text: str) -> tuple:
+        """The two numbers, or what argparse says."""
         try:
             first, last = (kind(part) for part in text.split(','))
         except ValueError as error:
@@ -74,7 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
                         + ' (default: none)')
     parser.add_argument('--small', action='store_true',
                         help='fewer sources: ' + ', '.join(f'{value} {name}' for name, value in SMALL.items()))
-    parser.add_argument('--workers', type=int, default=os.cpu_count() or 1, help='processes (default: one a core)')
+    parser.add_argument('--workers', type=int, default=cores(), help='processes (default: one a core)')
 
 
 def run(args: argparse.Namespace) -> int:

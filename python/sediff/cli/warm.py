@@ -11,7 +11,7 @@ from pathlib import Path
 from sediff import steps
 from sediff.compiled import mark_complete
 from sediff.engine.code import step_code
-from sediff.engine.pool import run_pool
+from sediff.engine.pool import cores, run_pool
 from sediff.errors import StepFailed
 
 #: Modules whose warm() compiles a package's kernels, the longest first.
@@ -27,7 +27,7 @@ def main(stage: str, argv: list[str]) -> int:
     """
     from sediff.cli.arguments import Parser, integer
     parser = Parser(prog=f'sediff {stage}', description=__doc__)
-    parser.add_argument('--workers', '-w', type=integer('--workers'), default=len(os.sched_getaffinity(0)), metavar='N',
+    parser.add_argument('--workers', '-w', type=integer('--workers'), default=cores(), metavar='N',
                         help='processes that compile at a time; default: one a core')
     args = parser.parse_args(argv)
     if args.workers > 1:

@@ -42,6 +42,11 @@ def one_thread() -> None:
     os.environ.update(dict.fromkeys(THREADS, '1'))
 
 
+def cores() -> int:
+    """Cores that this process may use: those it is bound to, as in a job of a cluster, where the system tells them."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count() or 1
+
+
 def run_pool(function: Callable, tasks: Sequence[T], workers: int,
              listen: Callable[[T, tuple], None] | None = None, preload: Sequence[str] = ()) -> list[Outcome[T]]:
     """Run `function(task, send)` for every task in processes of its own, `workers` at a time.
@@ -145,6 +150,7 @@ def _child(function, task, sender) -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def send(message) -> None:
+        """Pass a message to the parent."""
         try:
             sender.send(message)
         except OSError:                        # the parent is gone, nobody waits for the result

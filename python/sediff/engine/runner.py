@@ -38,6 +38,7 @@ def run_phases(phases: Sequence[Sequence[Step]], context: Context, overwrite: bo
     tally: dict = {'seconds': 0.0, 'peak_mb': 0.0, 'counts': {}}
 
     def without_plan(event: str, label: str, facts: dict) -> None:
+        """Add up what is done; phases' own plans are not reported."""
         if event == 'done':
             _add_up(tally, facts)
         if event != 'plan':

@@ -14,9 +14,9 @@ import numpy as np
 from numba import njit
 
 from sediff.errors import BadData
-from sediff.isr import raytracks
 from sediff.isr.rayground import light_at, light_under
 from sediff.isr.raytracks import follow_tracks
+from sediff.isr.raytracks import warm as warm_tracks
 from sediff.maskbits import UNUSABLE, Bit
 
 #: Mask bits whose pixels are neither searched nor used. Edges are searched.
@@ -118,7 +118,7 @@ def warm() -> None:
     image = rng.normal(0, 1, (32, 32)).astype(np.float32)
     image[15:18, 15] += 200
     find_cosmic_rays(image, np.ones_like(image), np.zeros(image.shape, np.uint16), 4.0)
-    raytracks.warm()
+    warm_tracks()
 
 
 def _moffat(fwhm: float, phase_y: float, phase_x: float, fine: int = 5) -> np.ndarray:

@@ -105,8 +105,7 @@ def calibrate_ccd(fullcat: np.ndarray, header: Header, reference_stars: np.ndarr
                                     band_errors(reference_stars, band, terms)[second], clip,
                                     _places(chosen[first], shape), errors_assumed(reference_stars)[second])
     except BadData as error:
-        counts = _counts(fullcat, chosen, reference_stars, usable)
-        reason = f'exposure {expnum} CCD {ccdnum}: {error} ({counts})'
+        reason = f'exposure {expnum} CCD {ccdnum}: {error} ({_counts(fullcat, chosen, reference_stars, usable)})'
         return CcdCalibration(None, reason, tables | {'zero': zero_table(filename, None, len(first), kind)}, accuracy)
     tables['zero'] = zero_table(filename, zero_point, magnitude_type=kind)
     return CcdCalibration(zero_point, '', tables, accuracy)

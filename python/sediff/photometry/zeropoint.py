@@ -222,6 +222,7 @@ def _excess_scatter(difference: np.ndarray, measured: np.ndarray, options: ClipO
     n, prior = len(difference), options.intrinsic_scatter ** 2
 
     def surplus(variance: float) -> float:
+        """Chi^2 with this variance added, less its expectation."""
         weight = 1.0 / (measured + variance + 1e-12)
         mean = np.average(difference, weights=weight)
         return float(np.sum(weight * (difference - mean) ** 2)) - (n - 1)

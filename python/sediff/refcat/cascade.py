@@ -70,6 +70,7 @@ def catalogue_stars(folder: str | os.PathLike, catalogue: Catalogue, wcs: WCS, s
                     margin_deg: float = STANDARDS_MARGIN) -> tuple[np.ndarray, list[int]]:
     """As `sediff.refcat.lookup.reference_stars`, of any catalogue: rows of `catalogue.dtype`, and the missing shards."""
     def rows_as(rows: np.ndarray, where: str) -> np.ndarray:
+        """Rows of a shard in the catalogue's dtype."""
         if rows.dtype.names != catalogue.dtype.names:
             raise BadData(f'{where} is not a shard of {catalogue.title}: its columns are '
                           f'{", ".join(rows.dtype.names or ())}')

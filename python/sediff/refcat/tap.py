@@ -186,6 +186,7 @@ def _connection_type():
 
     class Connection(TapConn):
         def dump_to_file(self, output, response):
+            """Write an answer, also one that was read as text."""
             if isinstance(response, str):
                 Path(output).write_text(response, encoding='utf-8')
             else:

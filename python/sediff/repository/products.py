@@ -58,6 +58,7 @@ ROUNDED = ('psf', 'csv', 'headers')
 
 class _Encoder(json.JSONEncoder):
     def default(self, o):
+        """Numbers and arrays of numpy, and paths, as JSON has them."""
         if isinstance(o, np.generic):
             return o.item()
         if isinstance(o, np.ndarray):

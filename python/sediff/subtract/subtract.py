@@ -160,9 +160,8 @@ def subtract(science: np.ndarray, template: np.ndarray, science_variance: np.nda
     _check_options(order, half_width)
     planes = Planes.prepare(science, template, science_variance, template_variance, science_bad, template_bad, photons)
     stars = find_stars(*planes.arrays(), stamps, planes.levels)
-    found = typical_fwhm(stars)
+    found, mesh = typical_fwhm(stars), background_mesh or mesh_of(planes.science.shape)
     widths = fwhm_science or found[0], fwhm_template or found[1]
-    mesh = background_mesh or mesh_of(planes.science.shape)
     fit = _Fitter(choose_evenly(stars, planes.science.shape, star_count), float(np.median(stars.ratio)), half_width, mesh,
                   background_order, order, stamp_radius, LEAST_STARS if stamps is None else 1, listed)
     way = choose_way(planes, stars, widths, convolve, fit)

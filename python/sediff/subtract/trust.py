@@ -109,6 +109,7 @@ def scatter(values: np.ndarray, errors: np.ndarray, good: float, largest: float)
     weight = 1.0 / (variances + good**2)
 
     def middle(spread: float) -> float:
+        """Weighted median of the squared ratios with this spread."""
         ratio = squares / (variances + spread**2)
         order = np.argsort(ratio)
         share = np.cumsum(weight[order])

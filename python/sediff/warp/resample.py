@@ -86,9 +86,15 @@ def warp_rows(source: Planes, positions: PixelMap, rows: tuple[int, int], above:
         (last - first, target's nx) float32, uint16, float32; as those of `warp`.
     """
     shape = rows[1] - rows[0], positions.target_shape[1]
-    out = np.zeros(shape, np.float32), np.zeros(shape, np.uint16), np.zeros(shape, np.float32)
-    _fill(source, positions, rows[0], above, flux_scale, white, *out)
-    return out
+    out_image, out_mask, out_weight = (np.zeros(shape, kind) for kind in (np.float32, np.uint16, np.float32))
+    image, mask, weight = (np.ascontiguousarray(plane, kind) for plane, kind in
+                           zip(source, (np.float32, np.uint16, np.float32)))
+    variance, bad, careful = np.empty(image.shape, np.float32), np.empty(image.shape, bool), np.zeros(image.shape, bool)
+    read_pixels(image, weight, mask, np.uint16(UNUSABLE), variance, bad, careful)
+    resample(image, variance, mask, bad, careful, positions.x, positions.y, positions.area, positions.step, int(rows[0]),
+             int(above), tap_polynomials(), float(flux_scale), bool(white),
+             np.array((UNUSABLE, Bit.EDGE, Bit.BPM, Bit.INTERP), np.uint16), out_image, out_weight, out_mask)
+    return out_image, out_mask, out_weight
 
 
 def _check(ccd: CcdImage, flux_scale: float, noise: str) -> None:
@@ -99,16 +105,6 @@ def _check(ccd: CcdImage, flux_scale: float, noise: str) -> None:
         raise BadUsage(f'flux scale must be positive, got {flux_scale}')
     if noise not in ('white', 'pixel'):
         raise BadUsage(f"noise must be 'white' or 'pixel', got {noise!r}")
-
-
-def _fill(source: Planes, positions: PixelMap, first, above, flux_scale, white, out_image, out_mask, out_weight) -> None:
-    image, mask, weight = (np.ascontiguousarray(plane, kind) for plane, kind in
-                           zip(source, (np.float32, np.uint16, np.float32)))
-    variance, bad, careful = np.empty(image.shape, np.float32), np.empty(image.shape, bool), np.zeros(image.shape, bool)
-    read_pixels(image, weight, mask, np.uint16(UNUSABLE), variance, bad, careful)
-    resample(image, variance, mask, bad, careful, positions.x, positions.y, positions.area, positions.step, int(first),
-             int(above), tap_polynomials(), float(flux_scale), bool(white),
-             np.array((UNUSABLE, Bit.EDGE, Bit.BPM, Bit.INTERP), np.uint16), out_image, out_weight, out_mask)
 
 
 def _header(source: Header, target: Header, flux_scale: float, positions: PixelMap) -> Header:

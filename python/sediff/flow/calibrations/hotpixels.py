@@ -58,6 +58,7 @@ def combine_darks(frames: Frames, bias: np.ndarray) -> tuple[np.ndarray, float]:
     gain = _gains(frames.amplifiers(), bias.shape)
 
     def rates(first: int, last: int) -> list[np.ndarray]:
+        """Rows of all darks in electrons a second."""
         part = slice(first, last)
         return [((rows - bias[part]) * gain[part] / np.float32(time)).astype(np.float32)
                 for rows, time in zip(frames.rows(first, last), times)]
