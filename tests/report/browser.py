@@ -40,6 +40,8 @@ class Browser:
         self._write, self._read, self._rest, self._last = down[1], up[0], b'', 0
         self.complaints: list[str] = []
         self._events: list[dict] = []
+        self._begun: dict[str, str] = {}
+        self._whole: set[str] = set()
         self.session = ''
         self.downloads = folder / 'downloads'
         self.downloads.mkdir()
@@ -105,6 +107,10 @@ class Browser:
             self.complaints.append(f'request of {what["request"]["url"][:200]}')
         elif method == 'Network.loadingFailed' and not what.get('canceled'):
             self.complaints.append(f'not loaded: {what["errorText"]}')
+        elif method == 'Browser.downloadWillBegin':
+            self._begun[what['guid']] = what['suggestedFilename']
+        elif method == 'Browser.downloadProgress' and what['state'] == 'completed':
+            self._whole.add(self._begun.pop(what['guid']))
 
     def open(self, page: Path | str) -> float:
         """Open a page and wait until it is loaded; seconds from the navigation to the end of its load event."""
@@ -169,9 +175,10 @@ class Browser:
         return path
 
     def downloaded(self, name: str, seconds: float = 20.0) -> Path:
-        """A file that the page has handed out, once it is whole."""
+        """A file that the page has handed out, once Chromium says that it is whole (its name is there earlier, empty)."""
         until = time.monotonic() + seconds
-        while not (self.downloads / name).is_file():
+        while name not in self._whole:
             assert time.monotonic() < until, f'{name} was not downloaded: {[p.name for p in self.downloads.iterdir()]}'
             self.run('new Promise(done => setTimeout(done, 50))')
+        self._whole.remove(name)
         return self.downloads / name
