@@ -27,6 +27,7 @@ EXTERNAL = {
     'snstar': 'SNSTAR list (-T), optional',
     'snveto': 'SNVETO list (-V), optional',
     'fakes': 'list of known injected sources (FAKE_LIST), optional',
+    'prepared': 'prepared templates (TEMPLATE_CACHE_GB), optional',
 }
 
 #: Made once for the whole exposure, by the first of its CCDs that wants it.
@@ -130,7 +131,8 @@ DIFFIMG = (
     Step('RUN15', 'combined_ingest', 'diffimg.subtract:ingest', ('combined', 'combined_psf', 'search_zp', 'quality'),
          ('ingest',), 'image metadata into the database', (), ('images',), 'diffimg.rows:refill_image'),
     Step('RUN16', 'combined+expose_distorTEMPLATES', 'diffimg.subtract:coadd_templates',
-         ('combined', 'wstemplate', 'template_heads', 'templates'), ('template', 'template_info', 'template_zones'),
+         ('combined', 'wstemplate', 'template_heads', 'templates', 'prepared'),
+         ('template', 'template_info', 'template_zones'),
          'template CCDs onto the search grid, one resampling, and their coadd without artefacts, with one PSF', ()),
     Step('RUN17', 'combined+expose_sexDistorTEMPLATES', 'diffimg.subtract:measure_template',
          ('template', 'template_info', 'combined', 'wstemplate', 'template_heads', 'templates'),
@@ -186,5 +188,9 @@ DIFFIMG = (
          ('diff_mh', 'diff_psf', 'photons', 'score_info'), ('force_image', 'force_psf', 'force_photons'),
          'difference, PSF and photon noise staged for later forced photometry', ()),
 )
+
+#: A part of a template made ahead of its search exposures, between the steps: its code is in the key of each such part.
+PREPARED = Step('TILE', 'prepareTemplate', 'diffimg.tiles:make_tile', ('immask', 'fullcat', 'psf', 'zero_point'), (),
+                'coadd of template CCDs on a tile of the grid of one of them')
 
 ALL = SKY + SE + CALIBRATION + EXPOSURE + COMMON + DIFFIMG

@@ -20,7 +20,7 @@ from sediff.flow.diffimg import subtract as diffimg_subtract
 from sediff.flow.single_epoch import calibrate
 from sediff.flow.single_epoch import steps as single_epoch
 
-for step in steps.ALL + steps.COMMUNITY:
+for step in (*steps.ALL, *steps.COMMUNITY, steps.PREPARED):
     step_code(step)
 gc.freeze()                                                # no garbage: workers need not look for it among this
 

@@ -333,6 +333,8 @@ SITE = [
       'reject, or allow where one machine alone uses it', 'site', choices=('reject', 'allow')),
     P('SCRATCH', '', '', 'folder on a disk of this machine for what its workers share, at most 1.1 GB; empty: TMPDIR',
       'site'),
+    P('TEMPLATE_CACHE_GB', 0.0, 'GB', 'disk that prepared templates may take, which serve every later search exposure of a '
+      'field; 0: none are made', 'site', 0, 1e6),
     P('KEEP_INTERMEDIATE', False, '', 'keep every intermediate image on disk', 'site'),
     P('CODE_CHANGES', 'redo', '', 'steps that only newer code of sediff would change: redo, or keep what a season has',
       'site', choices=('redo', 'keep')),

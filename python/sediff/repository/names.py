@@ -118,6 +118,8 @@ PLACES = {
     'forcephoto': '{cache}/{schema}/forcephoto/images/{season}/{nite}/{expnum}',
     'light_curves': '{cache}/{schema}/forcephoto/output/{season}',
     'db': '{cache}/{schema}/db',
+    'prepared': '{cache}/{schema}/prepared/{band}/{expnum}_{ccd:02d}',
+    'prepared_all': '{cache}/{schema}/prepared',
 }
 #: Folders of what is given, below ROOT whatever the run.
 GIVEN_PLACES = {

@@ -2,10 +2,19 @@
 from __future__ import annotations
 
 import numpy as np
+from astropy.io.fits import Header
 
 from sediff.ccdimage import CcdImage
+from sediff.template.assemble import Prepared, assemble, owners, tiles_needed
 from sediff.template.coadd import MARGIN, Source, rows_of, stack
 from sediff.template.homogenise import homogenise, set_of_cells
+from sediff.template.tiling import grid_header
+from sediff.warp.grid import pixel_map
+from sediff.wcs.read import read_wcs
+
+#: World coordinates of a small image.
+HEADER = Header({'CTYPE1': 'RA---TAN', 'CTYPE2': 'DEC--TAN', 'CRPIX1': 8.0, 'CRPIX2': 8.0, 'CRVAL1': 10.0, 'CRVAL2': 0.0,
+                 'CD1_1': -7e-5, 'CD1_2': 0.0, 'CD2_1': 0.0, 'CD2_2': 7e-5})
 
 
 def warm() -> None:
@@ -24,3 +33,9 @@ def warm() -> None:
     stamps = (profiles / profiles.sum(axis=(1, 2), keepdims=True))[:, None, None]
     correction = homogenise(np.ones(members.shape, np.float32), members, stamps, np.ones(2), members == 0)
     set_of_cells(members, correction.sets.bits.astype(members.dtype))
+    positions = pixel_map(*(read_wcs(grid_header(HEADER)), members.shape) * 2)
+    ready = [Prepared(lambda first, last: (np.ones((last - first, 160), np.float32), members[first:last] * 0,
+                                             np.ones((last - first, 160), np.float32), members[first:last]), positions, 1.0)]
+    owner = owners([positions], members.shape)
+    tiles_needed(owner, 0, positions, (np.array([0, 80]), np.array([0, 160])))
+    assemble(ready, owner, 2)

@@ -1,7 +1,7 @@
 """Exact pixel map between two headers on a coarse grid, with its interpolation error measured."""
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy.wcs import WCS
@@ -42,6 +42,13 @@ class PixelMap:
     error: float
     target_shape: tuple[int, int]
     source_shape: tuple[int, int]
+
+    def columns(self, first: int, last: int) -> tuple[PixelMap, int]:
+        """The map of some target columns, last excluded, and the first of them: at most a step before the one asked for."""
+        node = first // self.step
+        nodes = slice(node, None)
+        return replace(self, x=self.x[:, nodes], y=self.y[:, nodes], area=self.area[:, nodes],
+                       target_shape=(self.target_shape[0], last - node * self.step)), node * self.step
 
     def source_rows(self, first: int, last: int) -> tuple[int, int] | None:
         """Rows of the source that target rows lie on.

@@ -5,20 +5,18 @@ import numpy as np
 import pandas as pd
 from astropy.io.fits import Header
 
-from sediff.astrometry.relative import relative_correction
 from sediff.candidates.texttable import table_text
 from sediff.catalog.measure import measure_bright
 from sediff.ccdimage import CcdImage
 from sediff.engine.context import Context
 from sediff.errors import BadData
+from sediff.flow.diffimg.ties import aligned, point_like, scale_between, zero_point
 from sediff.flow.single_epoch.stars import point_sources, read_assoc, star_columns, zero_point_of
 from sediff.formats.fits import read_header
 from sediff.formats.ldac import read_ldac
 from sediff.formats.tables import read_csv
-from sediff.maskbits import Bit
 from sediff.photometry.match import match_sky
 from sediff.template.overlap import pair_line
-from sediff.template.scale import relative_scale
 from sediff.wcs.read import copy_wcs, pixel_to_sky, read_wcs, sky_to_pixel
 
 
@@ -67,15 +65,10 @@ def make_ws_template(context: Context) -> None:
 
 
 def _relative_zero_point(pair, stars: pd.DataFrame, search_zp: float) -> dict:
-    template_zp = zero_point_of(read_csv(pair.path('zero_point')))
-    catalogue, _ = read_ldac(pair.path('fullcat'))
-    others = star_columns(point_sources(catalogue), 0.0)
-    first, second, _ = match_sky(stars['RA'], stars['DEC'], others['RA'], others['DEC'], 1.0)
-    difference = (stars['MAG'].to_numpy()[first] - search_zp) - others['MAG'].to_numpy()[second]
-    found = relative_scale(difference, np.hypot(stars['MAGERR'].to_numpy()[first], others['MAGERR'].to_numpy()[second]))
-    return {'expnum': pair.exposure.expnum, 'ccd': pair.exposure.ccd, 'stars': found.used, 'matched': len(first),
+    found, matched = scale_between(stars, search_zp, read_ldac(pair.path('fullcat'))[0])
+    return {'expnum': pair.exposure.expnum, 'ccd': pair.exposure.ccd, 'stars': found.used, 'matched': matched,
             'scale': 10.0 ** (-0.4 * found.offset), 'error_mag': found.error, 'scatter': found.scatter,
-            'absolute_scale': 10.0 ** (0.4 * (search_zp - template_zp)), 'used': True, 'reason': ''}
+            'absolute_scale': 10.0 ** (0.4 * (search_zp - zero_point(pair))), 'used': True, 'reason': ''}
 
 
 def _accept(rows: list[dict], least: int) -> int:
@@ -125,10 +118,7 @@ def tie_templates(context: Context) -> None:
     results = []
     for row in context.load('wstemplate')['templates']:
         pair = _pair(context, row)
-        catalogue = point_like(read_ldac(pair.path('fullcat'))[0])
-        fit = relative_correction(catalogue['XWIN_IMAGE'] - 1.0, catalogue['YWIN_IMAGE'] - 1.0,
-                                  read_header(pair.path('immask'), 'SCI'), stars['ALPHAWIN_J2000'],
-                                  stars['DELTAWIN_J2000'])
+        fit = aligned(read_ldac(pair.path('fullcat'))[0], read_header(pair.path('immask'), 'SCI'), stars)
         context.log(f'{pair.exposure.label()}: {fit.kind} {fit.reason} {fit.n_matched} stars, offset '
                     f'{fit.shift_ra:.0f} {fit.shift_dec:.0f} mas, rms {fit.rms_before:.0f} -> {fit.rms_after:.0f} mas')
         results.append({'expnum': row['expnum'], 'ccd': row['ccd'], 'kind': fit.kind, 'reason': fit.reason,
@@ -136,13 +126,6 @@ def tie_templates(context: Context) -> None:
                         'rms_mas': [fit.rms_before, fit.rms_after],
                         'cards': {card.keyword: card.value for card in fit.header.cards}})
     context.save('astrom', results)
-
-
-def point_like(catalogue: np.ndarray) -> np.ndarray:
-    """Isolated, unflagged objects with S/N above 20, stars or not: their centres align two images."""
-    snr = catalogue['FLUX_AUTO'] / np.maximum(catalogue['FLUXERR_AUTO'], 1e-6)
-    bad = int(Bit.SATURATE | Bit.TRAIL | Bit.CRAY | Bit.EDGE | Bit.BPM)
-    return catalogue[(snr > 20) & (catalogue['FLAGS'] < 4) & (catalogue['IMAFLAGS_ISO'] & bad == 0)]
 
 
 def _pair(context: Context, row: dict):

@@ -14,10 +14,12 @@ from sediff.detect.matched import add_to_systematic, score_image
 from sediff.detect.table import with_sky
 from sediff.engine.context import Context
 from sediff.errors import BadData
+from sediff.flow.diffimg.prepared import prepared_stack
 from sediff.flow.diffimg.rows import store_image
 from sediff.flow.diffimg.sky import draw_sky, measured_sky
 from sediff.flow.diffimg.star_shifts import model_variance, shift_table, star_shifts, template_epochs
 from sediff.flow.diffimg.template_inputs import (
+    TemplateInput,
     common_psf,
     psf_from_inputs,
     template_header,
@@ -25,6 +27,7 @@ from sediff.flow.diffimg.template_inputs import (
     template_metrics,
     template_zones,
 )
+from sediff.flow.diffimg.tiles import TooManyInputs
 from sediff.flow.single_epoch.calibrate import with_zero_point
 from sediff.flow.single_epoch.stars import psf_and_statistics
 from sediff.instruments.rawcards import text_of
@@ -34,7 +37,7 @@ from sediff.stats import sigma_about
 from sediff.subtract.difference_psf import psf_of_difference
 from sediff.subtract.photons import light_in_score, photon_plane, photon_variance
 from sediff.subtract.subtract import Difference, noise_warning, subtract
-from sediff.template.coadd import Source, stack
+from sediff.template.coadd import Source, Stack, stack
 from sediff.template.depth import depth, noise_area
 from sediff.template.single_rays import mask_single_rays
 from sediff.wcs.read import pixel_scale, pixel_to_sky, read_wcs
@@ -84,7 +87,7 @@ def coadd_templates(context: Context) -> None:
     if not inputs:
         raise BadData(f'{context.exposure.label()}: no template CCD reaches the search CCD: '
                       + '; '.join(f'{row["expnum"]} c{row["ccd"]:02d} {row["reason"]}' for row in left))
-    stacked = stack([Source(one.rows, one.psf.fwhm, 1.0 / one.row['scale']) for one in inputs], search.shape)
+    stacked = _stacked(context, inputs, search.shape)
     used = [{'expnum': one.row['expnum'], 'ccd': one.row['ccd'], 'scale': one.row['scale'], 'covered': good,
              'rejected': rejected, 'weight': weight, 'fwhm_px': one.psf.fwhm}
             for one, good, rejected, weight in zip(inputs, stacked.good, stacked.rejected, stacked.weights)]
@@ -112,6 +115,16 @@ def coadd_templates(context: Context) -> None:
     context.save('template', stacked.image)
     context.save('template_zones', template_zones(stacked, correction))
     context.save('template_info', {'inputs': used, 'left_out': left, **metrics})
+
+
+def _stacked(context: Context, inputs: list[TemplateInput], shape: tuple[int, int]) -> Stack:
+    """The coadd of the inputs: from prepared templates where the site keeps them."""
+    if 'prepared' in context.providers:
+        try:
+            return prepared_stack(context.load('prepared'), inputs, shape, context.log)
+        except TooManyInputs:
+            context.log('too many template CCDs for prepared templates')
+    return stack([Source(one.rows, one.psf.fwhm, 1.0 / one.row['scale']) for one in inputs], shape)
 
 
 def measure_template(context: Context) -> None:

@@ -62,7 +62,8 @@ class TemplateInput:
         if needed is None:
             shape = (last - first, self.positions.target_shape[1])
             return CcdImage(np.zeros(shape, np.float32), np.full(shape, Bit.EDGE, np.uint16), np.zeros(shape, np.float32))
-        return CcdImage(*warp_rows(self.file.read(*needed), self.positions, (first, last), needed[0], self.row['scale']))
+        image, mask, weight = self.file.read(*needed)
+        return CcdImage(*warp_rows((image, mask, weight), self.positions, (first, last), needed[0], self.row['scale']))
 
     def stamps(self, shape: tuple[int, int], nodes: tuple[int, int]) -> np.ndarray:
         """Its PSF, centred, where so many rows and columns of nodes from edge to edge of the search CCD lie on it.
@@ -78,7 +79,7 @@ class TemplateInput:
 
 
 def template_inputs(context: Context, search: CcdImage) -> tuple[list[TemplateInput], list[dict]]:
-    """Accepted template CCDs that reach the search CCD, and a record of those left out, each with its reason.
+    """Accepted template CCDs that reach the search CCD, in order of exposure and CCD, and those left out with their reasons.
 
     The pixels of a CCD that does not reach the search CCD are never read.
     """
@@ -97,7 +98,7 @@ def template_inputs(context: Context, search: CcdImage) -> tuple[list[TemplateIn
             file.close()
             reason = 'does not reach the search CCD'
         left.append({'expnum': row['expnum'], 'ccd': row['ccd'], 'reason': reason})
-    return found, left
+    return sorted(found, key=lambda one: (one.row['expnum'], one.row['ccd'])), left
 
 
 def _pair(context: Context, row: dict) -> TemplateCcd:

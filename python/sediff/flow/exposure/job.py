@@ -11,6 +11,7 @@ from sediff.engine.context import Context
 from sediff.engine.provenance import digest
 from sediff.engine.runner import run_phases
 from sediff.engine.step import Step
+from sediff.flow.exposure.bank import bank_digest, template_bank
 from sediff.flow.exposure.database import SeasonLedger
 from sediff.flow.exposure.inputs import diffimg_inputs, reference_inputs, single_epoch_inputs
 from sediff.flow.exposure.shards import shard_digest
@@ -96,6 +97,10 @@ def prepare(job: Job) -> tuple[Phases, Context]:
     else:
         context.digests['binned_sky'] = 'none'
     if job.phase == 'diffimg':
+        bank = template_bank(job.exposure, job.parameters, job.templates)
+        context.digests['prepared'] = bank_digest(bank)
+        if bank is not None:
+            context.providers['prepared'] = lambda log: bank
         context.ledger = SeasonLedger(job.exposure, job.parameters)
     return phases, context
 
