@@ -72,7 +72,7 @@ class Correction:
         for part in BROADENINGS:
             broadened = part * width2
             functions = _functions(width2, broadened)
-            found = _fit(of_sets[(slice(None), *middle)], convolved(mean[middle], broadened), functions)
+            found = _fit(of_sets[(slice(None), *middle)], convolved(mean[middle], broadened)[None], functions)
             if max(_noise(kernel) for kernel in found) <= LARGEST_NOISE:
                 break
         target = convolved(mean, broadened)
@@ -214,19 +214,23 @@ def _spectrum(stamps: np.ndarray) -> np.ndarray:
 
 
 def _fit(given: np.ndarray, wanted: np.ndarray, functions: np.ndarray) -> np.ndarray:
-    """Zero-sum kernels c with (1 + c) * given = wanted, of PSFs (..., m, m): (..., w, w) float64."""
-    shape = np.broadcast_shapes(given.shape, wanted.shape)[:-2]
-    given, wanted = (np.broadcast_to(_spectrum(s), (*shape, SIDE, SIDE // 2 + 1)) for s in (given, wanted))
+    """Zero-sum kernels c with (1 + c) * given = wanted, of PSFs (n, ..., m, m), those given or wanted once for all n too.
+
+    Returns (n, ..., w, w) float64.
+    """
+    given, wanted = _spectrum(given), _spectrum(wanted)
     ends = np.full(SIDE // 2 + 1, np.sqrt(2.0))     # half of the plane stands for both
     ends[[0, -1]] = 1.0
     basis = _spectrum(functions) * ends
-    out = np.empty((*shape, *functions.shape[1:]))
-    for place in np.ndindex(shape):
+    out = np.empty((max(len(given), len(wanted)), *given.shape[1:-2], *functions.shape[1:]))
+    for place in np.ndindex(given.shape[:-2]):
+        chosen = (slice(None) if len(given) == 1 else slice(place[0], place[0] + 1), *place[1:])
         matrix = _reals(basis * given[place])
         normal = matrix @ matrix.T
         normal[np.diag_indices_from(normal)] += RIDGE * normal.diagonal().max()
-        found = np.linalg.solve(normal, matrix @ _reals(((wanted[place] - given[place]) * ends)[None])[0])
-        out[place] = np.tensordot(found, functions, 1)
+        goals = wanted[chosen] if len(wanted) > 1 else wanted[:, *place[1:]]
+        found = np.linalg.solve(normal, matrix @ _reals((goals - given[place]) * ends).T)
+        out[chosen] = np.tensordot(found.T, functions, 1)
     return out
 
 

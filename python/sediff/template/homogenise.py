@@ -54,7 +54,7 @@ def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weigh
     """
     correction = Correction.fit(stamps, weights, Sets.of(members, len(stamps)))
     half = correction.half_width
-    first = np.pad(_filled(image, members, half), half, mode='edge')
+    first = _padded(image, members, half)
     second, inner = first.copy(), (slice(half, -half),) * 2
     mean = first[inner]
     mixed = _first_pass(first, members, correction, second[inner])
@@ -89,11 +89,15 @@ def _second_pass(padded, mean, members, correction: Correction, mixed: list, out
                 add_convolved(padded, kernel, members[place], bits, place[0].start, place[1].start, out[place])
 
 
-def _filled(image: np.ndarray, members: np.ndarray, reach: int) -> np.ndarray:
-    """The image with its holes filled from their rims, as far (px) as a kernel looks into them."""
-    patch = patch_of(image, 0.0, members == 0, reach)
-    out = image.copy()
-    out.ravel()[patch.index] = patch.value
+def _padded(image: np.ndarray, members: np.ndarray, rim: int) -> np.ndarray:
+    """The image with its holes filled from their rims as far (px) as a kernel looks into them, and its edges repeated."""
+    out = np.empty((image.shape[0] + 2 * rim, image.shape[1] + 2 * rim), np.float32)
+    inner = out[rim:-rim, rim:-rim]
+    inner[:] = image
+    patch = patch_of(image, 0.0, members == 0, rim)
+    inner[np.divmod(patch.index, image.shape[1])] = patch.value
+    out[rim:-rim, :rim], out[rim:-rim, -rim:] = inner[:, :1], inner[:, -1:]
+    out[:rim], out[-rim:] = out[rim], out[-rim - 1]
     return out
 
 

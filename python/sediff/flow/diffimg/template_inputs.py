@@ -132,11 +132,11 @@ def input_stamps(inputs: list[TemplateInput], shape: tuple[int, int], nodes: tup
 
 def template_metrics(stacked: Stack, inputs: list[TemplateInput], zero_point: float, broadened: float) -> dict:
     """Coverage, width of the PSF and depth of the coadd."""
-    numbers, pixels = np.unique(stacked.coverage, return_counts=True)
+    pixels = {k: n for k in range(len(inputs) + 1) if (n := np.count_nonzero(stacked.coverage == k))}
     psf = psf_from_inputs(inputs, stacked.weights, stacked.coverage.shape, broadened)
     area, total = noise_area(psf.mask[0]), stacked.coverage.size
     return {'covered': float((stacked.coverage > 0).mean()), 'unchecked': stacked.unchecked,
-            'share_of_pixels_by_number_of_inputs': {int(n): float(m / total) for n, m in zip(numbers, pixels)},
+            'share_of_pixels_by_number_of_inputs': {k: n / total for k, n in pixels.items()},
             'fwhm_px': psf.fwhm, 'broadened_px2': broadened, 'psf_area_px': area, 'zero_point': zero_point,
             'depth_5sigma': depth(stacked.image.weight, area, zero_point)}
 
