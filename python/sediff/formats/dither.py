@@ -28,18 +28,34 @@ def dithers() -> np.ndarray:
 
 def warm() -> None:
     """Compile the kernels."""
-    pixels, values, limits = np.ones((1, 4), np.float32), np.zeros((1, 4), np.int32), np.zeros(2, np.float32)
-    quantise(pixels[0], pixels.view(np.int32)[0], 0, 1.0, False, dithers(), limits, limits.view(np.int32), values[0])
-    restore(values, np.ones(1), np.zeros(1), 0, dithers(), pixels)
+    pixels, values, zeros = np.ones((1, 4), np.float32), np.zeros((1, 4), np.int32), np.zeros(1)
+    quantise(pixels, 1.0, False, 0, dithers(), values, zeros)
+    restore(values, np.ones(1), zeros, 0, dithers(), pixels)
 
 
 @njit(cache=True, error_model='numpy')
-def quantise(pixels, bits, row, step, undefined, dithers, limits, keys, values):
-    """Integers of a row of pixels, given with their bits, and the zero point; False where 32 bits do not hold them.
+def quantise(pixels, step, undefined, row, dithers, values, zeros):
+    """Integers of pixels (rows, nx) float32 and each row's zero point; False where 32 bits do not hold one's.
 
-    The row is number `row` of the dither. `undefined`: the plane has pixels that are not finite. `limits` and `keys` are the
-    same memory, for two numbers.
+    Parameters
+    ----------
+    undefined : bool
+        Whether the plane has pixels that are not finite.
+    row : int
+        Number of the first row in the dither.
     """
+    limits, bits = np.empty(2, np.float32), pixels.view(np.int32)
+    keys = limits.view(np.int32)
+    for y in range(pixels.shape[0]):
+        fits, zeros[y] = quantise_row(pixels[y], bits[y], step, undefined, row + y, dithers, limits, keys, values[y])
+        if not fits:
+            return False
+    return True
+
+
+@njit(cache=True, error_model='numpy')
+def quantise_row(pixels, bits, step, undefined, row, dithers, limits, keys, values):
+    """One row of `quantise`, given with its bits; `limits` and `keys` are the same memory, for two numbers."""
     if undefined:
         known_limits(pixels, limits)
     elif not find_limits(bits, limits, keys):
@@ -51,7 +67,8 @@ def quantise(pixels, bits, row, step, undefined, dithers, limits, keys, values):
     while x < pixels.size:
         first = int(dithers[turn] * np.float32(500.0))
         count = min(pixels.size - x, size - first)
-        source, raw, shift, target = pixels[x:x + count], bits[x:x + count], dithers[first:first + count], values[x:x + count]
+        source, raw, shift = pixels[x:x + count], bits[x:x + count], dithers[first:first + count]
+        target = values[x:x + count]
         for k in range(count):
             exact = (np.float64(source[k]) - zero) / step + np.float64(shift[k]) - 0.5
             nearest = np.int32(exact + (0.5 if exact >= 0.0 else -0.5))

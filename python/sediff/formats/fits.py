@@ -14,7 +14,7 @@ from sediff.formats.integrity import KEPT, MADE, check_header, check_sum
 from sediff.formats.layout import WEIGHT, choose_planes, planes_of
 from sediff.formats.opening import first_line, open_fits, split_extension, write_fits
 from sediff.formats.planes import write_image
-from sediff.formats.quantum import quantum
+from sediff.formats.quantum import SEED, quantum
 
 
 def header_of(hdu) -> Header:
@@ -144,11 +144,12 @@ def _written_packed(path, planes, steps: list[float | None], texts: list[list[st
     from sediff.formats.rice_encode import pack  # kernels, that who reads headers does not need
     from sediff.formats.rice_table import write_packed
     packed = []
-    for (_, pixels, _), step in zip(planes, steps):
-        packed.append(pack(pixels, step))
-        if packed[-1] is None:
+    for (name, pixels, _), step, cards in zip(planes, steps, texts):
+        plane = pack(pixels, step)
+        if plane is None:
             return False
-    write_packed(path, [(name, plane, cards) for (name, _, _), plane, cards in zip(planes, packed, texts)])
+        packed.append((name, plane, cards))
+    write_packed(path, packed)
     return True
 
 
@@ -156,7 +157,8 @@ def _rice(step: float | None) -> dict:
     """Options of cfitsio; where no step is known it measures the noise of each row."""
     if step is None:
         return {'compress': 'RICE'}
-    return {'compress': 'RICE', 'qlevel': -step if step > 0 else 16.0, 'qmethod': 'SUBTRACTIVE_DITHER_2', 'dither_seed': 1}
+    return {'compress': 'RICE', 'qlevel': -step if step > 0 else 16.0, 'qmethod': 'SUBTRACTIVE_DITHER_2',
+            'dither_seed': SEED}
 
 
 def _find_hdu(handle: fitsio.FITS, ext: int | str | None, path):

@@ -3,6 +3,9 @@ from __future__ import annotations
 
 import numpy as np
 
+#: Where in the numbers of the dither the first row of a plane begins, 1 to 10,000 (ZDITHER0).
+SEED = 1
+
 
 def quantum(pixels: np.ndarray, name: str) -> float | None:
     """Step of a plane: a sixteenth of the noise, of a weight (WGT) a 2000th of what is typical.

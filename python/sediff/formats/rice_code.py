@@ -1,4 +1,4 @@
-"""The Rice code of rows of integers, as cfitsio writes it (FITS standard 4.0, 10.4.1), and the table that says where they are."""
+"""The Rice code of rows of integers, as cfitsio writes it (FITS standard 4.0, 10.4.1), and the table of such rows."""
 from __future__ import annotations
 
 import numpy as np
@@ -6,11 +6,17 @@ from numba import njit
 
 #: Pixels of a block.
 BLOCK = 32
-#: Bits of a pixel -> bits that say how many low bits the codes of a block have, and the number that means pixels as they are.
+#: Bits of a pixel -> bits that say how many low bits a block's codes have, and the number that means pixels as they are.
 CODES = {16: (4, 14), 32: (5, 25)}
 #: A row of the table, of integers and of floats: length and place of its bytes in the heap, scale and zero point.
 ROW = {'i': np.dtype([('length', '>i4'), ('place', '>i4')]),
        'f': np.dtype([('length', '>i4'), ('place', '>i4'), ('scale', '>f8'), ('zero', '>f8')])}
+
+
+def warm() -> None:
+    """Compile the kernels."""
+    code_rows(np.zeros((1, 4), np.int32), 32, *CODES[32], np.zeros(64, np.uint8), 0, np.zeros(1, np.int32))
+    words_sum(np.zeros(4, np.uint8))
 
 
 def most_bytes(columns: int, bits: int) -> int:
@@ -19,66 +25,96 @@ def most_bytes(columns: int, bits: int) -> int:
 
 
 @njit(cache=True)
+def code_rows(values, bits, code_bits, plain, heap, place, lengths):
+    """Write the codes of rows of integers (n, nx) int32 to the heap and how long each is; returns where the last ends.
+
+    Parameters
+    ----------
+    bits, code_bits, plain : int
+        Of a pixel and of its code (`CODES`).
+    heap : ndarray, uint8
+        Has `most_bytes` for each row, and eight bytes more.
+    """
+    for row in range(values.shape[0]):
+        end = code_row(values[row], bits, code_bits, plain, heap, place)
+        lengths[row], place = end - place, end
+    return place
+
+
+@njit(cache=True)
 def code_row(values, bits, code_bits, plain, heap, place):
     """Write the code of a row of integers (`sediff.formats.rice.unpack_rows` tells what it is); returns where it ends.
 
     Sums and differences are those of integers of `bits` bits, which wrap around.
     """
-    codes, shift, size = np.empty(BLOCK, np.uint32), np.int32(32 - bits), values.size
-    word, waiting, last = np.int64(values[0]), bits, values[0]     # `waiting` low bits of `word` are still to be written
+    codes, shift, size, last = np.empty(BLOCK, np.uint32), np.int32(32 - bits), values.size, values[0]
+    place, word, waiting = put(heap, place, 0, 0, np.int64(last) & ((1 << bits) - 1), bits)
     for first in range(0, size, BLOCK):
         count = min(size - first, BLOCK)
-        total = differences(values[first:first + count], last, shift, codes)
+        total, longest = differences(values[first:first + count], last, shift, codes)
         last = values[first + count - 1]
         mean, low = max(total - count // 2 - 1, 0) // count >> 1, 0
         while mean >> low > 0:
             low += 1
         if total == 0:
             place, word, waiting = put(heap, place, word, waiting, 0, code_bits)
-            continue
-        if low >= plain:
+        elif low >= plain:
             place, word, waiting = put(heap, place, word, waiting, plain + 1, code_bits)
             for k in range(count):
                 place, word, waiting = put(heap, place, word, waiting, np.int64(codes[k]), bits)
-            continue
-        place, word, waiting = put(heap, place, word, waiting, low + 1, code_bits)
-        one = 1 << low
-        for k in range(count):
-            value = np.int64(codes[k])
-            high = value >> low
-            while high + 1 + low > 32:
-                zeros = min(high, 32)
-                place, word, waiting = put(heap, place, word, waiting, 0, zeros)
-                high -= zeros
-            place, word, waiting = put(heap, place, word, waiting, one | (value & (one - 1)), high + 1 + low)
-    while waiting > 0:
-        heap[place] = np.uint8(word >> (waiting - 8) if waiting >= 8 else word << (8 - waiting))
-        place, waiting = place + 1, waiting - 8
-    return place
+        else:
+            place, word, waiting = put(heap, place, word, waiting, low + 1, code_bits)
+            fours = count // 4 if (longest >> low) + 1 + low <= 14 else 0
+            place, word, waiting = put_fours(heap, place, word, waiting, codes[:4 * fours], low)
+            for k in range(4 * fours, count):
+                place, word, waiting = put_code(heap, place, word, waiting, np.int64(codes[k]), low)
+    return place + (waiting > 0)
 
 
 @njit(cache=True)
 def differences(values, last, shift, codes):
-    """Codes of the differences of a block's pixels, the first from `last`: 2 d or -2 d - 1; returns their sum."""
-    total = np.int64(0)
+    """Numbers of the differences of a block's pixels, the first from `last`: 2 d or -2 d - 1; returns sum and greatest."""
+    total, longest = np.int64(0), np.uint32(0)
     for k in range(values.size):
         before = last if k == 0 else values[k - 1]
         step = np.int32(np.int32(np.int32(values[k] - before) << shift) >> shift)
         codes[k] = np.uint32(np.int32(step << np.int32(1)) ^ np.int32(step >> np.int32(31)))
         total += np.int64(codes[k])
-    return total
+        longest = max(longest, codes[k])
+    return total, np.int64(longest)
 
 
 @njit(cache=True)
 def put(heap, place, word, waiting, code, count):
-    """Add at most 32 bits to the fewer than 32 that wait, and write four bytes once there are enough."""
+    """Add 1 to 57 bits to the fewer than eight that wait, the last of `word`, and write the bytes that are full."""
     word, waiting = word << count | code, waiting + count
-    if waiting >= 32:
-        waiting -= 32
-        full = word >> waiting
-        heap[place], heap[place + 1] = np.uint8(full >> 24), np.uint8(full >> 16)
-        heap[place + 2], heap[place + 3] = np.uint8(full >> 8), np.uint8(full)
-        place += 4
+    full, at = word << (64 - waiting), np.uint64(place)
+    for k in range(8):
+        heap[at + np.uint64(k)] = np.uint8(full >> (56 - 8 * k))
+    return place + (waiting >> 3), word, waiting & 7
+
+
+@njit(cache=True)
+def put_code(heap, place, word, waiting, code, low):
+    """Add the code of a number: its bits but the `low` last as so many zeros and a one, then those."""
+    zeros = code >> low
+    while zeros > 24:
+        place, word, waiting = put(heap, place, word, waiting, 0, 24)
+        zeros -= 24
+    return put(heap, place, word, waiting, 1 << low | code & ((1 << low) - 1), zeros + 1 + low)
+
+
+@njit(cache=True)
+def put_fours(heap, place, word, waiting, codes, low):
+    """The same for numbers whose codes have at most 14 bits, four at a time."""
+    one, mask = 1 << low, (1 << low) - 1
+    for k in range(codes.size // 4):
+        bits, count = np.int64(0), np.int64(0)
+        for each in codes[4 * k:4 * k + 4]:
+            code = np.int64(each)
+            more = (code >> low) + 1 + low
+            bits, count = bits << more | one | code & mask, count + more
+        place, word, waiting = put(heap, place, word, waiting, bits, count)
     return place, word, waiting
 
 

@@ -4,16 +4,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from sediff.cards import BLOCK
-from sediff.formats import dither
+from sediff.formats import dither, rice_code
 from sediff.formats.checksum import folded
 from sediff.formats.dither import dithers, quantise
-from sediff.formats.rice_code import CODES, ROW, code_row, most_bytes, words_sum
+from sediff.formats.quantum import SEED
+from sediff.formats.rice_code import CODES, ROW, code_rows, most_bytes, words_sum
 
-#: Quantised floats are integers of 32 bits.
-FLOAT_BITS, FLOAT_PLAIN = CODES[32]
+#: Rows at a time: their integers stay in the processor's cache.
+STRIP = 64
+#: Bytes of planes whose places surely fit into 32 bits.
+MOST = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -32,8 +34,6 @@ class Packed:
         Of the plane (ny, nx) and its pixels.
     undefined : bool
         Whether some pixels are.
-    seed : int
-        Where in the dither the first row begins.
     """
 
     data: np.ndarray
@@ -44,10 +44,9 @@ class Packed:
     bits: int
     floats: bool
     undefined: bool
-    seed: int
 
 
-def pack(pixels: np.ndarray, step: float | None, seed: int = 1) -> Packed | None:
+def pack(pixels: np.ndarray, step: float | None) -> Packed | None:
     """A plane, compressed; None where it has to be left to cfitsio.
 
     Parameters
@@ -55,58 +54,56 @@ def pack(pixels: np.ndarray, step: float | None, seed: int = 1) -> Packed | None
     pixels : ndarray, (ny, nx) float32, int32, int16
     step : float
         Of the quantised floats, in the unit of the pixels; None for integers.
-    seed : int
-        Where in the dither the first row begins, 1 to 10,000.
     """
-    if pixels.ndim != 2 or pixels.dtype not in (np.float32, np.int32, np.int16) or not pixels.size:
+    step = None if step is None else float(np.float32(step))       # as cfitsio has it
+    if not _codable(pixels, step):
         return None
-    pixels, bits, row = np.ascontiguousarray(pixels), 8 * pixels.dtype.itemsize, ROW[pixels.dtype.kind]
-    (rows, columns), start, undefined = pixels.shape, len(pixels) * row.itemsize, False
+    (rows, columns), bits, row = pixels.shape, 8 * pixels.dtype.itemsize, ROW[pixels.dtype.kind]
+    start, undefined = rows * row.itemsize, step is not None and not np.isfinite(pixels).all()
     data = np.empty(start + rows * most_bytes(columns, bits) + BLOCK, np.uint8)
-    table, lengths, zeros = data[:start].view(row), np.empty(rows, np.int32), np.empty(rows)
-    if step is None:
-        pack_integers(pixels, bits, *CODES[bits], data[start:], lengths)
-    else:
-        # cfitsio has the step as a float
-        step, undefined = float(np.float32(step)), not np.isfinite(pixels).all()
-        if not 0.0 < step < np.inf or columns < 2 or \
-                not pack_floats(pixels, step, seed - 1, undefined, dithers(), data[start:], lengths, zeros):
-            return None
-        table['scale'], table['zero'] = step, zeros
-    table['length'], table['place'] = lengths, np.cumsum(lengths) - lengths
-    heap = int(lengths.sum(dtype=np.int64))
+    table = data[:start].view(row)
+    heap = _fill(pixels, step, undefined, table, data[start:])
+    if heap is None:
+        return None
     end = -(-(start + heap) // BLOCK) * BLOCK
     data[start + heap:end] = 0
-    return Packed(data[:end], folded(int(words_sum(data[:end]))), heap, int(lengths.max()), (rows, columns), bits,
-                  step is not None, undefined, seed)
+    return Packed(data[:end], folded(int(words_sum(data[:end]))), heap, int(table['length'].max()), (rows, columns), bits,
+                  step is not None, undefined)
+
+
+def _codable(pixels: np.ndarray, step: float | None) -> bool:
+    """Whether a plane is of a kind that is coded here."""
+    if pixels.ndim != 2 or pixels.dtype not in (np.float32, np.int32, np.int16) or not 0 < pixels.nbytes < MOST:
+        return False
+    return step is None or (0.0 < step < np.inf and pixels.shape[1] > 1)
+
+
+def _fill(pixels: np.ndarray, step: float | None, undefined: bool, table: np.ndarray, heap: np.ndarray) -> int | None:
+    """Fill table and heap; returns how many bytes of the heap are used, None as of `pack`."""
+    bits, lengths, end = 8 * pixels.dtype.itemsize, np.empty(len(pixels), np.int32), 0
+    for first in range(0, len(pixels), STRIP):
+        strip = slice(first, first + STRIP)
+        values = _integers(pixels[strip], step, undefined, first + SEED - 1, table[strip])
+        if values is None:
+            return None
+        end = code_rows(values, bits, *CODES[bits], heap, end, lengths[strip])
+    table['length'], table['place'] = lengths, np.cumsum(lengths) - lengths
+    return end
+
+
+def _integers(pixels: np.ndarray, step: float | None, undefined: bool, row: int, table: np.ndarray) -> np.ndarray | None:
+    """Integers (int32) of some rows of a plane; scales and zero points of floats go into the table. None as of `pack`."""
+    pixels = np.require(pixels, requirements=['C', 'A', 'W'])    # the one kind that the kernels are compiled for
+    if step is None:
+        return pixels.astype(np.int32, copy=False)
+    values, zeros = np.empty(pixels.shape, np.int32), np.empty(len(pixels))
+    if not quantise(pixels, step, undefined, row, dithers(), values, zeros):
+        return None
+    table['scale'], table['zero'] = step, zeros
+    return values
 
 
 def warm() -> None:
     """Compile the kernels."""
     dither.warm()
-    for kind, step in ((np.float32, 1.0), (np.int32, None), (np.int16, None)):
-        pack(np.arange(8, dtype=kind).reshape(2, 4), step)
-
-
-@njit(cache=True)
-def pack_floats(pixels, step, row, undefined, dithers, heap, lengths, zeros):
-    """Quantise and code the rows, the first of which is row `row` of the dither; False where one cannot be quantised."""
-    values, limits, place = np.empty(pixels.shape[1], np.int32), np.empty(2, np.float32), 0
-    bits, keys = pixels.view(np.int32), limits.view(np.int32)
-    for y in range(pixels.shape[0]):
-        fits, zeros[y] = quantise(pixels[y], bits[y], row + y, step, undefined, dithers, limits, keys, values)
-        if not fits:
-            return False
-        end = code_row(values, 32, FLOAT_BITS, FLOAT_PLAIN, heap, place)
-        lengths[y], place = end - place, end
-    return True
-
-
-@njit(cache=True)
-def pack_integers(pixels, bits, code_bits, plain, heap, lengths):
-    """Code rows of integers of so many bits."""
-    values, place = np.empty(pixels.shape[1], np.int32), 0
-    for y in range(pixels.shape[0]):
-        values[:] = pixels[y]
-        end = code_row(values, bits, code_bits, plain, heap, place)
-        lengths[y], place = end - place, end
+    rice_code.warm()

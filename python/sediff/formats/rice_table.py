@@ -9,6 +9,7 @@ from sediff.formats import rice_code
 from sediff.formats.atomic import atomic_path
 from sediff.formats.checksum import PLACEHOLDERS, signed
 from sediff.formats.dither import UNDEFINED
+from sediff.formats.quantum import SEED
 from sediff.formats.rice_encode import Packed
 
 #: Cards of the empty primary HDU, as cfitsio writes them.
@@ -33,7 +34,7 @@ def write_packed(path: str | os.PathLike, planes: Sequence[tuple[str, Packed, li
         handle.write(_header([*PRIMARY], 0))
         for number, (name, packed, texts) in enumerate(planes):
             handle.write(_header([*structure(packed, number == 0), *card_texts('EXTNAME', name), *texts], packed.sum))
-            handle.write(packed.data)
+            handle.write(packed.data.data)
 
 
 def structure(packed: Packed, first: bool) -> list[str]:
@@ -68,21 +69,20 @@ def _image(packed: Packed) -> list[tuple]:
     cards = [('ZBITPIX', -packed.bits if packed.floats else packed.bits, 'data type of original image'),
              ('ZNAXIS', 2, 'dimension of original image'), ('ZNAXIS1', columns, _AXIS), ('ZNAXIS2', rows, _AXIS),
              ('ZTILE1', columns, _TILE), ('ZTILE2', 1, _TILE)]
-    if packed.floats:
-        cards += [('ZQUANTIZ', 'SUBTRACTIVE_DITHER_2', 'Pixel Quantization Algorithm'),
-                  ('ZDITHER0', packed.seed, 'dithering offset when quantizing floats')]
-    return cards
+    dithered = [('ZQUANTIZ', 'SUBTRACTIVE_DITHER_2', 'Pixel Quantization Algorithm'),
+                ('ZDITHER0', SEED, 'dithering offset when quantizing floats')]
+    return [*cards, *(dithered if packed.floats else [])]
 
 
 def _code(packed: Packed) -> list[tuple]:
-    cards = [('ZCMPTYPE', 'RICE_1', 'compression algorithm')]
+    cards: list[tuple] = [('ZCMPTYPE', 'RICE_1', 'compression algorithm')]
     if packed.undefined:
         cards.append(('ZBLANK', UNDEFINED, 'null value in the compressed integer array'))
     return [*cards, ('ZNAME1', 'BLOCKSIZE', 'compression block size'), ('ZVAL1', rice_code.BLOCK, 'pixels per block'),
             ('ZNAME2', 'BYTEPIX', _BYTES), ('ZVAL2', packed.bits // 8, _BYTES)]
 
 
-def _header(texts: list[str], data: int) -> bytes:
+def _header(texts: list[str], data: int) -> bytearray:
     """The blocks of a header, with the checksums of an HDU whose data have this sum."""
     sums = [text for card in PLACEHOLDERS for text in card_texts(*card)]
     text = ''.join(text.ljust(CARD) for text in (*texts, *sums, 'END'))
