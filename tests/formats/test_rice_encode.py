@@ -136,7 +136,7 @@ def test_what_is_left_to_cfitsio():
     """Where noise is known and the range of a row is not beyond 32 bits, everything of the usual kinds is coded here."""
     assert {case for case, image in FLOATS.items() if pack(image, 0.37) is None} == NEVER | {'huge'}
     assert {case for case, image in INTEGERS.items() if pack(image, None) is None} == {'unsigned', 'bytes'}
-    assert all(pack(FLOATS['noise'], step) is None for step in (0.0, 1e-60, -1.0, np.inf, np.nan))
+    assert all(pack(FLOATS['noise'], step) is None for step in (None, 0.0, 1e-60, -1.0, np.inf, np.nan))
 
 
 def test_each_kernel_is_compiled_once():

@@ -1,4 +1,4 @@
-"""FITS images in and out: fitsio moves the pixels, astropy holds the header."""
+"""FITS images in and out: fitsio, or kernels where they are compressed, moves the pixels, astropy holds the header."""
 from __future__ import annotations
 
 import os

@@ -45,6 +45,10 @@ def quiet_noise(pixels: np.ndarray, step: int = 16) -> float:
         In the unit of the pixels; 0 where no row tells.
     """
     differences = np.abs(np.diff(pixels[::step], axis=1))
-    known = (row[np.isfinite(row) & (row > 0)] for row in differences)
-    medians = [np.median(row) for row in known if row.size >= 20]
-    return float(np.percentile(medians, 25)) * 1.4826 / np.sqrt(2.0) if medians else 0.0
+    differences[~(differences > 0)] = np.inf
+    differences.sort(axis=1)
+    counts = np.count_nonzero(differences < np.inf, axis=1)
+    differences, counts = differences[counts >= 20], counts[counts >= 20]
+    rows = np.arange(len(counts))
+    medians = (differences[rows, (counts - 1) // 2] + differences[rows, counts // 2]) / 2
+    return float(np.percentile(medians, 25)) * 1.4826 / np.sqrt(2.0) if len(medians) else 0.0
