@@ -1,4 +1,6 @@
 """Compressed files that are written without cfitsio: byte for byte what cfitsio writes, whatever the pixels are."""
+import re
+
 import numpy as np
 import pytest
 from astropy.io import fits as afits
@@ -95,11 +97,15 @@ def by_cfitsio(monkeypatch):
 
 
 def same_file(folder, by_cfitsio, write, *args, **options):
-    """The file that a call writes, and that it is cfitsio's to the byte."""
+    """The file that a call writes, and that it is cfitsio's to the byte but for the older name of the code in fitsio 1.3."""
     own, other = folder / 'own' / 'x.fits.fz', folder / 'other' / 'x.fits.fz'
     write(own, *args, **options)
     by_cfitsio(write, other, *args, **options)
-    assert own.read_bytes() == other.read_bytes()
+    expected, found = other.read_bytes(), own.read_bytes()
+    if b"'RICE_ONE'" in expected:
+        expected, found = (re.sub(rb"CHECKSUM= '.{16}'", b'', content.replace(b"'RICE_ONE'", b"'RICE_1  '"))
+                           for content in (expected, found))
+    assert found == expected
     return own
 
 

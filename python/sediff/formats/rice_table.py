@@ -1,4 +1,4 @@
-"""Files of compressed planes, written without cfitsio: byte for byte the same, in a fifth of its time."""
+"""Files of compressed planes, written without cfitsio: byte for byte those of fitsio 1.4, in a fifth of its time."""
 from __future__ import annotations
 
 import os
