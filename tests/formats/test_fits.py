@@ -6,7 +6,8 @@ from astropy.io.fits import Header
 
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadInput
-from sediff.formats.fits import quiet_noise, read_ccd, read_image, write_ccd
+from sediff.formats.fits import read_ccd, read_image, write_ccd
+from sediff.formats.quantum import quiet_noise
 
 
 @pytest.fixture

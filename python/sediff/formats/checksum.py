@@ -17,7 +17,11 @@ _EXCLUDED = (*range(0x3a, 0x41), *range(0x5b, 0x61))
 
 def word_sum(*parts: np.ndarray) -> int:
     """32-bit ones' complement sum of arrays of big-endian words (FITS Standard 4.0, appendix J)."""
-    total = sum(int(part.sum(dtype=np.uint64)) for part in parts)
+    return folded(sum(int(part.sum(dtype=np.uint64)) for part in parts))
+
+
+def folded(total: int) -> int:
+    """A sum of 32-bit words as their ones' complement sum."""
     while total >> 32:
         total = (total & 0xFFFFFFFF) + (total >> 32)
     return total
@@ -77,12 +81,16 @@ def fill_in(path: Path, offsets: list[dict]) -> None:
         data = word_sum(*words_of(path, middle, end))
         with open(path, 'r+b') as handle:
             handle.seek(start)
-            header = bytearray(handle.read(middle - start))
-            _put(header, 'DATASUM', str(data))
-            total = word_sum(np.frombuffer(header, '>u4')) + data
-            _put(header, 'CHECKSUM', encode((total & 0xFFFFFFFF) + (total >> 32)))
+            header = signed(bytearray(handle.read(middle - start)), data)
             handle.seek(start)
             handle.write(header)
+
+
+def signed(header: bytearray, data: int) -> bytearray:
+    """A header with the sums of an HDU, whose data have the sum `data`, in the cards that were made for them."""
+    _put(header, 'DATASUM', str(data))
+    _put(header, 'CHECKSUM', encode(folded(word_sum(np.frombuffer(header, '>u4')) + data)))
+    return header
 
 
 def words_of(path, start: int, end: int) -> Iterator[np.ndarray]:

@@ -1,4 +1,4 @@
-"""FITS images in and out: fitsio moves the pixels, astropy holds the header."""
+"""FITS images in and out: fitsio, or kernels where they are compressed, moves the pixels, astropy holds the header."""
 from __future__ import annotations
 
 import os
@@ -14,6 +14,7 @@ from sediff.formats.integrity import KEPT, MADE, check_header, check_sum
 from sediff.formats.layout import WEIGHT, choose_planes, planes_of
 from sediff.formats.opening import first_line, open_fits, split_extension, write_fits
 from sediff.formats.planes import write_image
+from sediff.formats.quantum import SEED, quantum
 
 
 def header_of(hdu) -> Header:
@@ -128,43 +129,36 @@ def write_images(path: str | os.PathLike, planes: list[tuple[str, np.ndarray, He
 
     The noise is one number for the plane; cfitsio would measure it tile by tile, which takes far longer.
     """
+    texts = [header_texts(header) for _, _, header in planes]
+    texts = texts if source is None else [source.bytes_of(each) for each in texts]
+    steps = [quantum(pixels, name) for name, pixels, _ in planes] if compress else []
+    if compress and checksums and _written_packed(path, planes, steps, texts):
+        return
     with write_fits(path, checksums) as handle:
-        for name, pixels, header in planes:
-            texts = header_texts(header) if source is None else source.bytes_of(header_texts(header))
-            write_image(handle, pixels, name, texts, **(_rice(pixels, name) if compress else {}))
+        for number, (name, pixels, _) in enumerate(planes):
+            write_image(handle, pixels, name, texts[number], **(_rice(steps[number]) if compress else {}))
 
 
-def _rice(pixels: np.ndarray, name: str) -> dict:
-    if pixels.dtype.kind != 'f':
+def _written_packed(path, planes, steps: list[float | None], texts: list[list[str]]) -> bool:
+    """Whether the planes are such that a file of them was written without cfitsio."""
+    from sediff.formats.rice_encode import pack  # kernels, that who reads headers does not need
+    from sediff.formats.rice_table import write_packed
+    packed = []
+    for (name, pixels, _), step, cards in zip(planes, steps, texts):
+        plane = pack(pixels, step)
+        if plane is None:
+            return False
+        packed.append((name, plane, cards))
+    write_packed(path, packed)
+    return True
+
+
+def _rice(step: float | None) -> dict:
+    """Options of cfitsio; where no step is known it measures the noise of each row."""
+    if step is None:
         return {'compress': 'RICE'}
-    if name == 'WGT':
-        sample = pixels[::16, ::16]
-        typical = float(np.median(sample[sample > 0])) if (sample > 0).any() else 1.0
-        return {'compress': 'RICE', 'qlevel': -typical / 2000.0, 'qmethod': 'SUBTRACTIVE_DITHER_2', 'dither_seed': 1}
-    noise = quiet_noise(pixels)
-    return {'compress': 'RICE', 'qlevel': -noise / 16.0 if noise > 0 else 16.0, 'qmethod': 'SUBTRACTIVE_DITHER_2',
-            'dither_seed': 1}
-
-
-def quiet_noise(pixels: np.ndarray, step: int = 16) -> float:
-    """Noise of the quieter rows of an image: the lower quartile of what the differences of neighbours tell of each.
-
-    Parameters
-    ----------
-    pixels : ndarray, (ny, nx) float32
-        NaN, and neighbours that are equal (areas without data), do not count.
-    step : int
-        Every so many rows are looked at.
-
-    Returns
-    -------
-    float
-        In the unit of the pixels; 0 where no row tells.
-    """
-    differences = np.abs(np.diff(pixels[::step], axis=1))
-    known = (row[np.isfinite(row) & (row > 0)] for row in differences)
-    medians = [np.median(row) for row in known if row.size >= 20]
-    return float(np.percentile(medians, 25)) * 1.4826 / np.sqrt(2.0) if medians else 0.0
+    return {'compress': 'RICE', 'qlevel': -step if step > 0 else 16.0, 'qmethod': 'SUBTRACTIVE_DITHER_2',
+            'dither_seed': SEED}
 
 
 def _find_hdu(handle: fitsio.FITS, ext: int | str | None, path):

@@ -266,9 +266,10 @@ def warm() -> None:
     those that read rows of products."""
     from tempfile import TemporaryDirectory
 
-    from sediff.formats import rice
+    from sediff.formats import rice, rice_encode
     from sediff.formats.fits import write_images
     rice.warm()
+    rice_encode.warm()
     image = np.random.default_rng(1).normal(100.0, 5.0, (200, 200)).astype(np.float32)
     image[:20, :20] = 0.0
     with TemporaryDirectory() as folder:

@@ -2,13 +2,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from numba import njit
 
 from sediff.cards import read_cards
 from sediff.errors import BadInput
+from sediff.formats.dither import dithers, restore
+from sediff.formats.rice_code import BLOCK, CODES, ROW
 
 #: Cards that a plane must have to be read here, and what they say; those of undefined pixels and of one scale for all rows
 #: are left to cfitsio.
@@ -18,12 +19,8 @@ NEEDED = {'XTENSION': 'BINTABLE', 'ZIMAGE': True, 'ZNAXIS': 2, 'ZTILE2': 1, 'ZNA
 OTHERS = ('ZBLANK', 'ZSCALE', 'ZZERO')
 #: Names of the same code, of cfitsio's newer and older versions.
 RICE = ('RICE_1', 'RICE_ONE')
-#: A row of the table: length and place of its bytes in the heap, scale and zero point.
-ROW = np.dtype([('length', '>i4'), ('place', '>i4'), ('scale', '>f8'), ('zero', '>f8')])
-#: Numbers of the dither, and the quantised value that means 0.
-DITHERS, EXACT_ZERO = 10_000, -2147483646
-#: Pixels of a block, bits that say how many low bits its codes have, and the number that means pixels as they are.
-BLOCK, CODE_BITS, PLAIN = 32, 5, 25
+#: Of codes of 32 bits.
+CODE_BITS, PLAIN = CODES[32]
 #: Bytes that a block may reach beyond the end of a row whose bytes were altered.
 MARGIN = 256
 #: Leading zero bits of a byte.
@@ -55,7 +52,7 @@ class RiceRows:
         coded = cards.get('ZCMPTYPE') in RICE and str(cards.get('TFORM1')).startswith(('1PB', 'PB'))
         if not tiles or not coded or any(name in cards for name in OTHERS):
             return None
-        table = np.fromfile(file, ROW, rows, offset=place['data_start'])
+        table = np.fromfile(file, ROW['f'], rows, offset=place['data_start'])
         if len(table) < rows or (table['length'] <= 0).any() or (table['place'] < 0).any():
             return None
         heap = int(cards.number('THEAP') or table.nbytes)
@@ -85,22 +82,11 @@ class RiceRows:
         return out
 
 
-@lru_cache(maxsize=1)
-def dithers() -> np.ndarray:
-    """The random numbers of the FITS standard's dither (appendix I): (DITHERS,) float32."""
-    out, seed = np.empty(DITHERS, np.float32), 1
-    for k in range(DITHERS):
-        seed = 16807 * seed % 2147483647
-        out[k] = seed / 2147483647.0
-    return out
-
-
 def warm() -> None:
     """Compile the kernels."""
     data, values = np.zeros(16 + MARGIN, np.uint8), np.zeros((1, 4), np.int32)
     one = np.zeros(1, np.int64)
     unpack_rows(data, one, one + 6, ZEROS, values)
-    restore(values, np.ones(1), np.zeros(1), 0, dithers(), values.view(np.float32))
 
 
 @njit(cache=True)
@@ -166,22 +152,3 @@ def unpack(data, place, end, zeros_of, values):
             last += code >> 1 ^ -(code & 1)
             values[x] = last
     return place - known // 8
-
-
-@njit(cache=True)
-def restore(values, scales, zeros, row, dithers, out):
-    """Floats of quantised values (rows, nx), the first of which is row `row` of the dither; `out` may be their memory."""
-    size = dithers.size
-    for y in range(values.shape[0]):
-        turn = (row + y) % size
-        scale, zero, first, x = scales[y], zeros[y], int(dithers[turn] * np.float32(500.0)), 0
-        while x < values.shape[1]:
-            count = min(values.shape[1] - x, size - first)
-            source, shift, target = values[y, x:x + count], dithers[first:first + count], out[y, x:x + count]
-            for k in range(count):
-                value = source[k]
-                exact = (np.float64(value) - np.float64(shift[k]) + 0.5) * scale + zero
-                target[k] = np.float32(0.0) if value == EXACT_ZERO else np.float32(exact)
-            x += count
-            turn = (turn + 1) % size
-            first = int(dithers[turn] * np.float32(500.0))
