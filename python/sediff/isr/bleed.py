@@ -67,7 +67,7 @@ def _trail_bits(trail: np.ndarray) -> np.ndarray:
     grown = trail.copy()
     grown[:, 1:] |= trail[:, :-1]
     grown[:, :-1] |= trail[:, 1:]
-    bits = np.where(grown, int(Bit.TRAIL), 0).astype(np.uint16)
+    bits = np.multiply(grown, np.uint16(Bit.TRAIL), dtype=np.uint16)
     columns = np.flatnonzero(grown[0] | grown[-1])
     for x in columns:
         ends = _end_run(grown[:, x])

@@ -34,7 +34,7 @@ from sediff.isr.sky import fit_sky
 from sediff.isr.sky_fringe import fringes_left
 from sediff.isr.streaks import find_streaks
 from sediff.isr.weight import inverse_variance, null_weight
-from sediff.maskbits import UNUSABLE, Bit
+from sediff.maskbits import UNUSABLE, Bit, with_bits
 from sediff.stats import clipped
 
 #: A raw CCD: pixels (raw ny, raw nx) in ADU, and its header (primary and CCD merged).
@@ -123,8 +123,8 @@ def crosstalk_stage(raw: np.ndarray, header: Header, sources: Mapping[int, RawCc
         record(out, 'XTALKMIS', ','.join(name[3:] for name in skipped), 'Crosstalk sources without pixels')
     out['BADAMPS'] = (''.join(lost), 'Unusable amplifiers')
     mask = mark_dead_amplifiers(np.zeros(image.shape, np.uint16), amplifiers, lost)
-    mask[flags] |= np.uint16(Bit.SSXTALK)
-    return CcdImage(image, mask, null_weight(np.ones(image.shape, np.float32), mask), out)
+    mask = with_bits(mask, flags, Bit.SSXTALK) if flags.any() else mask
+    return CcdImage(image, mask, ((mask & np.uint16(UNUSABLE)) == 0).astype(np.float32), out)
 
 
 def pixcorrect(ccd: CcdImage, bias: np.ndarray | None, flat: np.ndarray | None, bad_pixels: np.ndarray | None,
@@ -305,10 +305,10 @@ def mask_cosmic_rays(ccd: CcdImage, fwhm: float | None = None, limit: float = 4.
     header = ccd.header.copy()
     fwhm = fwhm or float(header.get('FWHM', 0.0)) or SHARPEST_FWHM
     rays = find_cosmic_rays(ccd.image, ccd.weight, ccd.mask, fwhm, limit)
-    mask = ccd.mask | np.where(rays, int(Bit.CRAY), 0).astype(np.uint16)
+    mask = with_bits(ccd.mask, rays, Bit.CRAY)
     record(header, 'NCRAY', int(np.count_nonzero(rays)), 'Pixels hit by cosmic rays')
     if streaks and not fringes_left(header):
-        mask = mask | np.where(find_streaks(ccd.image, ccd.weight, mask), int(Bit.STREAK), 0).astype(np.uint16)
+        mask = with_bits(mask, find_streaks(ccd.image, ccd.weight, mask), Bit.STREAK)
         record(header, 'NSTREAK', int(np.count_nonzero(mask & np.uint16(Bit.STREAK))), 'Pixels in streaks')
     return CcdImage(ccd.image, mask, null_weight(ccd.weight, mask), header)
 
