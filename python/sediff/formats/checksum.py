@@ -1,7 +1,6 @@
 """The checksums of FITS, written into every HDU; `sediff.formats.integrity` compares them when it is read."""
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,16 +10,13 @@ from sediff.cards import CARD, recordable
 #: Comments without a date, so that the same product has the same bytes.
 PLACEHOLDERS = (('CHECKSUM', '0' * 16, 'HDU checksum'), ('DATASUM', '0', 'data unit checksum'))
 #: Bytes summed at a time.
-CHUNK = 1 << 21
+CHUNK = 1 << 20
 _EXCLUDED = (*range(0x3a, 0x41), *range(0x5b, 0x61))
 
 
 def word_sum(*parts: np.ndarray) -> int:
     """32-bit ones' complement sum of arrays of big-endian words (FITS Standard 4.0, appendix J)."""
-    total = sum(int(part.sum(dtype=np.uint64)) for part in parts)
-    while total >> 32:
-        total = (total & 0xFFFFFFFF) + (total >> 32)
-    return total
+    return _carried(sum(int(part.sum(dtype=np.uint64)) for part in parts))
 
 
 def encode(value: int) -> str:
@@ -74,7 +70,7 @@ def fill_in(path: Path, offsets: list[dict]) -> None:
     """Write the sums into the cards that `reserve` made."""
     for place in offsets:
         start, middle, end = (place[key] for key in ('header_start', 'data_start', 'data_end'))
-        data = word_sum(*words_of(path, middle, end))
+        data = sum_of(path, middle, end)
         with open(path, 'r+b') as handle:
             handle.seek(start)
             header = bytearray(handle.read(middle - start))
@@ -85,12 +81,22 @@ def fill_in(path: Path, offsets: list[dict]) -> None:
             handle.write(header)
 
 
-def words_of(path, start: int, end: int) -> Iterator[np.ndarray]:
-    """The words of a part of a file, some MB at a time."""
+def sum_of(path, start: int, end: int) -> int:
+    """The sum of a part of a file, read piece by piece into the same memory."""
+    words, total = np.empty(min(CHUNK, max(end - start, 0)) // 4, '>u4'), 0
+    buffer = words.view(np.uint8).data
     with open(path, 'rb') as handle:
         handle.seek(start)
         for first in range(start, end, CHUNK):
-            yield np.fromfile(handle, '>u4', (min(first + CHUNK, end) - first) // 4)
+            count = handle.readinto(buffer[:end - first])
+            total += int(words[:count // 4].sum(dtype=np.uint64))
+    return _carried(total)
+
+
+def _carried(total: int) -> int:
+    while total >> 32:
+        total = (total & 0xFFFFFFFF) + (total >> 32)
+    return total
 
 
 def _put(header: bytearray, keyword: str, value: str) -> None:
