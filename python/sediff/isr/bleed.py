@@ -5,6 +5,7 @@ import numpy as np
 from numba import njit
 from scipy import ndimage
 
+from sediff.isr.areas import touching_areas
 from sediff.maskbits import Bit
 
 #: Rows next to the first and the last one that a puddle of charge at the serial register may fill.
@@ -39,15 +40,14 @@ def mark_bleed_trails(image: np.ndarray, mask: np.ndarray, read_noise: float, mi
     if not saturated.any():
         return mask.copy()
     trail = np.zeros(mask.shape, np.bool_)
-    labels, _ = ndimage.label(saturated, structure=np.ones((3, 3), int))
     pixels = np.ascontiguousarray(image, np.float32)
-    for number, box in enumerate(ndimage.find_objects(labels), 1):
+    for box, area in touching_areas(saturated):
         height = box[0].stop - box[0].start
         if height < min_length:
             continue
         first = max(min(EDGE_ROWS, mask.shape[0] // 4) - box[0].start, 0)
         last = min(mask.shape[0] - min(EDGE_ROWS, mask.shape[0] // 4), box[0].stop) - box[0].start
-        runs = _long_runs(labels[box] == number, max(min_length, 1), elongation, first, last)
+        runs = _long_runs(area, max(min_length, 1), elongation, first, last)
         for x, start, end in runs:
             _trace(pixels, trail, x + box[1].start, start + box[0].start, end + box[0].start, len(runs), read_noise, sigma)
     if not trail.any():

@@ -33,7 +33,7 @@ from sediff.isr.saturation import mark_saturation
 from sediff.isr.sky import fit_sky
 from sediff.isr.sky_fringe import fringes_left
 from sediff.isr.streaks import find_streaks
-from sediff.isr.weight import inverse_variance, null_weight
+from sediff.isr.weight import follow_sky, inverse_variance, null_weight
 from sediff.maskbits import UNUSABLE, Bit, with_bits
 from sediff.stats import clipped
 
@@ -269,9 +269,6 @@ def apply_star_flat(ccd: CcdImage, star_flat: np.ndarray, name: str = 'given', c
 def subtract_sky(ccd: CcdImage, block: int = 128) -> CcdImage:
     """Subtract the sky; weights follow the sky map, SKYBRITE and SKYSIGMA (e-) are set.
 
-    The weights were made for one sky level S0 over the CCD; with the map S they are multiplied by (S0 + r^2) / (S + r^2),
-    r the read noise (exact where the flat is 1, to better than 1e-3 elsewhere).
-
     Raises
     ------
     BadData
@@ -280,9 +277,7 @@ def subtract_sky(ccd: CcdImage, block: int = 128) -> CcdImage:
     once(ccd.header, 'SKYBLOCK', 'the sky subtraction')
     header = ccd.header.copy()
     sky, brightness, sigma = fit_sky(ccd.image, ccd.mask, block)
-    noise = float(header.get('RDNOISE', 6.0)) ** 2
-    assumed = max(float(header.get('SKYBRITE', brightness)), 0.0) + noise
-    weight = ccd.weight * (assumed / (np.maximum(sky, 0) + noise)).astype(np.float32)
+    weight = follow_sky(ccd.weight, sky, float(header.get('SKYBRITE', brightness)), float(header.get('RDNOISE', 6.0)))
     record(header, 'SKYBLOCK', block, 'Sky subtracted, block size')
     header['SKYBRITE'] = (brightness, '[e-] Sky')
     header['SKYSIGMA'] = (sigma, '[e-] Noise of the sky')

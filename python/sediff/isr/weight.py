@@ -49,3 +49,29 @@ def null_weight(weight: np.ndarray, mask: np.ndarray, bits: int = UNUSABLE) -> n
         rows = slice(first, first + ROWS)
         np.copyto(nulled[rows], np.float32(0), where=(mask[rows] & np.uint16(bits)) != 0)
     return nulled
+
+
+def follow_sky(weight: np.ndarray, sky: np.ndarray, assumed: float, read_noise: float) -> np.ndarray:
+    """Weight that was made for one level of the sky, for a map of it.
+
+    With S0 the one and S the other it is multiplied by (S0 + r^2) / (S + r^2), r the read noise (exact where the flat is 1,
+    to better than 1e-3 elsewhere).
+
+    Parameters
+    ----------
+    weight : ndarray, (ny, nx) float32, electrons^-2
+    sky : ndarray, (ny, nx) float32, electrons
+    assumed, read_noise : float, electrons
+
+    Returns
+    -------
+    ndarray, (ny, nx) float32, electrons^-2
+        A new array.
+    """
+    noise = read_noise ** 2
+    total, followed = max(assumed, 0.0) + noise, np.empty(weight.shape, np.float32)
+    for first in range(0, len(weight), ROWS):
+        rows = slice(first, first + ROWS)
+        variance = (np.maximum(sky[rows], 0) + noise).astype(np.float32, copy=False)
+        np.multiply(weight[rows], total / variance, out=followed[rows])
+    return followed
