@@ -84,7 +84,8 @@ def detect(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, threshold: f
     if not (threshold > 0 and fwhm > 0):
         raise BadData(f'detection needs a positive threshold and FWHM, got {threshold} and {fwhm}')
     pixels, error, inverse, bad, good = _prepared(image, weight, mask)
-    filtered = smooth(pixels, gaussian_taps(fwhm))
+    filtered = np.empty_like(pixels)
+    smooth(pixels, gaussian_taps(fwhm), filtered)
     objects, segmentation = _extract(filtered, error, bad, good, threshold=threshold, minarea=minimum_area,
                                      deblend_nthresh=deblend_thresholds, deblend_cont=deblend_contrast, clean=clean)
     bits, area = np.zeros(len(objects), np.int32), np.zeros(len(objects), np.int32)

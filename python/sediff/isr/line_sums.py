@@ -36,10 +36,9 @@ def line_sums(height: np.ndarray, good: np.ndarray, angles: np.ndarray) -> tuple
     packed = np.rint(height * UNIT).astype(np.int64) + (good.astype(np.int64) << COUNT)
     turned = np.ascontiguousarray(packed.T)
     right, left, up, down = (_running(plane) for plane in (packed, packed[:, ::-1], turned, turned[:, ::-1]))
-    total = np.zeros((len(angles), 2 * reach + 1), np.int64)
-    _add_runs(right, left, up, down, angles, reach, total)
-    lengths = (total + (1 << COUNT - 1)) >> COUNT
-    return ((total - (lengths << COUNT)) / UNIT).astype(np.float32), lengths.astype(np.float32)
+    sums, lengths = np.empty((2, len(angles), 2 * reach + 1), np.float32)
+    _add_runs(right, left, up, down, angles, reach, sums, lengths)
+    return sums, lengths
 
 
 def _running(plane: np.ndarray) -> np.ndarray:
@@ -50,10 +49,11 @@ def _running(plane: np.ndarray) -> np.ndarray:
 
 
 @njit(cache=True, error_model='numpy')
-def _add_runs(right, left, up, down, angles, reach, total):
-    """Add to `total` (angles, distances) what the running sums along rows and columns, from either end, hold."""
-    below = np.empty(total.shape[1], np.int32)
+def _add_runs(right, left, up, down, angles, reach, sums, lengths):
+    """Fill `sums` and `lengths` (angles, distances) from the running sums along rows and columns, from either end."""
+    below, total = np.empty(sums.shape[1], np.int32), np.empty(sums.shape[1], np.int64)
     for k in range(angles.size):
+        total[:] = 0
         cosine, sine = np.cos(angles[k]), np.sin(angles[k])
         if abs(cosine) <= abs(sine):
             running, along, across = right if cosine >= 0.0 else left, cosine, sine
@@ -69,8 +69,11 @@ def _add_runs(right, left, up, down, angles, reach, total):
             for i in range(count - 1):
                 below[i] = np.int32(shift + i * pace)
             below[count - 1] = size
-            own, target, before = running[line], total[k, first:first + count], np.int64(0)
+            own, target, before = running[line], total[first:first + count], np.int64(0)
             for i in range(count):
                 value = own[np.uint32(below[i])]
                 target[i] += value - before
                 before = value
+        for i in range(total.size):
+            number = total[i] + (1 << COUNT - 1) >> COUNT
+            sums[k, i], lengths[k, i] = (total[i] - (number << COUNT)) / UNIT, number

@@ -98,7 +98,15 @@ def _average(values: np.ndarray, usable: np.ndarray, trails: np.ndarray, size: i
     means, good = _block_means(values, usable, size)
     rows, columns = (slice(0, size * length) for length in means.shape)
     parts = [trails[rows, columns][j::size, i::size] for j in range(size) for i in range(size)]
-    return means.astype(np.float32), good, np.logical_or.reduce(parts)
+    return means, good, np.logical_or.reduce(parts)
+
+
+def _block_means(values: np.ndarray, usable: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Means of the usable pixels of blocks (float32), and whether at least half of the block is usable; 0 where not."""
+    shape = values.shape[0] // size, values.shape[1] // size
+    means, good = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
+    _fill_means(values, usable, size, means, good)
+    return means, good
 
 
 def _best_line(height: np.ndarray, good: np.ndarray, min_contrast: float) -> tuple[float, float] | None:
@@ -132,10 +140,9 @@ def _band(shape: tuple[int, int], angle: float, distance: float, half_width: flo
 
 
 @njit(cache=True)
-def _block_means(values, usable, size):
-    """Means of the usable pixels of blocks, and whether at least half of the block is usable; 0 where it is not."""
-    ny, nx = values.shape[0] // size, values.shape[1] // size
-    means, good = np.zeros((ny, nx)), np.zeros((ny, nx), np.bool_)
+def _fill_means(values, usable, size, means, good):
+    """Means of the usable pixels of blocks, and whether at least half of the block is usable, where it is."""
+    ny, nx = means.shape
     total, number = np.empty(nx), np.empty(nx, np.int32)
     for row in range(ny):
         total[:], number[:] = 0.0, 0
@@ -151,7 +158,6 @@ def _block_means(values, usable, size):
         for column in range(nx):
             if 2 * number[column] >= size * size:
                 means[row, column], good[row, column] = total[column] / number[column], True
-    return means, good
 
 
 @njit(cache=True)
