@@ -45,3 +45,9 @@ def test_weight_follows_the_sky():
     np.testing.assert_allclose(followed[65:, 1], 0.01 * 125.0 / 275.0, rtol=1e-6)
     np.testing.assert_allclose(followed[0, 0], 0.01 * 125.0 / 25.0, rtol=1e-6)
     assert followed[64, 1] == weight[64, 1] and followed.dtype == np.float32
+
+
+def test_weight_is_nulled_in_place_where_that_is_asked():
+    mask, weight = np.array([[0, int(Bit.SATURATE)]], np.uint16), np.ones((1, 2), np.float32)
+    assert null_weight(weight, mask) is not weight and weight[0, 1] == 1.0
+    assert null_weight(weight, mask, in_place=True) is weight and weight[0, 1] == 0.0

@@ -160,14 +160,14 @@ def pixcorrect(ccd: CcdImage, bias: np.ndarray | None, flat: np.ndarray | None, 
     names, header, more = names or {}, ccd.header.copy(), more or Corrections(fix_columns=False)
     amplifiers, lost = read_trimmed_amplifiers(header), str(header.get('BADAMPS', ''))
     amplifiers = with_measured_read_noise(amplifiers, header)
-    image = subtract_bias(ccd.image, bias) if bias is not None else ccd.image
+    image = subtract_bias(ccd.image, bias) if bias is not None else ccd.image.astype(np.float32)
     mask = mark_edges(mark_saturation(image, ccd.mask, [each for each in amplifiers if each.name not in lost],
                                       saturation_growth), edge, near_edge)
     if more.linearity:
-        image = linearize(image, amplifiers, more.linearity)
+        image = linearize(image, amplifiers, more.linearity, in_place=True)
         full = saturation_levels(amplifiers, more.linearity)
         amplifiers = tuple(replace(each, saturate=full[each.name]) for each in amplifiers)
-    image = apply_gain(image, amplifiers)
+    image = apply_gain(image, amplifiers, in_place=True)
     record_gain(header, amplifiers, lost)
     if more.border_shifts is not None:
         image = correct_brighter_fatter(image, more.border_shifts)
@@ -201,12 +201,12 @@ def _weighted(image: np.ndarray, mask: np.ndarray, header: Header, amplifiers: S
     """The image with its weight: sky and read noise, scaled to the noise that is measured."""
     sky = _typical_level(image, mask)
     weight = inverse_variance(sky, amplifiers, np.ones(image.shape, np.float32) if flat is None else flat)
-    weight, scales = scale_weight(image, weight, mask, amplifiers)
+    weight, scales = scale_weight(image, weight, mask, amplifiers, in_place=True)
     for name, scale in scales.items():
         header[f'WGTSCL{name}'] = (round(scale, 5), f'Measured / expected noise of amp {name}')
     header['NSATPIX'] = (int(np.count_nonzero(mask & np.uint16(Bit.SATURATE))), 'Saturated pixels')
     header['SKYBRITE'] = (sky, '[e-] Sky')
-    return CcdImage(image, mask, null_weight(weight, mask), header)
+    return CcdImage(image, mask, null_weight(weight, mask, in_place=True), header)
 
 
 def mask_bleeds(ccd: CcdImage, min_length: int = 20, halo_level: float = 0.0, interpolate: bool = False) -> CcdImage:

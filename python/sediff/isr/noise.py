@@ -107,8 +107,8 @@ def _rms(pull: np.ndarray) -> float:
 
 
 def scale_weight(image: np.ndarray, weight: np.ndarray, mask: np.ndarray,
-                 amplifiers: Sequence[Amplifier]) -> tuple[np.ndarray, dict[str, float]]:
-    """Weight such that the sky's noise is what it says, amplifier by amplifier.
+                 amplifiers: Sequence[Amplifier], in_place: bool = False) -> tuple[np.ndarray, dict[str, float]]:
+    """Weight such that the sky's noise is what it says, amplifier by amplifier; `in_place` changes the given one.
 
     Returns
     -------
@@ -116,7 +116,7 @@ def scale_weight(image: np.ndarray, weight: np.ndarray, mask: np.ndarray,
     scales : dict of amplifier name to float
         Measured noise / expected; 1 where it cannot be measured or is not accepted (outside 0.7 to 1.4).
     """
-    scaled, scales = weight.copy(), dict.fromkeys((amplifier.name for amplifier in amplifiers), 1.0)
+    scaled, scales = weight if in_place else weight.copy(), dict.fromkeys((each.name for each in amplifiers), 1.0)
     for amplifier in amplifiers:
         ratio = noise_ratio(image, weight, mask, amplifier.ccd)
         if ratio is not None and SCALE_RANGE[0] < ratio < SCALE_RANGE[1]:

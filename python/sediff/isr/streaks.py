@@ -44,7 +44,7 @@ def find_streaks(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, min_co
     """
     streaks = np.zeros(image.shape, np.bool_)
     usable = ((mask & np.uint16(_BLIND)) == 0) & (weight > 0)
-    values = np.where(usable, image, np.float32(0)).astype(np.float32, copy=False)
+    values = np.where(usable, np.asarray(image, np.float32), np.float32(0))
     trails = (mask & np.uint16(Bit.TRAIL | Bit.EDGEBLEED)) != 0
     done = 1
     for size, block in LEVELS:
@@ -56,8 +56,8 @@ def find_streaks(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, min_co
         for trace in _search(values, usable, trails, block, min_contrast, most):
             _draw(streaks, trace, size)
             _draw(trails, trace, 1)
-            usable = usable & ~trails
-            values = np.where(usable, values, np.float32(0))
+            np.copyto(usable, False, where=trails)
+            np.copyto(values, np.float32(0), where=trails)
     return streaks
 
 

@@ -42,9 +42,9 @@ def inverse_variance(sky: np.ndarray | float, amplifiers: Sequence[Amplifier], f
     return weight
 
 
-def null_weight(weight: np.ndarray, mask: np.ndarray, bits: int = UNUSABLE) -> np.ndarray:
+def null_weight(weight: np.ndarray, mask: np.ndarray, bits: int = UNUSABLE, in_place: bool = False) -> np.ndarray:
     """Weight, set to 0 where the mask has any of `bits`: (ny, nx) float32."""
-    nulled = weight.copy()
+    nulled = weight if in_place else weight.copy()
     for first in range(0, len(weight), ROWS):
         rows = slice(first, first + ROWS)
         np.copyto(nulled[rows], np.float32(0), where=(mask[rows] & np.uint16(bits)) != 0)
