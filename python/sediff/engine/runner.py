@@ -173,7 +173,7 @@ def _reset_peak() -> None:
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
         library.mallopt(M_MMAP_THRESHOLD, PLANE_BYTES)
-        library.mallopt(M_TRIM_THRESHOLD, 4 * PLANE_BYTES)
+        library.mallopt(M_TRIM_THRESHOLD, 8 * PLANE_BYTES)
         library.malloc_trim(0)
     try:
         with open('/proc/self/clear_refs', 'w', encoding='ascii') as handle:
