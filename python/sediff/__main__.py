@@ -1,13 +1,11 @@
 """`sediff STAGE ...`, also as `python -m sediff STAGE ...`: one subcommand a stage; each imports only what it needs."""
 from __future__ import annotations
 
-import gc
 import sys
-from importlib import import_module
-from types import ModuleType
 
 from sediff import __version__
 from sediff.engine.pool import one_thread
+from sediff.engine.step import imported
 from sediff.engine.terminal import Stopped, check_stopped, last_resort, lost_output, watch_output, watch_signals
 from sediff.errors import BadUsage, SediffError
 from sediff.formats.atomic import explained
@@ -106,7 +104,7 @@ def _guarded(stage: str, argv: list[str]) -> int:
 
 
 def _run(stage: str, argv: list[str]) -> int:
-    module = _imported(STAGES[stage][0])
+    module = imported(STAGES[stage][0])
     if hasattr(module, 'main'):
         return module.main(stage, argv)
     if hasattr(module, 'run_argv'):
@@ -115,18 +113,6 @@ def _run(stage: str, argv: list[str]) -> int:
     parser = Parser(prog=f'sediff {stage}', description=STAGES[stage][1])
     module.add_arguments(parser)
     return module.run(parser.parse_args(argv))
-
-
-def _imported(name: str) -> ModuleType:
-    """A module with all that it imports: that is no garbage, which is not looked for among it, neither now nor later."""
-    if name in sys.modules or not gc.isenabled():
-        return import_module(name)
-    gc.disable()
-    try:
-        return import_module(name)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 if __name__ == '__main__':

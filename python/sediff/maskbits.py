@@ -1,6 +1,8 @@
 """Bits of the DES mask plane (Morganson et al. 2018, arXiv:1801.03177, table 5)."""
 from enum import IntFlag
 
+import numpy as np
+
 
 class Bit(IntFlag):
     """One bit a kind of defect; a pixel's mask is their sum."""
@@ -37,6 +39,11 @@ MEANING = {
     Bit.EDGE: 'edge of the CCD', Bit.STREAK: 'satellite streak', Bit.SUSPECT: 'usable with care',
     Bit.FIXED: 'bad column corrected', Bit.NEAREDGE: 'near the edge', Bit.TAPEBUMP: 'tape bump',
 }
+
+
+def with_bits(mask: np.ndarray, where: np.ndarray, bits: int) -> np.ndarray:
+    """Mask with `bits` added where `where`, (ny, nx) bool, says so: (ny, nx) uint16."""
+    return mask | np.multiply(where, np.uint16(bits), dtype=np.uint16)
 
 
 def bit_words(mask: int) -> tuple[str, ...]:

@@ -30,6 +30,12 @@ def robust_sigma(values: np.ndarray) -> float:
     return sigma_about(values, np.median(values)) if np.size(values) else 0.0
 
 
+def all_finite(values: np.ndarray) -> bool:
+    """Whether no value is NaN or infinite; where that is so the sum says it, and no plane of flags is made."""
+    with np.errstate(all='ignore'):
+        return bool(np.isfinite(values.sum())) or bool(np.isfinite(values).all())
+
+
 def clipped(values: np.ndarray, sigma: float, rounds: int) -> np.ndarray:
     """Values within `sigma` robust sigma of their median, clipped again and again; 1e-6 is allowed where all are the same.
 

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from sediff.stats import clipped, robust_sigma, sigma_about
+from sediff.stats import all_finite, clipped, robust_sigma, sigma_about
 
 
 def test_sigma_of_a_normal_distribution_in_spite_of_outliers():
@@ -37,3 +37,13 @@ def test_clipped_leaves_what_belongs_together():
 def test_the_factor_stands_in_one_place(repository):
     others = [path for path in (repository / 'python').rglob('*.py') if '1.4826 *' in path.read_text()]
     assert not others
+
+
+def test_all_finite_sees_every_value():
+    values = np.ones((40, 50), np.float32)
+    assert all_finite(values) and all_finite(np.full(4, 3e38, np.float32))    # their sum is not
+    for bad in (np.nan, np.inf, -np.inf):
+        values[3, 7] = bad
+        assert not all_finite(values)
+    values[3, 8] = np.inf
+    assert not all_finite(values)

@@ -1,4 +1,6 @@
 """Checksums: what is written carries them, a bit that changes is noticed, headers that were copied are not accepted."""
+import zlib
+
 import numpy as np
 import pytest
 from astropy.io import fits as afits
@@ -6,7 +8,8 @@ from astropy.io.fits import Header
 
 from sediff.ccdimage import CcdImage
 from sediff.errors import BadInput
-from sediff.formats.calibration import read_calibration
+from sediff.formats import checksum
+from sediff.formats.calibration import file_checksum, read_calibration
 from sediff.formats.fits import read_ccd, read_image, write_ccd, write_images
 from sediff.formats.ldac import read_ldac, write_ldac
 from sediff.formats.raw import read_raw_ccd, write_raw
@@ -94,3 +97,19 @@ def test_checksums_that_other_programs_wrote(tmp_path):
     flip(tmp_path / 'a.fits', 'PRIMARY', 0.1)
     with pytest.raises(BadInput, match='was altered'):
         read_image(tmp_path / 'a.fits')
+
+
+@pytest.mark.parametrize('start, end', [(0, 64), (8, 400), (0, 399 * 4), (16, 16), (40, 5000)])
+def test_a_file_is_summed_piece_by_piece(tmp_path, monkeypatch, start, end):
+    monkeypatch.setattr(checksum, 'CHUNK', 96)
+    words = np.random.default_rng(2).integers(0, 2 ** 32, 399).astype('>u4')
+    (tmp_path / 'words').write_bytes(words.tobytes())
+    total = sum(int(word) for word in words[start // 4:end // 4])
+    assert checksum.sum_of(tmp_path / 'words', start, end) % 0xFFFFFFFF == total % 0xFFFFFFFF
+    assert checksum.word_sum(words[start // 4:end // 4]) % 0xFFFFFFFF == total % 0xFFFFFFFF
+
+
+def test_crc_32_is_that_of_the_whole_file(tmp_path):
+    data = np.random.default_rng(3).bytes(700_001)
+    (tmp_path / 'file').write_bytes(data)
+    assert file_checksum(tmp_path / 'file') == f'{zlib.crc32(data):08x}'

@@ -10,7 +10,7 @@ from sediff.instruments.amplifiers import read_amplifiers
 from sediff.isr.badpixels import mark_bad_pixels, mark_dead_amplifiers
 from sediff.isr.edges import mark_edges
 from sediff.isr.saturation import mark_saturation
-from sediff.maskbits import Bit
+from sediff.maskbits import Bit, with_bits
 
 
 @pytest.fixture(scope='module')
@@ -50,6 +50,22 @@ def test_saturation_is_by_amplifier_and_grows(amplifiers):
 
 def test_nothing_saturated(amplifiers):
     assert not mark_saturation(np.zeros((4096, 2048), np.float32), empty(), amplifiers).any()
+
+
+@pytest.mark.parametrize('shape, edge, near_edge', [((50, 40), 3, 8), ((50, 40), 8, 3), ((50, 40), 0, 5), ((9, 30), 4, 20),
+                                                    ((9, 30), 7, 7), ((7, 7), 15, 30)])
+def test_edges_of_any_width(shape, edge, near_edge):
+    rows, columns = np.indices(shape)
+    distance = np.minimum(np.minimum(rows, shape[0] - 1 - rows), np.minimum(columns, shape[1] - 1 - columns))
+    bits = np.where(distance < edge, int(Bit.EDGE), np.where(distance < near_edge, int(Bit.NEAREDGE), 0))
+    np.testing.assert_array_equal(mark_edges(np.zeros(shape, np.uint16), edge, near_edge), bits)
+
+
+def test_bits_are_added_where_they_belong():
+    mask = np.array([[0, 1, 4]], np.uint16)
+    added = with_bits(mask, np.array([[True, False, True]]), Bit.CRAY | Bit.INTERP)
+    np.testing.assert_array_equal(added, [[20, 1, 20]])
+    assert added.dtype == np.uint16 and mask[0, 0] == 0
 
 
 def test_edges():

@@ -6,7 +6,7 @@ import pytest
 from isr_scenes import raw_header
 
 from sediff.instruments.amplifiers import read_amplifiers
-from sediff.isr.weight import inverse_variance, null_weight
+from sediff.isr.weight import follow_sky, inverse_variance, null_weight
 from sediff.maskbits import Bit
 
 
@@ -34,3 +34,20 @@ def test_no_response_no_weight():
 def test_masked_pixels_weigh_nothing():
     mask = np.array([[0, Bit.BPM, Bit.NEAREDGE, Bit.CRAY | Bit.NEAREDGE, Bit.INTERP, Bit.STAR]], np.uint16)
     np.testing.assert_array_equal(null_weight(np.ones((1, 6), np.float32), mask), [[1, 0, 1, 0, 1, 1]])
+
+
+def test_weight_follows_the_sky():
+    """Made for 100 electrons, read noise 5: where the sky is 250 its variance is 275 / 125 times as large."""
+    sky = np.full((70, 3), 100.0, np.float32)
+    sky[65:, 1], sky[0, 0] = 250.0, -50.0
+    weight = np.full(sky.shape, 0.01, np.float32)
+    followed = follow_sky(weight, sky, 100.0, 5.0)
+    np.testing.assert_allclose(followed[65:, 1], 0.01 * 125.0 / 275.0, rtol=1e-6)
+    np.testing.assert_allclose(followed[0, 0], 0.01 * 125.0 / 25.0, rtol=1e-6)
+    assert followed[64, 1] == weight[64, 1] and followed.dtype == np.float32
+
+
+def test_weight_is_nulled_in_place_where_that_is_asked():
+    mask, weight = np.array([[0, int(Bit.SATURATE)]], np.uint16), np.ones((1, 2), np.float32)
+    assert null_weight(weight, mask) is not weight and weight[0, 1] == 1.0
+    assert null_weight(weight, mask, in_place=True) is weight and weight[0, 1] == 0.0

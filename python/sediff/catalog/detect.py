@@ -17,8 +17,8 @@ from sediff.psf.stars import size_locus
 SEE_THROUGH = int(Bit.SATURATE | Bit.INTERP)
 #: FWHM assumed where nothing else is known (pixels; 1.05 arcsec on DECam).
 DEFAULT_FWHM = 4.0
-#: Pixels that sep keeps at a time.
-PIXEL_STACK = 400_000
+#: Pixels that sep keeps at a time, and from which threshold on a quarter of them will do.
+PIXEL_STACK, BRIGHT = 400_000, 5.0
 #: sep refuses angles that rounding carries beyond a right angle.
 MAXIMUM_ANGLE = 0.5 * np.pi - 1e-6
 
@@ -84,7 +84,8 @@ def detect(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, threshold: f
     if not (threshold > 0 and fwhm > 0):
         raise BadData(f'detection needs a positive threshold and FWHM, got {threshold} and {fwhm}')
     pixels, error, inverse, bad, good = _prepared(image, weight, mask)
-    filtered = smooth(pixels, gaussian_taps(fwhm))
+    filtered = np.empty_like(pixels)
+    smooth(pixels, gaussian_taps(fwhm), filtered)
     objects, segmentation = _extract(filtered, error, bad, good, threshold=threshold, minarea=minimum_area,
                                      deblend_nthresh=deblend_thresholds, deblend_cont=deblend_contrast, clean=clean)
     bits, area = np.zeros(len(objects), np.int32), np.zeros(len(objects), np.int32)
@@ -151,7 +152,8 @@ def _extract(filtered, error, bad, good: int, **options) -> tuple[np.ndarray, np
     sep.set_sub_object_limit(8192)
     # sep touches its whole pixel stack at the start, so a small one is tried first
     large = max(4 * PIXEL_STACK, filtered.size)
-    attempts = ((PIXEL_STACK, contrast), (large, contrast), (large, 1.0))
+    small = PIXEL_STACK // 4 if threshold >= BRIGHT else PIXEL_STACK
+    attempts = ((small, contrast), (large, contrast), (large, 1.0))
     for stack, limit in attempts:
         sep.set_extract_pixstack(stack)
         try:

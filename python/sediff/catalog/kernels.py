@@ -42,7 +42,7 @@ def prepare(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, unusable: i
 
 
 @njit(cache=True, fastmath=REORDER)
-def smooth(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
+def smooth(image: np.ndarray, taps: np.ndarray, out: np.ndarray) -> None:
     """Convolve with a separable symmetric kernel, zero outside the image.
 
     Parameters
@@ -50,10 +50,11 @@ def smooth(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
     image : ndarray, (ny, nx) float32
     taps : ndarray, (h + 1,) float32
         Centre first.
+    out : ndarray, (ny, nx) float32
+        Overwritten.
     """
     ny, nx = image.shape
     half = taps.size - 1
-    out = np.empty_like(image)
     row = np.zeros(nx, np.float32)
     padded = np.zeros(nx + 2 * half, np.float32)
     nothing = np.zeros(nx, np.float32)
@@ -83,7 +84,6 @@ def smooth(image: np.ndarray, taps: np.ndarray) -> np.ndarray:
             left, right = padded[:nx], padded[2 * half:2 * half + nx]
             for i in range(nx):
                 line[i] += taps[half] * (left[i] + right[i])
-    return out
 
 
 @njit(cache=True)

@@ -1,8 +1,11 @@
 """What a step is: a function of a context, with what it needs, makes and reads."""
 from __future__ import annotations
 
+import gc
+import sys
 from dataclasses import dataclass
 from importlib import import_module
+from types import ModuleType
 
 
 class NotRefillable(Exception):
@@ -54,4 +57,16 @@ class Step:
     def load(self, refill: bool = False):
         """The function itself, or the one that fills the database again."""
         module, name = (self.refill if refill else self.function).split(':')
-        return getattr(import_module(f'sediff.flow.{module}'), name)
+        return getattr(imported(f'sediff.flow.{module}'), name)
+
+
+def imported(name: str) -> ModuleType:
+    """A module with all that it imports: that is no garbage, which is not looked for among it, neither now nor later."""
+    if name in sys.modules or not gc.isenabled():
+        return import_module(name)
+    gc.disable()
+    try:
+        return import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()

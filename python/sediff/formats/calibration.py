@@ -51,11 +51,11 @@ def read_calibration(path: str | os.PathLike, kind: str, ccdnum: int, band: str 
 
 def file_checksum(path: str | os.PathLike) -> str:
     """CRC-32 of a file's bytes, 8 hexadecimal digits (as `crc32` and `7z h` print it)."""
-    value = 0
+    value, buffer = 0, memoryview(bytearray(1 << 18))
     try:
-        with open(path, 'rb') as handle:
-            while block := handle.read(1 << 22):
-                value = zlib.crc32(block, value)
+        with open(path, 'rb', buffering=0) as handle:
+            while count := handle.readinto(buffer):
+                value = zlib.crc32(buffer[:count], value)
     except OSError as error:
         raise BadInput(f'{path} cannot be read: {error.strerror}') from error
     return f'{value:08x}'

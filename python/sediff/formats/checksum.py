@@ -1,7 +1,6 @@
 """The checksums of FITS, written into every HDU; `sediff.formats.integrity` compares them when it is read."""
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from sediff.cards import CARD, recordable
 #: Comments without a date, so that the same product has the same bytes.
 PLACEHOLDERS = (('CHECKSUM', '0' * 16, 'HDU checksum'), ('DATASUM', '0', 'data unit checksum'))
 #: Bytes summed at a time.
-CHUNK = 1 << 21
+CHUNK = 1 << 20
 _EXCLUDED = (*range(0x3a, 0x41), *range(0x5b, 0x61))
 
 
@@ -78,7 +77,7 @@ def fill_in(path: Path, offsets: list[dict]) -> None:
     """Write the sums into the cards that `reserve` made."""
     for place in offsets:
         start, middle, end = (place[key] for key in ('header_start', 'data_start', 'data_end'))
-        data = word_sum(*words_of(path, middle, end))
+        data = sum_of(path, middle, end)
         with open(path, 'r+b') as handle:
             handle.seek(start)
             header = signed(bytearray(handle.read(middle - start)), data)
@@ -93,12 +92,16 @@ def signed(header: bytearray, data: int) -> bytearray:
     return header
 
 
-def words_of(path, start: int, end: int) -> Iterator[np.ndarray]:
-    """The words of a part of a file, some MB at a time."""
+def sum_of(path, start: int, end: int) -> int:
+    """The sum of a part of a file, read piece by piece into the same memory."""
+    words, total = np.empty(min(CHUNK, max(end - start, 0)) // 4, '>u4'), 0
+    buffer = words.view(np.uint8).data
     with open(path, 'rb') as handle:
         handle.seek(start)
         for first in range(start, end, CHUNK):
-            yield np.fromfile(handle, '>u4', (min(first + CHUNK, end) - first) // 4)
+            count = handle.readinto(buffer[:end - first])
+            total += int(words[:count // 4].sum(dtype=np.uint64))
+    return folded(total)
 
 
 def _put(header: bytearray, keyword: str, value: str) -> None:

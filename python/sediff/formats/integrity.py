@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from sediff.cards import Cards, read_cards
 from sediff.errors import BadInput
-from sediff.formats.checksum import PLACEHOLDERS, word_sum, words_of
+from sediff.formats.checksum import PLACEHOLDERS, sum_of
 
 #: Kinds of files, see `check_sum`.
 MADE, KEPT, RAW = 'made', 'kept', 'raw'
@@ -96,11 +96,11 @@ def _compare(state: tuple, use: str, data: bool = True) -> Finding | None:
             return None
         if _is_own(cards, 'DATASUM'):
             return Finding('was altered since it was written: it has lost its CHECKSUM', True)
-    header = word_sum(*words_of(file, start, middle))
+    header = sum_of(file, start, middle)
     if not data and recorded is not None:
         left = (header + recorded) % MODULUS if signed else 0
         return _of_header(cards, left, use) if left else None
-    found = word_sum(*words_of(file, middle, end))
+    found = sum_of(file, middle, end)
     left = (header + found) % MODULUS if signed else 0
     if recorded is None or found % MODULUS == recorded % MODULUS:
         return _of_header(cards, left, use) if left else None

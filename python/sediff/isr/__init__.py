@@ -12,9 +12,10 @@ def warm() -> None:
         hotpixels,
         interpolate,
         linearity,
+        sky,
         sky_bins,
         streaks,
     )
-    for module in (bleed, brighterfatter, calibrate, cosmicrays, crosstalk, hotpixels, interpolate, linearity, sky_bins,
-                   streaks):
+    for module in (bleed, brighterfatter, calibrate, cosmicrays, crosstalk, hotpixels, interpolate, linearity, sky,
+                   sky_bins, streaks):
         module.warm()

@@ -58,13 +58,13 @@ def mark_bad_pixels(mask: np.ndarray, bad_pixels: np.ndarray) -> np.ndarray:
     if mask.shape != bad_pixels.shape:
         raise BadData(f'the bad-pixel mask has shape {bad_pixels.shape}, the image {mask.shape}; '
                       'it belongs to another CCD or camera')
-    rows, columns = np.nonzero(bad_pixels)
-    defects = bad_pixels[rows, columns].astype(np.int64)
+    bad = bad_pixels != 0
+    defects = bad_pixels[bad].astype(np.int64)
     bits = np.where(defects & ~_HARMLESS, int(Bit.BPM), 0)
     for defect, bit in _TRANSLATION.items():
         bits |= np.where(defects & int(defect), int(bit), 0)
     marked = mask.copy()
-    marked[rows, columns] |= bits.astype(np.uint16)
+    marked[bad] |= bits.astype(np.uint16)
     return marked
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from sediff.errors import BadData
+from sediff.stats import all_finite
 
 
 def subtract_bias(image: np.ndarray, bias: np.ndarray) -> np.ndarray:
@@ -25,6 +26,6 @@ def subtract_bias(image: np.ndarray, bias: np.ndarray) -> np.ndarray:
     if image.shape != bias.shape:
         raise BadData(f'the bias frame has shape {bias.shape}, the image {image.shape}; '
                       'it belongs to another CCD or camera')
-    if not np.isfinite(bias).all():
+    if not all_finite(bias):
         raise BadData('the bias frame has values that are not finite; build it again')
     return np.subtract(image, bias, dtype=np.float32)

@@ -5,6 +5,7 @@ import numpy as np
 from numba import njit
 from scipy import ndimage
 
+from sediff.isr.areas import touching_areas
 from sediff.maskbits import Bit
 
 #: Rows next to the first and the last one that a puddle of charge at the serial register may fill.
@@ -39,15 +40,14 @@ def mark_bleed_trails(image: np.ndarray, mask: np.ndarray, read_noise: float, mi
     if not saturated.any():
         return mask.copy()
     trail = np.zeros(mask.shape, np.bool_)
-    labels, _ = ndimage.label(saturated, structure=np.ones((3, 3), int))
     pixels = np.ascontiguousarray(image, np.float32)
-    for number, box in enumerate(ndimage.find_objects(labels), 1):
+    for box, area in touching_areas(saturated):
         height = box[0].stop - box[0].start
         if height < min_length:
             continue
         first = max(min(EDGE_ROWS, mask.shape[0] // 4) - box[0].start, 0)
         last = min(mask.shape[0] - min(EDGE_ROWS, mask.shape[0] // 4), box[0].stop) - box[0].start
-        runs = _long_runs(labels[box] == number, max(min_length, 1), elongation, first, last)
+        runs = _long_runs(area, max(min_length, 1), elongation, first, last)
         for x, start, end in runs:
             _trace(pixels, trail, x + box[1].start, start + box[0].start, end + box[0].start, len(runs), read_noise, sigma)
     if not trail.any():
@@ -67,7 +67,7 @@ def _trail_bits(trail: np.ndarray) -> np.ndarray:
     grown = trail.copy()
     grown[:, 1:] |= trail[:, :-1]
     grown[:, :-1] |= trail[:, 1:]
-    bits = np.where(grown, int(Bit.TRAIL), 0).astype(np.uint16)
+    bits = np.multiply(grown, np.uint16(Bit.TRAIL), dtype=np.uint16)
     columns = np.flatnonzero(grown[0] | grown[-1])
     for x in columns:
         ends = _end_run(grown[:, x])

@@ -13,7 +13,7 @@ from sediff.isr.history import once, record
 from sediff.isr.noise import SCALE_RANGE, noise_ratio
 from sediff.isr.sky import fit_sky
 from sediff.isr.weight import null_weight
-from sediff.maskbits import UNUSABLE, Bit
+from sediff.maskbits import UNUSABLE, Bit, with_bits
 
 #: Integer codes of V3.5.0 and later (NOIRLab DECam data handbook): no bits, one a pixel.
 CODES = {0: 0, 1: Bit.BPM, 2: Bit.BPM, 3: Bit.SATURATE, 4: Bit.TRAIL, 5: Bit.CRAY, 6: Bit.BPM, 7: Bit.SUSPECT, 8: Bit.STREAK}
@@ -100,7 +100,7 @@ def from_community(image: np.ndarray, weight: np.ndarray, quality: np.ndarray, h
     gain = float(np.mean([float(header['GAINA']), float(header['GAINB'])]))
     mask = translate_mask(quality, header['PLVER'])
     bad = ~np.isfinite(image) | ~np.isfinite(weight) | (weight <= 0)
-    mask |= np.where(bad & ((mask & np.uint16(UNUSABLE)) == 0), int(Bit.BPM), 0).astype(np.uint16)
+    mask = with_bits(mask, bad & ((mask & np.uint16(UNUSABLE)) == 0), Bit.BPM)
     electrons = np.where(np.isfinite(image), image, 0).astype(np.float32) * np.float32(gain)
     variance = np.where(bad, 0, weight).astype(np.float32) / np.float32(gain ** 2)
     sky, brightness, sigma = fit_sky(electrons, mask, min(block, max(min(image.shape) // 4, 16)))

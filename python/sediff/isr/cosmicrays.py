@@ -40,6 +40,8 @@ TESTS = (
     (((0, 0), (0, 1)), ((0, -1), (0, 2))), (((0, 0), (0, -1)), ((0, 1), (0, -2))),
     (((0, 0), (1, 0)), ((-1, 0), (2, 0))), (((0, 0), (-1, 0)), ((1, 0), (-2, 0))),
 )
+#: Farthest that a test reaches from its pixel.
+REACH = 2
 
 
 def find_cosmic_rays(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, fwhm: float, limit: float = 4.5,
@@ -88,8 +90,9 @@ def find_cosmic_rays(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, fw
     tests = _tests(round(float(fwhm), 3))
     rays = np.zeros(image.shape, np.bool_)
     seeds = _seeds(image, weight, mask, np.uint16(_BLIND), np.float32(typical), tests, float(limit))
+    steps, seen = np.zeros((2, *image.shape), np.uint8)
     _grow(image, weight, mask, np.uint16(_BLIND), np.float32(typical), tests, rays, seeds, float(grow_limit),
-          float(grow_sharpness), passes)
+          float(grow_sharpness), passes, steps, seen)
     follow_tracks(image, weight, mask, _BLIND, typical, rays)
     return rays
 
@@ -100,16 +103,14 @@ def star_ratios(fwhm: float) -> np.ndarray:
 
     Over 7 x 7 positions of the star's centre in a pixel, and all pixels above 2 % of its peak.
     """
-    ratios = np.full(len(TESTS), np.inf)
-    for phase_y in np.linspace(-0.5, 0.5, 7):
-        for phase_x in np.linspace(-0.5, 0.5, 7):
-            star = _moffat(fwhm, phase_y, phase_x)
-            bright = np.argwhere(star > 0.02 * star.max())
-            for k, (core, neighbours) in enumerate(TESTS):
-                inner, outer = (np.mean([star[tuple((bright + np.array(step)).T)] for step in part], axis=0)
-                                for part in (core, neighbours))
-                ratios[k] = min(ratios[k], (outer / inner).min())
-    return ratios
+    phases = np.linspace(-0.5, 0.5, 7)
+    stars = np.stack([_moffat(fwhm, y, x) for y in phases for x in phases])
+    bright = (stars > 0.02 * stars.max(axis=(1, 2), keepdims=True))[:, REACH:-REACH, REACH:-REACH]
+    size = bright.shape[1]
+    shifted = {(y, x): stars[:, REACH + y:REACH + y + size, REACH + x:REACH + x + size][bright]
+               for y, x in {step for test in TESTS for part in test for step in part}}
+    return np.array([np.min(np.mean([shifted[step] for step in neighbours], axis=0)
+                            / np.mean([shifted[step] for step in core], axis=0)) for core, neighbours in TESTS])
 
 
 def warm() -> None:
@@ -127,7 +128,9 @@ def _moffat(fwhm: float, phase_y: float, phase_x: float, fine: int = 5) -> np.nd
     alpha = fwhm / (2.0 * math.sqrt(2.0 ** (1.0 / beta) - 1.0))
     axis = (np.arange(size * fine) + 0.5) / fine - 0.5 - size // 2
     radius2 = (axis[:, None] - phase_y) ** 2 + (axis[None, :] - phase_x) ** 2
-    return ((1.0 + radius2 / alpha ** 2) ** -beta).reshape(size, fine, size, fine).mean(axis=(1, 3))
+    base = 1.0 + radius2 / alpha ** 2
+    light = 1.0 / (base * base * base * np.sqrt(base))      # base ** -beta
+    return light.reshape(size, fine, size, fine).mean(axis=(1, 3))
 
 
 @lru_cache(maxsize=32)
@@ -280,20 +283,19 @@ def _median_and_quartile(values, count):
 
 
 @njit(cache=True)
-def _grow(image, weight, mask, blind, typical, tests, rays, seeds, grow_limit, grow_sharpness, passes):
+def _grow(image, weight, mask, blind, typical, tests, rays, seeds, grow_limit, grow_sharpness, passes, steps, seen):
     """Mark the seeds and, pass by pass, neighbours of what the pass before marked.
 
     On steep ground a pixel may also join by what stands above the light around, at most `_CHAIN` steps from one that a test
-    has found; such pixels are no reason for others: so that no star is eaten bit by bit.
+    has found; such pixels are no reason for others: so that no star is eaten bit by bit. `steps` and `seen` are (ny, nx)
+    uint8 of 0 to work with.
     """
     values = np.empty(49, np.float32)
     rows, solution = np.empty((81, 9), np.float64), np.empty((6, 7), np.float64)
     ny, nx = image.shape
-    steps = np.zeros(image.shape, np.uint8)
     for y, x in seeds:
         rays[y, x], steps[y, x] = True, 1
     front, joined = seeds, [(0, 0) for _ in range(0)]
-    seen = np.zeros(image.shape, np.uint8)
     for number in range(1, passes + 1):
         new = []
         for y, x in front:

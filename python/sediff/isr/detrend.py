@@ -33,8 +33,8 @@ from sediff.isr.saturation import mark_saturation
 from sediff.isr.sky import fit_sky
 from sediff.isr.sky_fringe import fringes_left
 from sediff.isr.streaks import find_streaks
-from sediff.isr.weight import inverse_variance, null_weight
-from sediff.maskbits import UNUSABLE, Bit
+from sediff.isr.weight import follow_sky, inverse_variance, null_weight
+from sediff.maskbits import UNUSABLE, Bit, with_bits
 from sediff.stats import clipped
 
 #: A raw CCD: pixels (raw ny, raw nx) in ADU, and its header (primary and CCD merged).
@@ -123,8 +123,8 @@ def crosstalk_stage(raw: np.ndarray, header: Header, sources: Mapping[int, RawCc
         record(out, 'XTALKMIS', ','.join(name[3:] for name in skipped), 'Crosstalk sources without pixels')
     out['BADAMPS'] = (''.join(lost), 'Unusable amplifiers')
     mask = mark_dead_amplifiers(np.zeros(image.shape, np.uint16), amplifiers, lost)
-    mask[flags] |= np.uint16(Bit.SSXTALK)
-    return CcdImage(image, mask, null_weight(np.ones(image.shape, np.float32), mask), out)
+    mask = with_bits(mask, flags, Bit.SSXTALK) if flags.any() else mask
+    return CcdImage(image, mask, ((mask & np.uint16(UNUSABLE)) == 0).astype(np.float32), out)
 
 
 def pixcorrect(ccd: CcdImage, bias: np.ndarray | None, flat: np.ndarray | None, bad_pixels: np.ndarray | None,
@@ -160,14 +160,14 @@ def pixcorrect(ccd: CcdImage, bias: np.ndarray | None, flat: np.ndarray | None, 
     names, header, more = names or {}, ccd.header.copy(), more or Corrections(fix_columns=False)
     amplifiers, lost = read_trimmed_amplifiers(header), str(header.get('BADAMPS', ''))
     amplifiers = with_measured_read_noise(amplifiers, header)
-    image = subtract_bias(ccd.image, bias) if bias is not None else ccd.image
+    image = subtract_bias(ccd.image, bias) if bias is not None else ccd.image.astype(np.float32)
     mask = mark_edges(mark_saturation(image, ccd.mask, [each for each in amplifiers if each.name not in lost],
                                       saturation_growth), edge, near_edge)
     if more.linearity:
-        image = linearize(image, amplifiers, more.linearity)
+        image = linearize(image, amplifiers, more.linearity, in_place=True)
         full = saturation_levels(amplifiers, more.linearity)
         amplifiers = tuple(replace(each, saturate=full[each.name]) for each in amplifiers)
-    image = apply_gain(image, amplifiers)
+    image = apply_gain(image, amplifiers, in_place=True)
     record_gain(header, amplifiers, lost)
     if more.border_shifts is not None:
         image = correct_brighter_fatter(image, more.border_shifts)
@@ -201,12 +201,12 @@ def _weighted(image: np.ndarray, mask: np.ndarray, header: Header, amplifiers: S
     """The image with its weight: sky and read noise, scaled to the noise that is measured."""
     sky = _typical_level(image, mask)
     weight = inverse_variance(sky, amplifiers, np.ones(image.shape, np.float32) if flat is None else flat)
-    weight, scales = scale_weight(image, weight, mask, amplifiers)
+    weight, scales = scale_weight(image, weight, mask, amplifiers, in_place=True)
     for name, scale in scales.items():
         header[f'WGTSCL{name}'] = (round(scale, 5), f'Measured / expected noise of amp {name}')
     header['NSATPIX'] = (int(np.count_nonzero(mask & np.uint16(Bit.SATURATE))), 'Saturated pixels')
     header['SKYBRITE'] = (sky, '[e-] Sky')
-    return CcdImage(image, mask, null_weight(weight, mask), header)
+    return CcdImage(image, mask, null_weight(weight, mask, in_place=True), header)
 
 
 def mask_bleeds(ccd: CcdImage, min_length: int = 20, halo_level: float = 0.0, interpolate: bool = False) -> CcdImage:
@@ -269,9 +269,6 @@ def apply_star_flat(ccd: CcdImage, star_flat: np.ndarray, name: str = 'given', c
 def subtract_sky(ccd: CcdImage, block: int = 128) -> CcdImage:
     """Subtract the sky; weights follow the sky map, SKYBRITE and SKYSIGMA (e-) are set.
 
-    The weights were made for one sky level S0 over the CCD; with the map S they are multiplied by (S0 + r^2) / (S + r^2),
-    r the read noise (exact where the flat is 1, to better than 1e-3 elsewhere).
-
     Raises
     ------
     BadData
@@ -280,9 +277,7 @@ def subtract_sky(ccd: CcdImage, block: int = 128) -> CcdImage:
     once(ccd.header, 'SKYBLOCK', 'the sky subtraction')
     header = ccd.header.copy()
     sky, brightness, sigma = fit_sky(ccd.image, ccd.mask, block)
-    noise = float(header.get('RDNOISE', 6.0)) ** 2
-    assumed = max(float(header.get('SKYBRITE', brightness)), 0.0) + noise
-    weight = ccd.weight * (assumed / (np.maximum(sky, 0) + noise)).astype(np.float32)
+    weight = follow_sky(ccd.weight, sky, float(header.get('SKYBRITE', brightness)), float(header.get('RDNOISE', 6.0)))
     record(header, 'SKYBLOCK', block, 'Sky subtracted, block size')
     header['SKYBRITE'] = (brightness, '[e-] Sky')
     header['SKYSIGMA'] = (sigma, '[e-] Noise of the sky')
@@ -305,10 +300,10 @@ def mask_cosmic_rays(ccd: CcdImage, fwhm: float | None = None, limit: float = 4.
     header = ccd.header.copy()
     fwhm = fwhm or float(header.get('FWHM', 0.0)) or SHARPEST_FWHM
     rays = find_cosmic_rays(ccd.image, ccd.weight, ccd.mask, fwhm, limit)
-    mask = ccd.mask | np.where(rays, int(Bit.CRAY), 0).astype(np.uint16)
+    mask = with_bits(ccd.mask, rays, Bit.CRAY)
     record(header, 'NCRAY', int(np.count_nonzero(rays)), 'Pixels hit by cosmic rays')
     if streaks and not fringes_left(header):
-        mask = mask | np.where(find_streaks(ccd.image, ccd.weight, mask), int(Bit.STREAK), 0).astype(np.uint16)
+        mask = with_bits(mask, find_streaks(ccd.image, ccd.weight, mask), Bit.STREAK)
         record(header, 'NSTREAK', int(np.count_nonzero(mask & np.uint16(Bit.STREAK))), 'Pixels in streaks')
     return CcdImage(ccd.image, mask, null_weight(ccd.weight, mask), header)
 

@@ -19,10 +19,16 @@ def mark_edges(mask: np.ndarray, edge: int = 15, near_edge: int = 30) -> np.ndar
     -------
     ndarray, (ny, nx) uint16
     """
+    marked = mask.copy()
+    _frame(marked, 0, edge, Bit.EDGE)
+    _frame(marked, edge, near_edge, Bit.NEAREDGE)
+    return marked
+
+
+def _frame(mask: np.ndarray, first: int, last: int, bit: Bit) -> None:
+    """Set a bit of the pixels that are `first` to `last` (excluded) pixels from the edge."""
     ny, nx = mask.shape
-    rows, columns = np.arange(ny), np.arange(nx)
-    distance = np.minimum(np.minimum(rows, ny - 1 - rows)[:, None], np.minimum(columns, nx - 1 - columns)[None, :])
-    bits = np.zeros(mask.shape, np.uint16)
-    bits[distance < near_edge] = int(Bit.NEAREDGE)
-    bits[distance < edge] = int(Bit.EDGE)
-    return mask | bits
+    inside, width = mask[first:max(ny - first, 0), first:max(nx - first, 0)], last - first
+    if width > 0:
+        for strip in (inside[:width], inside[-width:], inside[:, :width], inside[:, -width:]):
+            strip |= np.uint16(bit)

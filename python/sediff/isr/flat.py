@@ -4,7 +4,8 @@ from __future__ import annotations
 import numpy as np
 
 from sediff.errors import BadData
-from sediff.maskbits import Bit
+from sediff.maskbits import Bit, with_bits
+from sediff.stats import all_finite
 
 #: Below this response a pixel tells nothing.
 LOWEST_RESPONSE = 0.1
@@ -35,16 +36,16 @@ def divide_flat(image: np.ndarray, mask: np.ndarray, flat: np.ndarray,
     """
     if image.shape != flat.shape:
         raise BadData(f'the flat has shape {flat.shape}, the image {image.shape}; it belongs to another CCD or camera')
-    odd = flat.size - np.count_nonzero(np.isfinite(flat))
-    if odd:
+    if not all_finite(flat):
+        odd = flat.size - np.count_nonzero(np.isfinite(flat))
         raise BadData(f'the flat has {odd} values that are not finite; build it again, with 0 where nothing responds')
-    good = has_response(flat, lowest)
+    good = flat > lowest
     if 2 * np.count_nonzero(good) < good.size:
         raise BadData(f'{np.count_nonzero(~good)} of {good.size} pixels of the flat are at or below {lowest}; '
                       'the flat must have median 1')
     flattened = np.zeros(image.shape, np.float32)
     np.divide(image, flat, out=flattened, where=good, dtype=np.float32)
-    return flattened, mask | np.where(good, 0, int(Bit.BPM)).astype(np.uint16)
+    return flattened, with_bits(mask, ~good, Bit.BPM)
 
 
 def has_response(flat: np.ndarray, lowest: float = LOWEST_RESPONSE) -> np.ndarray:

@@ -9,7 +9,7 @@ from astropy.io.fits import Header
 from sediff.instruments.amplifiers import Amplifier
 
 
-def apply_gain(image: np.ndarray, amplifiers: Sequence[Amplifier]) -> np.ndarray:
+def apply_gain(image: np.ndarray, amplifiers: Sequence[Amplifier], in_place: bool = False) -> np.ndarray:
     """Electrons from ADU.
 
     Parameters
@@ -17,12 +17,14 @@ def apply_gain(image: np.ndarray, amplifiers: Sequence[Amplifier]) -> np.ndarray
     image : ndarray, (ny, nx) float32, ADU
         Trimmed image.
     amplifiers : sequence of Amplifier
+    in_place : bool
+        Change the image itself, which must be float32.
 
     Returns
     -------
     ndarray, (ny, nx) float32, electrons
     """
-    electrons = image.astype(np.float32, copy=True)
+    electrons = image.astype(np.float32, copy=not in_place)
     for amplifier in amplifiers:
         electrons[amplifier.ccd] *= np.float32(amplifier.gain)
     return electrons

@@ -2,8 +2,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
+from sediff.isr.areas import touching_areas
 from sediff.maskbits import UNUSABLE, Bit
 
 #: Radii (px) of the rings in which the light around a star is measured: 10 % apart.
@@ -39,15 +39,13 @@ def mark_halos(image: np.ndarray, mask: np.ndarray, sky_sigma: float, level: flo
     mask : ndarray, (ny, nx) uint16
     halos : list of (x, y, radius), pixels
     """
-    labels, count = ndimage.label((mask & np.uint16(Bit.SATURATE)) != 0, structure=np.ones((3, 3), int))
-    if not count:
+    stars = [(box, area) for box, area in touching_areas((mask & np.uint16(Bit.SATURATE)) != 0)
+             if np.count_nonzero(area) >= min_area]
+    if not stars:
         return mask, []
-    area = np.bincount(labels.ravel())
     marked, halos = mask.copy(), []
-    for number, box in enumerate(ndimage.find_objects(labels), 1):
-        if area[number] < min_area:
-            continue
-        x, y = _middle(labels[box] == number)
+    for box, area in stars:
+        x, y = _middle(area)
         x, y = x + box[1].start, y + box[0].start
         radius = _halo_radius(image, mask, x, y, level * sky_sigma, max_radius)
         if radius:

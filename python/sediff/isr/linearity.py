@@ -56,7 +56,8 @@ class LinearityCurve:
 LinearityTable = Mapping[str, LinearityCurve]
 
 
-def linearize(image: np.ndarray, amplifiers: Sequence[Amplifier], table: LinearityTable) -> np.ndarray:
+def linearize(image: np.ndarray, amplifiers: Sequence[Amplifier], table: LinearityTable,
+              in_place: bool = False) -> np.ndarray:
     """Counts in proportion to the charge, amplifier by amplifier.
 
     Parameters
@@ -66,13 +67,15 @@ def linearize(image: np.ndarray, amplifiers: Sequence[Amplifier], table: Lineari
     amplifiers : sequence of Amplifier
     table : mapping of amplifier name to LinearityCurve
         An amplifier without a curve is left as it is.
+    in_place : bool
+        Change the image itself, which must be float32 and contiguous.
 
     Returns
     -------
     ndarray, (ny, nx) float32, ADU
-        A new array.
     """
-    corrected = np.ascontiguousarray(image, np.float32).copy()
+    corrected = np.ascontiguousarray(image, np.float32)
+    corrected = corrected if in_place else corrected.copy()
     for amplifier in amplifiers:
         if amplifier.name in table:
             _add_lookup(corrected[amplifier.ccd], lookup_table(table[amplifier.name]))

@@ -53,29 +53,53 @@ def noise_ratio(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, area: t
         None with fewer than 4 blocks.
     """
     good = ((mask[area] & np.uint16(UNUSABLE)) == 0) & (weight[area] > 0)
-    pixels, expected = image[area], weight[area]
-    ny, nx = (length // BLOCK for length in pixels.shape)
-    boxes = [(slice(j * BLOCK, (j + 1) * BLOCK), slice(i * BLOCK, (i + 1) * BLOCK)) for j in range(ny) for i in range(nx)]
-    boxes = [box for box in boxes if good[box].mean() > 0.8]
-    if len(boxes) < 4:
+    pixels, expected = _blocks(image[area]), _blocks(weight[area])
+    # rows first: sums of whole rows are quick, and 64 fit in a byte
+    counts = _blocks(good).sum(axis=1, dtype=np.uint8).sum(axis=2)
+    rows, columns = np.nonzero(counts > 0.8 * BLOCK * BLOCK)
+    if len(rows) < 4:
         return None
-    levels = np.array([np.median(pixels[box][::4, ::4]) for box in boxes])
-    order = np.argsort(levels)[:max(4, len(boxes) // 3)]
+    levels = np.median(pixels[rows, ::4, columns, ::4].reshape(len(rows), -1), axis=1)
+    order = np.argsort(levels)[:max(4, len(rows) // 3)]
     order = order[::max(1, len(order) // MOST_BLOCKS)]
-    ratios = [_block_ratio(pixels[box], expected[box], good[box]) for box in (boxes[k] for k in order)]
+    chosen = rows[order], slice(None), columns[order]
+    ratios = _block_ratios(pixels[chosen], expected[chosen], _blocks(good)[chosen])
     return float(np.nanmedian(ratios)) if np.isfinite(ratios).any() else None
 
 
-def _block_ratio(pixels: np.ndarray, weight: np.ndarray, good: np.ndarray) -> float:
-    cells = (BLOCK // CELL, CELL, BLOCK // CELL, CELL)
-    sigma = 1.0 / np.sqrt(np.median(weight[good]))
-    means = np.where(good, pixels, 0).reshape(cells).mean(axis=(1, 3))
-    sky = (np.abs(means - np.median(pixels[good])) < 0.5 * sigma) & good.reshape(cells).all(axis=(1, 3))
-    sky = sky.repeat(CELL, axis=0).repeat(CELL // 2, axis=1)
-    if np.count_nonzero(sky) < 64:
+def _blocks(plane: np.ndarray) -> np.ndarray:
+    """A plane as (rows of blocks, `BLOCK`, columns of blocks, `BLOCK`)."""
+    ny, nx = (length // BLOCK for length in plane.shape)
+    return plane[:ny * BLOCK, :nx * BLOCK].reshape(ny, BLOCK, nx, BLOCK)
+
+
+def _block_ratios(pixels: np.ndarray, weight: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """Measured / expected noise of n blocks (n, `BLOCK`, `BLOCK`): (n,) float64, NaN where a block has too little sky."""
+    cells, each = (-1, BLOCK // CELL, CELL, BLOCK // CELL, CELL), (slice(None), None, None)
+    sigma = (1.0 / np.sqrt(_medians(weight, good)))[each]
+    means = np.where(good, pixels, 0).reshape(cells).mean(axis=(2, 4))
+    sky = (np.abs(means - _medians(pixels, good)[each]) < 0.5 * sigma) & good.reshape(cells).all(axis=(2, 4))
+    sky = sky.repeat(CELL, axis=1).repeat(CELL // 2, axis=2)
+    with np.errstate(divide='ignore', invalid='ignore'):
+        variance = 1.0 / weight[:, :, ::2] + 1.0 / weight[:, :, 1::2]
+        pull = (pixels[:, :, ::2] - pixels[:, :, 1::2]) / np.sqrt(variance)
+    return np.array([_rms(values[chosen]) for values, chosen in zip(pull, sky)])
+
+
+def _medians(values: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """Median of the good pixels of each block: (n,) float32."""
+    whole = good.all(axis=(1, 2))
+    medians = np.empty(len(values), np.float32)
+    medians[whole] = np.median(values[whole].reshape(-1, BLOCK * BLOCK), axis=1)
+    for k in np.flatnonzero(~whole):
+        medians[k] = np.median(values[k][good[k]])
+    return medians
+
+
+def _rms(pull: np.ndarray) -> float:
+    """Rms of differences in units of their noise, those beyond 4 robust deviations rejected; NaN of fewer than 64."""
+    if len(pull) < 64:
         return np.nan
-    variance = 1.0 / weight[:, ::2][sky] + 1.0 / weight[:, 1::2][sky]
-    pull = (pixels[:, ::2][sky] - pixels[:, 1::2][sky]) / np.sqrt(variance)
     for _ in range(2):
         pull = pull[np.abs(pull) <= 4.0 * max(sigma_about(pull), 1e-6)]
     # a normal distribution cut at 4 sigma has 0.99954 of its rms
@@ -83,8 +107,8 @@ def _block_ratio(pixels: np.ndarray, weight: np.ndarray, good: np.ndarray) -> fl
 
 
 def scale_weight(image: np.ndarray, weight: np.ndarray, mask: np.ndarray,
-                 amplifiers: Sequence[Amplifier]) -> tuple[np.ndarray, dict[str, float]]:
-    """Weight such that the sky's noise is what it says, amplifier by amplifier.
+                 amplifiers: Sequence[Amplifier], in_place: bool = False) -> tuple[np.ndarray, dict[str, float]]:
+    """Weight such that the sky's noise is what it says, amplifier by amplifier; `in_place` changes the given one.
 
     Returns
     -------
@@ -92,7 +116,7 @@ def scale_weight(image: np.ndarray, weight: np.ndarray, mask: np.ndarray,
     scales : dict of amplifier name to float
         Measured noise / expected; 1 where it cannot be measured or is not accepted (outside 0.7 to 1.4).
     """
-    scaled, scales = weight.copy(), dict.fromkeys((amplifier.name for amplifier in amplifiers), 1.0)
+    scaled, scales = weight if in_place else weight.copy(), dict.fromkeys((each.name for each in amplifiers), 1.0)
     for amplifier in amplifiers:
         ratio = noise_ratio(image, weight, mask, amplifier.ccd)
         if ratio is not None and SCALE_RANGE[0] < ratio < SCALE_RANGE[1]:

@@ -40,7 +40,7 @@ def mark_saturation(image: np.ndarray, mask: np.ndarray, amplifiers: Sequence[Am
             raise BadData(f'{100 * full.mean():.0f} % of amplifier {amplifier.name} is at or above its saturation of '
                           f'{amplifier.saturate:.0f} ADU; the sky is saturated: leave this exposure out')
     marked = mask.copy()
-    rows, columns = np.nonzero(saturated)
+    rows, columns = np.divmod(np.flatnonzero(saturated), mask.shape[1])
     for y in range(-growth, growth + 1):
         for x in range(-growth, growth + 1):
             near = np.clip(rows + y, 0, mask.shape[0] - 1), np.clip(columns + x, 0, mask.shape[1] - 1)

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 import sep
+from numba import njit
 from scipy import ndimage
 
 from sediff.errors import BadData
@@ -59,13 +60,38 @@ def fit_sky(image: np.ndarray, mask: np.ndarray, block: int = 128, object_sigma:
     return sky, float(np.median(sky[::8, ::8])), float(background.globalrms)
 
 
+def warm() -> None:
+    """Compile the kernel."""
+    plane = np.zeros((5, 6), np.float32)
+    _excess(plane, plane, np.zeros(plane.shape, np.bool_))
+
+
 def _object_mask(image: np.ndarray, background: sep.Background, unusable: np.ndarray, sigma: float) -> np.ndarray:
     """Unusable pixels and objects, found on means of 4 x 4 pixels."""
-    residual = image - background.back(dtype=np.float32)
-    residual[unusable] = 0
-    ny, nx = residual.shape
-    padded = np.pad(residual, ((0, -ny % BIN), (0, -nx % BIN)))
-    rows, columns = padded.shape[0] // BIN, padded.shape[1] // BIN
-    means = padded.reshape(rows, BIN, columns, BIN).mean(axis=(1, 3))
+    means = _excess(image, background.back(dtype=np.float32), unusable)
     objects = ndimage.maximum_filter(means > sigma * background.globalrms, size=5, mode='constant')
-    return objects.repeat(BIN, axis=0).repeat(BIN, axis=1)[:ny, :nx] | unusable
+    wide = objects.repeat(BIN, axis=1)[:, :image.shape[1]]
+    masked = unusable.copy()
+    for row in range(BIN):
+        part = masked[row::BIN]
+        part |= wide[:len(part)]
+    return masked
+
+
+@njit(cache=True)
+def _excess(image, sky, unusable):
+    """Means of image - sky over 4 x 4 pixels, unusable ones and those beyond the border counted as 0."""
+    ny, nx = image.shape
+    rows, columns = (ny + BIN - 1) // BIN, (nx + BIN - 1) // BIN
+    means = np.empty((rows, columns), np.float32)
+    for row in range(rows):
+        line = np.zeros(columns * BIN, np.float32)
+        for y in range(row * BIN, min((row + 1) * BIN, ny)):
+            for x in range(nx):
+                line[x] += np.float32(0.0) if unusable[y, x] else image[y, x] - sky[y, x]
+        for column in range(columns):
+            total = np.float32(0.0)
+            for x in range(column * BIN, (column + 1) * BIN):
+                total += line[x]
+            means[row, column] = total / np.float32(BIN * BIN)
+    return means

@@ -12,6 +12,7 @@ from sediff.isr.history import once, record
 from sediff.isr.sky_bins import BIN, polynomial, polynomial_orders, polynomial_terms
 from sediff.isr.sky_detail import DEGREE
 from sediff.isr.sky_pca import SkyComponents
+from sediff.isr.weight import follow_sky
 from sediff.maskbits import UNUSABLE
 from sediff.stats import clipped, robust_sigma, sigma_about
 
@@ -117,8 +118,7 @@ def subtract_focal_plane_sky(ccd: CcdImage, sky: np.ndarray, fit: SkyFit, name: 
     image = ccd.image - sky
     left, sigma = _residual(image, ccd.mask)
     brightness = float(np.median(sky[::8, ::8]))
-    noise = float(header.get('RDNOISE', 6.0)) ** 2
-    assumed = max(float(header.get('SKYBRITE', brightness)), 0.0) + noise
+    weight = follow_sky(ccd.weight, sky, float(header.get('SKYBRITE', brightness)), float(header.get('RDNOISE', 6.0)))
     record(header, 'SKYMODEL', 'pca' if full_resolution else 'pca-binned', 'Sky subtracted')
     record(header, 'SKYFIL', name, 'Sky components', checksum)
     for keyword, value, comment in (('SKYRMS', fit.rms, 'rms of the fit over the sky'), ('SKYUSED', fit.used, 'blocks used'),
@@ -127,7 +127,6 @@ def subtract_focal_plane_sky(ccd: CcdImage, sky: np.ndarray, fit: SkyFit, name: 
         header[keyword] = (float(value), comment)
     for number, value in enumerate(fit.coefficients[:10]):
         header[f'SKYPC{number}'] = (float(value), '[e-] coefficient')
-    weight = ccd.weight * (assumed / (np.maximum(sky, 0) + noise)).astype(np.float32)
     return CcdImage(image, ccd.mask, weight, header)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from sediff.isr.line_sums import line_sums
 from sediff.isr.streak_trace import Trace, trace_line
 from sediff.maskbits import UNUSABLE, Bit
-from sediff.stats import robust_sigma
+from sediff.stats import robust_sigma, sigma_about
 
 #: Mask bits whose pixels take no part; cosmic rays and trails would make lines of their own.
 _BLIND = int(UNUSABLE & ~Bit.STREAK)
@@ -43,7 +44,7 @@ def find_streaks(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, min_co
     """
     streaks = np.zeros(image.shape, np.bool_)
     usable = ((mask & np.uint16(_BLIND)) == 0) & (weight > 0)
-    values = np.where(usable, image, np.float32(0)).astype(np.float32, copy=False)
+    values = np.where(usable, np.asarray(image, np.float32), np.float32(0))
     trails = (mask & np.uint16(Bit.TRAIL | Bit.EDGEBLEED)) != 0
     done = 1
     for size, block in LEVELS:
@@ -55,8 +56,8 @@ def find_streaks(image: np.ndarray, weight: np.ndarray, mask: np.ndarray, min_co
         for trace in _search(values, usable, trails, block, min_contrast, most):
             _draw(streaks, trace, size)
             _draw(trails, trace, 1)
-            usable = usable & ~trails
-            values = np.where(usable, values, np.float32(0))
+            np.copyto(usable, False, where=trails)
+            np.copyto(values, np.float32(0), where=trails)
     return streaks
 
 
@@ -75,13 +76,13 @@ def _search(values: np.ndarray, usable: np.ndarray, trails: np.ndarray, block: i
     noise = robust_sigma(means[good])
     if noise <= 0:
         return []
-    found = []
+    found, pixel_noise = [], 0.0
     height = np.where(good, np.clip((means - np.median(means[good])) / noise, -2.0, 2.0), 0.0)
-    pixel_noise = robust_sigma(values[::3, ::3][usable[::3, ::3]])
     for _ in range(most):
         line = _best_line(height, good, min_contrast)
         if line is None:
             break
+        pixel_noise = pixel_noise or robust_sigma(values[::3, ::3][usable[::3, ::3]])
         distance = line[1] * block + 0.5 * (block - 1) * (np.cos(line[0]) + np.sin(line[0]))
         trace = trace_line(values, usable, trails, pixel_noise, line[0], distance)
         if trace is not None:
@@ -95,28 +96,31 @@ def _search(values: np.ndarray, usable: np.ndarray, trails: np.ndarray, block: i
 def _average(values: np.ndarray, usable: np.ndarray, trails: np.ndarray, size: int):
     """Everything on blocks of `size` pixels; a block is usable when half of it is, a trail when a part of it is."""
     means, good = _block_means(values, usable, size)
-    return np.where(good, means, 0).astype(np.float32), good, _any_in_block(trails, size, *means.shape)
+    rows, columns = (slice(0, size * length) for length in means.shape)
+    parts = [trails[rows, columns][j::size, i::size] for j in range(size) for i in range(size)]
+    return means, good, np.logical_or.reduce(parts)
 
 
 def _block_means(values: np.ndarray, usable: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Means of the usable pixels of blocks, and whether at least half of the block is usable."""
-    ny, nx = (length // size for length in values.shape)
-    total, count = _block_sums(values, usable, size, ny, nx)
-    return total / np.maximum(count, 1), 2 * count >= size * size
+    """Means of the usable pixels of blocks (float32), and whether at least half of the block is usable; 0 where not."""
+    shape = values.shape[0] // size, values.shape[1] // size
+    means, good = np.zeros(shape, np.float32), np.zeros(shape, np.bool_)
+    _fill_means(values, usable, size, means, good)
+    return means, good
 
 
 def _best_line(height: np.ndarray, good: np.ndarray, min_contrast: float) -> tuple[float, float] | None:
     """Angle (rad) and distance (blocks, from the corner) of the strongest line x cos + y sin = distance."""
-    reach = int(np.hypot(*height.shape)) + 1
-    sums, lengths = _accumulate(height, good, ANGLES, reach)
-    enough = lengths > min(height.shape) / 3
-    if not enough.any():
+    sums, lengths = line_sums(height, good, ANGLES)
+    enough = np.flatnonzero(lengths > min(height.shape) / 3)
+    if not enough.size:
         return None
-    score = np.where(enough, sums / np.sqrt(np.maximum(lengths, 1.0)), 0.0)
-    middle = np.median(score[enough])
-    contrast = (score - middle) / max(robust_sigma(score[enough]), 0.3)
-    best = np.unravel_index(np.argmax(np.where(enough, contrast, -np.inf)), contrast.shape)
-    return (float(ANGLES[best[0]]), float(best[1] - reach)) if contrast[best] > min_contrast else None
+    score = sums.ravel()[enough] / np.sqrt(lengths.ravel()[enough])
+    middle, best = np.median(score), np.argmax(score)
+    if score[best] - middle <= min_contrast * max(sigma_about(score, middle), 0.3):
+        return None
+    angle, distance = divmod(int(enough[best]), sums.shape[1])
+    return float(ANGLES[angle]), float(distance - sums.shape[1] // 2)
 
 
 def _draw(flags: np.ndarray, trace: Trace, size: int) -> None:
@@ -136,52 +140,34 @@ def _band(shape: tuple[int, int], angle: float, distance: float, half_width: flo
 
 
 @njit(cache=True)
-def _block_sums(values, usable, size, ny, nx):
-    total, count = np.zeros((ny, nx)), np.zeros((ny, nx), np.int32)
-    for y in range(ny * size):
-        row = y // size
+def _fill_means(values, usable, size, means, good):
+    """Means of the usable pixels of blocks, and whether at least half of the block is usable, where it is."""
+    ny, nx = means.shape
+    total, number = np.empty(nx), np.empty(nx, np.int32)
+    for row in range(ny):
+        total[:], number[:] = 0.0, 0
+        for y in range(row * size, (row + 1) * size):
+            for column in range(nx):
+                part, count = 0.0, 0
+                for x in range(column * size, (column + 1) * size):
+                    if usable[y, x]:
+                        part += values[y, x]
+                        count += 1
+                total[column] += part
+                number[column] += count
         for column in range(nx):
-            part, number = 0.0, 0
-            for x in range(column * size, (column + 1) * size):
-                if usable[y, x]:
-                    part += values[y, x]
-                    number += 1
-            total[row, column] += part
-            count[row, column] += number
-    return total, count
-
-
-@njit(cache=True)
-def _any_in_block(flags, size, ny, nx):
-    found = np.zeros((ny, nx), np.bool_)
-    for y in range(ny * size):
-        for column in range(nx):
-            for x in range(column * size, (column + 1) * size):
-                if flags[y, x]:
-                    found[y // size, column] = True
-    return found
-
-
-@njit(cache=True)
-def _accumulate(height, good, angles, reach):
-    """Sums of heights and numbers of good blocks along all lines."""
-    sums, lengths = np.zeros((len(angles), 2 * reach + 1), np.float32), np.zeros((len(angles), 2 * reach + 1), np.float32)
-    for k in range(len(angles)):
-        cosine, sine = np.cos(angles[k]), np.sin(angles[k])
-        for y in range(height.shape[0]):
-            start = y * sine + 0.5 + reach
-            for x in range(height.shape[1]):
-                if good[y, x]:
-                    place = int(start + x * cosine)
-                    sums[k, place] += height[y, x]
-                    lengths[k, place] += 1.0
-    return sums, lengths
+            if 2 * number[column] >= size * size:
+                means[row, column], good[row, column] = total[column] / number[column], True
 
 
 @njit(cache=True)
 def _fill(flags, cosine, sine, distance, low, high, first, last):
     for y in range(flags.shape[0]):
-        for x in range(flags.shape[1]):
+        start, end = 0, flags.shape[1]
+        if abs(cosine) > 1e-3:
+            one, other = (distance + low - y * sine) / cosine, (distance + high - y * sine) / cosine
+            start, end = max(int(min(one, other)) - 1, 0), min(int(max(one, other)) + 2, end)
+        for x in range(start, end):
             across = x * cosine + y * sine - distance
             if low <= across <= high and first <= y * cosine - x * sine <= last:
                 flags[y, x] = True

@@ -18,7 +18,7 @@ from astropy.io.fits import Header
 
 from sediff.errors import BadInput
 from sediff.formats.atomic import atomic_path
-from sediff.formats.checksum import PLACEHOLDERS, fill_in, word_sum, words_of
+from sediff.formats.checksum import PLACEHOLDERS, fill_in, sum_of, word_sum
 from sediff.refcat.planes import join_planes
 from sediff.refcat.regions import cells_of
 from sediff.refcat.stars import CELL_NSIDE, CELLS, SHARD_NSIDE
@@ -251,13 +251,13 @@ def _open(path: str, changed: int, size: int) -> Shard:
 
 def _check_header(path: str, start: int, end: int, cards: dict[str, str]) -> None:
     """ValueError where a header does not fit its CHECKSUM."""
-    if 'CHECKSUM' not in cards or (word_sum(*words_of(path, start, end)) + int(cards['DATASUM'])) % 0xFFFFFFFF:
+    if 'CHECKSUM' not in cards or (sum_of(path, start, end) + int(cards['DATASUM'])) % 0xFFFFFFFF:
         raise ValueError('its header does not fit its CHECKSUM')
 
 
 def _check_data(path: str, start: int, size: int, recorded: str) -> None:
     """ValueError where bytes have not the sum that a header says."""
-    if word_sum(*words_of(path, start, start + size)) % 0xFFFFFFFF != int(recorded) % 0xFFFFFFFF:
+    if sum_of(path, start, start + size) % 0xFFFFFFFF != int(recorded) % 0xFFFFFFFF:
         raise ValueError('its index or its tile descriptors are not what its checksums say')
 
 
