@@ -12,7 +12,7 @@ from sediff.ccdimage import CcdImage
 from sediff.errors import BadInput
 from sediff.formats.integrity import KEPT, MADE, check_header, check_sum
 from sediff.formats.layout import WEIGHT, choose_planes, planes_of
-from sediff.formats.opening import first_line, open_fits, split_extension, write_fits
+from sediff.formats.opening import first_line, open_fits, pixels_of, split_extension, write_fits
 from sediff.formats.planes import write_image
 from sediff.formats.quantum import SEED, quantum
 
@@ -94,17 +94,11 @@ def read_ccd(path: str | os.PathLike) -> CcdImage:
             hdus = [handle[plane.index] for plane in (layout.image, layout.masks[0], layout.noise)]
             for hdu in hdus:
                 check_sum(path, hdu, KEPT)
-            image, mask, weight = (_pixels_of(hdu) for hdu in hdus)
+            image, mask, weight = (pixels_of(hdu) for hdu in hdus)
         except (OSError, ValueError) as error:
             raise BadInput(f'{path} cannot be read ({first_line(error)}); it may be truncated: make it again') from error
         return CcdImage(image.astype(np.float32, copy=False), mask.astype(np.uint16), weight.astype(np.float32, copy=False),
                         header_of(hdus[0]))
-
-
-def _pixels_of(hdu) -> np.ndarray:
-    from sediff.formats.rice import RiceRows  # kernels, that who reads headers does not need
-    rows = RiceRows.of(hdu)
-    return hdu.read() if rows is None else rows.read(0, len(rows.table))
 
 
 def write_ccd(path: str | os.PathLike, ccd: CcdImage, compress: bool | None = None, source: Cards | None = None) -> None:

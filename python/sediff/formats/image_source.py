@@ -266,11 +266,10 @@ def warm() -> None:
     those that read rows of products and raw pixels."""
     from tempfile import TemporaryDirectory
 
-    from sediff.formats import rice, rice_encode, rice_raw
+    from sediff.formats import rice, rice_encode
     from sediff.formats.fits import write_images
     rice.warm()
     rice_encode.warm()
-    rice_raw.warm()
     image = np.random.default_rng(1).normal(100.0, 5.0, (200, 200)).astype(np.float32)
     image[:20, :20] = 0.0
     with TemporaryDirectory() as folder:

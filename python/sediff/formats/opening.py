@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import fitsio
+import numpy as np
 
 from sediff.errors import BadInput
 from sediff.formats.atomic import atomic_path, plain_temporary
@@ -117,3 +118,10 @@ def split_extension(name: str | os.PathLike) -> tuple[str, str | None]:
 def first_line(error: Exception) -> str:
     """First line of an error's text."""
     return (str(error).strip().splitlines() or ['?'])[0]
+
+
+def pixels_of(hdu) -> np.ndarray:
+    """All pixels of an image HDU, as cfitsio reads them."""
+    from sediff.formats.rice import RiceRows  # kernels, that who reads headers does not need
+    rows = RiceRows.of(hdu)
+    return hdu.read() if rows is None else rows.read()

@@ -15,7 +15,7 @@ from sediff.cards import header_texts, read_cards
 from sediff.errors import BadInput
 from sediff.formats.fits import header_of
 from sediff.formats.integrity import RAW, check_header, check_sum
-from sediff.formats.opening import FitsFile, first_line, open_fits, write_fits
+from sediff.formats.opening import FitsFile, first_line, open_fits, pixels_of, write_fits
 from sediff.formats.planes import write_image
 from sediff.instruments.base import Instrument
 from sediff.instruments.load import default_instrument
@@ -67,18 +67,12 @@ def read_raw_rows(path: str | os.PathLike, ccdnum: int, first: int = 0, last: in
             whole = (first, last, step) in ((0, None, 1), (0, hdu.get_dims()[0], 1))
             check_header(path, handle[0], RAW)
             check_sum(path, hdu, RAW, once=not whole)
-            pixels = _all_pixels(hdu) if whole else hdu[first:hdu.get_dims()[0] if last is None else last:step, :]
+            pixels = pixels_of(hdu) if whole else hdu[first:hdu.get_dims()[0] if last is None else last:step, :]
             header = merged_header(handle, hdu, ccdnum, instrument)
         except (OSError, ValueError) as error:
             raise BadInput(f'{path}, CCD {ccdnum}: cannot be read ({first_line(error)}); it may be truncated: '
                            'fetch it again') from error
     return pixels, header
-
-
-def _all_pixels(hdu) -> np.ndarray:
-    from sediff.formats.rice_raw import read_raw_rice  # a kernel, that who reads headers does not need
-    pixels = read_raw_rice(hdu)
-    return hdu.read() if pixels is None else pixels
 
 
 def read_raw_parts(path: str | os.PathLike, ccdnum: int, parts: Sequence[slice],
