@@ -41,8 +41,12 @@ class CcdImage:
 
 def variance_from_weight(weight: np.ndarray) -> np.ndarray:
     """Variance of pixels from their weight, 0 where that is not positive: (ny, nx) float32."""
-    out = np.zeros(weight.shape, np.float32)
-    np.divide(np.float32(1.0), weight, out=out, where=weight > 0)
+    out = np.empty(weight.shape, np.float32)
+    with np.errstate(divide='ignore', over='ignore'):
+        for first in range(0, len(out), ROWS):
+            rows = slice(first, first + ROWS)
+            np.divide(np.float32(1.0), weight[rows], out=out[rows])
+            np.copyto(out[rows], np.float32(0.0), where=~(weight[rows] > 0))
     return out
 
 

@@ -30,7 +30,7 @@ from sediff.flow.single_epoch.stars import psf_and_statistics
 from sediff.instruments.rawcards import text_of
 from sediff.psf.model import PsfModel
 from sediff.psf.zoned import ZonedPsf
-from sediff.stats import sigma_about
+from sediff.stats import median, sigma_about
 from sediff.subtract.difference_psf import psf_of_difference
 from sediff.subtract.photons import light_in_score, photon_plane, photon_variance
 from sediff.subtract.subtract import Difference, noise_warning, subtract
@@ -221,7 +221,7 @@ def measure_noise(context: Context) -> None:
     if not good.any():
         raise BadData(f'{context.exposure.label()}: the difference has no usable pixel; template and search share none')
     chi = difference.image[good] * np.sqrt(difference.weight[good])
-    middle = float(np.median(chi))
+    middle = median(chi)
     metrics = {'usable_share': float(good.mean()), 'median_chi': middle,
                'sky_chi': sigma_about(chi, middle)}
     context.log(f'one difference: nothing to coadd; {metrics}')
