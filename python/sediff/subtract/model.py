@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.fft import rfft2
 
 from sediff.subtract.basis import KernelBasis
 from sediff.subtract.convolve import block_centres
@@ -43,7 +44,21 @@ class KernelModel:
 
     def kernels_at(self, x: Sequence[float], y: Sequence[float]) -> np.ndarray:
         """Kernels (n, w, w) float64 at 0-based pixels."""
-        return np.tensordot(spatial_terms(x, y, self.shape, self.order) @ self.coefficients.T, self.basis.images(), 1)
+        return np.tensordot(spatial_terms(x, y, self.shape, self.order), self.term_images(), 1)
+
+    def term_images(self) -> np.ndarray:
+        """What each polynomial multiplies: (terms, w, w) float64."""
+        return np.tensordot(self.coefficients.T, self.basis.images(), 1)
+
+    def spectra_at(self, x: Sequence[float], y: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
+        """Half the Fourier transform of the kernels at 0-based pixels on a grid: (n, shape[0], shape[1] // 2 + 1) complex64.
+
+        The grid's first pixel is the kernels' first.
+        """
+        spectra = rfft2(self.term_images().astype(np.float32), shape)
+        terms = spatial_terms(x, y, self.shape, self.order).astype(np.float32)
+        found = terms @ spectra.reshape(len(spectra), -1).view(np.float32)
+        return found.view(np.complex64).reshape(len(terms), *spectra.shape[1:])
 
     def on_blocks(self, narrow: bool = False, step: int = 1) -> np.ndarray:
         """Kernel, or its narrow part, at the centres of the convolution's blocks: (rows, columns, w, w) float32.
