@@ -180,7 +180,8 @@ def _photons_per_unit(template: CcdImage) -> float:
 def _photons(search: CcdImage, template: CcdImage, result: Difference,
              psf: PsfModel | ZonedPsf) -> tuple[np.ndarray, float]:
     """Photon variance of sources and hosts in the difference, and the factor of the search image's own."""
-    per_unit = np.float32(template.header['PHOTVAR']) * variance_from_weight(template.weight)
+    per_unit = variance_from_weight(template.weight)
+    per_unit *= np.float32(template.header['PHOTVAR'])
     planes = photon_plane(search.image, search.weight <= 0), photon_plane(template.image, template.weight <= 0, per_unit)
     return photon_variance(result, psf, *planes)
 
