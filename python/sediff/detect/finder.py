@@ -9,6 +9,9 @@ from sediff.detect.peaks import find_peaks, psf_correlation
 from sediff.detect.table import DETECTION_DTYPE
 from sediff.errors import BadData
 
+#: Rows looked at at a time.
+ROWS = 32
+
 
 def detect(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt, threshold: float = 5.0,
            mask: np.ndarray | None = None, merge_radius: float = 1.0, dipole_radius: float = 1.4,
@@ -93,8 +96,10 @@ def detect_on_score(scored: ScoreImage, difference: np.ndarray, variance: np.nda
         raise BadData(f'{len(rows)} peaks above {threshold} sigma (at most {max_detections} allowed): the subtraction '
                       'failed or its variance is wrong; look at the difference image')
     plane = np.zeros(difference.shape, np.uint16) if mask is None else mask.astype(np.uint16, copy=False)
-    unusable = usable_pixels(difference, variance, bad)
-    np.logical_not(unusable, out=unusable)
+    unusable = np.empty(bad.shape, bool)
+    for start in range(0, len(bad), ROWS):
+        part = slice(start, start + ROWS)
+        np.logical_not(usable_pixels(difference[part], variance[part], bad[part]), out=unusable[part])
     planes = Planes(difference, variance, unusable, plane, scored, psf_at, photons)
     table = np.zeros(len(rows), DETECTION_DTYPE)
     kept = np.array([measure(planes, j, i, table[n], dipole_radius, dipole_threshold, coverage)

@@ -44,7 +44,7 @@ def draw_sky(number: int, bad: np.ndarray, hosts: np.ndarray, systematic: np.nda
     fwhm : float
         px.
     """
-    def bright(cut: tuple[slice, slice]) -> np.ndarray:
+    def bright(cut: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
         return bright_light(bad[cut], hosts[cut], systematic[cut], variance[cut], fwhm)
     x, y, share = QuietPlaces(bad, bright, fwhm).drawn(number, SEED) if number else (np.zeros(0, int), np.zeros(0, int), 0.0)
     return DrawnSky(x, y, number, share)
