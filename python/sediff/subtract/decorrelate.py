@@ -55,24 +55,30 @@ class Whitening:
         row, column = (int(np.clip(v // b, 0, n - 1)) for v, b, n in zip((y, x), self.block, self.sums.shape))
         return self.kernels[zone, row, column]
 
-    def apply(self, image: np.ndarray) -> np.ndarray:
-        """The image (ny, nx) float32 filtered, zero assumed outside."""
-        out = np.empty(image.shape, np.float32)
-        (ny, nx), (down, along) = image.shape, self.block
-        for row, column in np.ndindex(self.sums.shape):
-            place = slice(row * down, min((row + 1) * down, ny)), slice(column * along, min((column + 1) * along, nx))
-            cells = self.zones.labels[tuple(slice(s.start // CELL, -(-s.stop // CELL)) for s in place)]
-            for zone in np.unique(cells):
-                here = cells == zone
-                rows, columns = (np.flatnonzero(here.any(axis=axis)) for axis in (1, 0))
-                down_part, along_part = (slice(s.start + CELL * n[0], min(s.stop, s.start + CELL * (n[-1] + 1)))
-                                         for s, n in zip(place, (rows, columns)))
-                part = down_part, along_part
-                found = convolve_part(image, self.kernels[zone, row, column], part)
-                inner = here[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-                wanted = np.repeat(np.repeat(inner, CELL, axis=0), CELL, axis=1)[:found.shape[0], :found.shape[1]]
-                np.copyto(out[part], found, where=True if here.all() else wanted)
-        return out
+    def apply(self, image: np.ndarray) -> None:
+        """Filter an image (ny, nx) float32 in place, zero assumed outside."""
+        (ny, nx), (down, along), half = image.shape, self.block, self.kernels.shape[-1] // 2
+        above = np.zeros((half, nx), np.float32)
+        for row in range(len(self.sums)):
+            start, stop = row * down, min((row + 1) * down, ny)
+            strip = np.concatenate([above, image[start:stop + half]])      # as it was: the rows above are filtered already
+            above = strip[stop - start:stop - start + half]
+            for column in range(self.sums.shape[1]):
+                self._apply_block(row, column, strip, image[start:stop])
+
+    def _apply_block(self, row: int, column: int, strip: np.ndarray, out: np.ndarray) -> None:
+        """Filter one block, zone by zone, from a strip that begins half a filter above its rows, into these."""
+        half, left, right = self.kernels.shape[-1] // 2, column * self.block[1], min((column + 1) * self.block[1], out.shape[1])
+        cells = self.zones.labels[row * self.block[0] // CELL:, left // CELL:-(-right // CELL)][:-(-len(out) // CELL)]
+        for zone in np.unique(cells):
+            here = cells == zone
+            rows, columns = (np.flatnonzero(here.any(axis=axis)) for axis in (1, 0))
+            y, x = (slice(first + CELL * int(n[0]), min(last, first + CELL * (int(n[-1]) + 1)))
+                    for first, last, n in ((0, len(out), rows), (left, right, columns)))
+            found = convolve_part(strip, self.kernels[zone, row, column], (slice(y.start + half, y.stop + half), x))
+            inner = here[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+            wanted = np.repeat(np.repeat(inner, CELL, axis=0), CELL, axis=1)[:found.shape[0], :found.shape[1]]
+            np.copyto(out[y, x], found, where=True if here.all() else wanted)
 
     def scale_variance(self, variance: np.ndarray) -> None:
         """Turn the variance of the correlated noise into that of the white noise, in place.

@@ -182,8 +182,9 @@ def _photons(search: CcdImage, template: CcdImage, result: Difference,
     """Photon variance of sources and hosts in the difference, and the factor of the search image's own."""
     per_unit = variance_from_weight(template.weight)
     per_unit *= np.float32(template.header['PHOTVAR'])
-    planes = photon_plane(search.image, search.weight <= 0), photon_plane(template.image, template.weight <= 0, per_unit)
-    return photon_variance(result, psf, *planes)
+    light = photon_plane(template.image, template.weight <= 0, per_unit)
+    del per_unit                                                # a plane less while the light is spread
+    return photon_variance(result, psf, photon_plane(search.image, search.weight <= 0), light)
 
 
 def _difference(search: CcdImage, template: CcdImage, result: Difference) -> CcdImage:
