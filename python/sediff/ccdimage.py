@@ -1,7 +1,9 @@
 """The one image type that travels through the pipeline: pixels, mask, weight and header of a CCD."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from astropy.io.fits import Header
@@ -37,6 +39,45 @@ class CcdImage:
     def shape(self) -> tuple[int, int]:
         """(ny, nx)."""
         return self.image.shape
+
+
+class Plane(Protocol):
+    """What is read of a plane of pixels: an array, or one that is worked out where it is read (`Derived`)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(ny, nx)."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of its pixels."""
+
+    def __getitem__(self, cut: Any, /) -> np.ndarray:
+        """Pixels of some rows and columns."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A float32 plane of which only the parts are worked out that are read: `at` gives those of an index."""
+
+    shape: tuple[int, ...]
+    at: Callable[[Any], np.ndarray]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32."""
+        return np.dtype(np.float32)
+
+    def __getitem__(self, cut: Any, /) -> np.ndarray:
+        return self.at(cut)
+
+    def whole(self) -> np.ndarray:
+        """The plane (ny, nx) float32, worked out strip by strip."""
+        out = np.empty(self.shape, self.dtype)
+        for first in range(0, len(out), ROWS):
+            rows = slice(first, first + ROWS)
+            out[rows] = self.at(rows)
+        return out
 
 
 def variance_from_weight(weight: np.ndarray) -> np.ndarray:

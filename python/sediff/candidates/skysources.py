@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 
 from sediff.candidates.forced import forced_photometry
+from sediff.ccdimage import Plane
 from sediff.detect.matched import PsfAt, ScoreImage
 from sediff.errors import BadData
 from sediff.stats import sigma_about
@@ -142,7 +143,7 @@ def empty_places(quiet: np.ndarray, detections: np.ndarray, fwhm: float, number:
 
 
 def sky_sources(scored: ScoreImage, difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt,
-                x: np.ndarray, y: np.ndarray, photons: np.ndarray | None = None) -> np.ndarray:
+                x: np.ndarray, y: np.ndarray, photons: Plane | None = None) -> np.ndarray:
     """Score and PSF flux at places, as `sediff.detect.detect_on_score` measures a detection's.
 
     Parameters

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sediff.ccdimage import Plane
 from sediff.errors import BadData, BadInput
 from sediff.psf.zoned import ZonedPsf
 
 PsfAt = Callable[[float, float, int], np.ndarray]
 
+#: Rows worked on at a time.
+ROWS = 32
 FWHM_OF_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
@@ -48,11 +51,14 @@ def with_systematic(variance: np.ndarray, systematic: np.ndarray | None, area: f
     return variance if systematic is None else variance + np.float32(area) * systematic
 
 
-def add_to_systematic(systematic: np.ndarray, variance: np.ndarray, psf_at: PsfAt) -> None:
+def add_to_systematic(systematic: np.ndarray, variance: Plane, psf_at: PsfAt) -> None:
     """`with_systematic` in the place of `systematic`, for a score image without another plane."""
     ny, nx = variance.shape
-    systematic *= np.float32(noise_area(psf_fwhm(checked_psf(psf_at, nx / 2, ny / 2, 51))))
-    systematic += variance
+    area = np.float32(noise_area(psf_fwhm(checked_psf(psf_at, nx / 2, ny / 2, 51))))
+    for first in range(0, ny, ROWS):
+        rows = slice(first, first + ROWS)
+        systematic[rows] *= area
+        systematic[rows] += variance[rows]
 
 
 def noise_area(fwhm: float) -> float:

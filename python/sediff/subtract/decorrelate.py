@@ -57,7 +57,7 @@ class Whitening:
 
     def apply(self, image: np.ndarray) -> None:
         """Filter an image (ny, nx) float32 in place, zero assumed outside."""
-        (ny, nx), (down, along), half = image.shape, self.block, self.kernels.shape[-1] // 2
+        (ny, nx), down, half = image.shape, self.block[0], self.kernels.shape[-1] // 2
         above = np.zeros((half, nx), np.float32)
         for row in range(len(self.sums)):
             start, stop = row * down, min((row + 1) * down, ny)
@@ -68,7 +68,8 @@ class Whitening:
 
     def _apply_block(self, row: int, column: int, strip: np.ndarray, out: np.ndarray) -> None:
         """Filter one block, zone by zone, from a strip that begins half a filter above its rows, into these."""
-        half, left, right = self.kernels.shape[-1] // 2, column * self.block[1], min((column + 1) * self.block[1], out.shape[1])
+        half, left = self.kernels.shape[-1] // 2, column * self.block[1]
+        right = min(left + self.block[1], out.shape[1])
         cells = self.zones.labels[row * self.block[0] // CELL:, left // CELL:-(-right // CELL)][:-(-len(out) // CELL)]
         for zone in np.unique(cells):
             here = cells == zone

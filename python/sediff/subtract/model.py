@@ -1,10 +1,10 @@
 """The fitted kernel as a function of position."""
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy.fft import rfft2
 
 from sediff.subtract.basis import KernelBasis
@@ -42,7 +42,7 @@ class KernelModel:
         """Kernel (w, w) float64 at a 0-based pixel: axes (y, x), centre at w // 2."""
         return self.kernels_at([x], [y])[0]
 
-    def kernels_at(self, x: Sequence[float], y: Sequence[float]) -> np.ndarray:
+    def kernels_at(self, x: npt.ArrayLike, y: npt.ArrayLike) -> np.ndarray:
         """Kernels (n, w, w) float64 at 0-based pixels."""
         return np.tensordot(spatial_terms(x, y, self.shape, self.order), self.term_images(), 1)
 
@@ -50,7 +50,7 @@ class KernelModel:
         """What each polynomial multiplies: (terms, w, w) float64."""
         return np.tensordot(self.coefficients.T, self.basis.images(), 1)
 
-    def spectra_at(self, x: Sequence[float], y: Sequence[float], shape: tuple[int, int]) -> np.ndarray:
+    def spectra_at(self, x: npt.ArrayLike, y: npt.ArrayLike, shape: tuple[int, int]) -> np.ndarray:
         """Half the Fourier transform of the kernels at 0-based pixels on a grid: (n, shape[0], shape[1] // 2 + 1) complex64.
 
         The grid's first pixel is the kernels' first.

@@ -113,7 +113,7 @@ def taps(fraction: np.ndarray) -> np.ndarray:
 
 @njit(cache=True)
 def along(stamp, whole, weights, out):
-    """Two passes of one filter each: adds sum weights_y[j] weights_x[i] stamp[y - whole_y - j, x - whole_x - i] to out[y, x].
+    """Two passes of one filter each: out[y, x] += sum weights_y[j] weights_x[i] stamp[y - whole_y - j, x - whole_x - i].
 
     `whole` (2,) and `weights` (2, 2 HALF + 1) are along x and y.
     """

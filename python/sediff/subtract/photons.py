@@ -2,10 +2,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sediff.ccdimage import Derived, variance_from_weight
 from sediff.subtract.background import SAMPLE, clipped_level, sky_level
 from sediff.subtract.convolve import BLOCK, convolve, squared_kernels
 
@@ -104,6 +107,45 @@ def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: 
     faint |= bad
     np.copyto(out, np.float32(0.0), where=faint)
     return out
+
+
+@dataclass(frozen=True)
+class HostLight:
+    """The photons of a difference, shared out between its score and what is measured: part by part, without planes.
+
+    Parameters
+    ----------
+    photons : ndarray, (ny, nx) float32
+        Of `photon_variance`.
+    difference, weight : ndarray, (ny, nx) float32
+    bad : ndarray, (ny, nx) bool
+    factor : float
+        Of the science image, as `photon_variance` gives it.
+    """
+
+    photons: np.ndarray
+    difference: np.ndarray
+    weight: np.ndarray
+    bad: np.ndarray
+    factor: float
+
+    @cached_property
+    def _least(self) -> float:
+        return least_light(self.photons, self.difference, self.factor, self.bad)
+
+    def in_score(self, cut: Any) -> np.ndarray:
+        """`light_in_score` of a part."""
+        return light_in_score(self.photons[cut], self.difference[cut], self.factor, self.bad[cut], self._least)
+
+    @property
+    def variance(self) -> Derived:
+        """Variance in the score: that of the weights and of hosts and stars."""
+        return Derived(self.bad.shape, lambda cut: variance_from_weight(self.weight[cut]) + self.in_score(cut))
+
+    @property
+    def others(self) -> Derived:
+        """Photon variance that is not in the score."""
+        return Derived(self.bad.shape, lambda cut: self.photons[cut] - self.in_score(cut))
 
 
 def least_light(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray) -> float:

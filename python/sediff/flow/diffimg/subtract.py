@@ -32,7 +32,7 @@ from sediff.psf.model import PsfModel
 from sediff.psf.zoned import ZonedPsf
 from sediff.stats import median, sigma_about
 from sediff.subtract.difference_psf import psf_of_difference
-from sediff.subtract.photons import light_in_score, photon_plane, photon_variance
+from sediff.subtract.photons import HostLight, photon_plane, photon_variance
 from sediff.subtract.subtract import Difference, noise_warning, subtract
 from sediff.template.coadd import Source, stack
 from sediff.template.depth import depth, noise_area
@@ -236,17 +236,13 @@ def detect_difference(context: Context) -> None:
     bad = difference.weight <= 0
     systematic = model_variance(context.load('combined').image, difference.image, bad, psf.fwhm,
                                 context.load('diff_info'), context.load('star_shifts'))
-    hosts = light_in_score(context.load('photons'), difference.image, context.load('diff_info')['photon_factor'], bad)
-    variance = variance_from_weight(difference.weight)
-    sky = draw_sky(context.parameter('SKY_SOURCES'), bad, hosts, systematic, variance, psf.fwhm)
-    variance += hosts
-    add_to_systematic(systematic, variance, psf.image)
-    del variance                        # made again below: it and the planes of the score are a peak of memory
+    light = HostLight(context.load('photons'), difference.image, difference.weight, bad,
+                      context.load('diff_info')['photon_factor'])
+    sky = draw_sky(context.parameter('SKY_SOURCES'), light, systematic, psf.fwhm)
+    add_to_systematic(systematic, light.variance, psf.image)
     scored = score_image(difference.image, systematic, bad, psf.image, zones=psf if isinstance(psf, ZonedPsf) else None)
-    del systematic
-    variance = variance_from_weight(difference.weight)
-    variance += hosts
-    others = np.subtract(context.load('photons'), hosts, out=hosts)
+    del systematic                      # a plane less while the detections are measured
+    variance, others = light.variance.whole(), light.others
     planes = difference.image, variance, bad, psf.image
     peaks, left_out = _most_significant(context, score_peaks(scored, psf.image, context.parameter('DIFF_THRESHOLD')))
     detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask, photons=others,
