@@ -49,7 +49,8 @@ def sigma_about(values: np.ndarray, centre: float | np.floating = 0.0) -> float:
     """
     if not np.size(values):
         return 0.0
-    return SIGMA_OF_MAD * median(np.abs(values - centre if centre else values))
+    distance = np.asarray(values - centre if centre else np.abs(values))
+    return SIGMA_OF_MAD * median(np.abs(distance, out=distance))
 
 
 def robust_sigma(values: np.ndarray) -> float:

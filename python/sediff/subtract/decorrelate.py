@@ -168,7 +168,7 @@ def power_on_blocks(model: KernelModel) -> np.ndarray:
     x, y = block_centres(model.shape, BLOCKS)
     grid_x, grid_y = np.meshgrid(x, y)
     spectra = np.tensordot(spatial_terms(grid_x.ravel(), grid_y.ravel(), model.shape, model.order),
-                           np.fft.rfft2(_centred(model.term_images())), 1)
+                           np.fft.rfft2(_centred(model.term_images)), 1)
     return (spectra.real ** 2 + spectra.imag ** 2).reshape(len(y), len(x), *spectra.shape[1:])
 
 

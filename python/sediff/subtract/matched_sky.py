@@ -65,14 +65,17 @@ def _match(planes: Planes, tiles: list[tuple[slice, slice]], model: KernelModel,
     """Fill some tiles of one shape of the convolved template and of the unusable pixels."""
     half = model.basis.reach
     y, x = ([0.5 * (tile[axis].start + tile[axis].stop - 1) for tile in tiles] for axis in (0, 1))
-    light, hole = (np.array([_padded(plane, tile, half) for tile in tiles])
-                   for plane in (planes.template, planes.template_bad))
-    light -= np.float32(planes.template_level)
-    light[hole] = 0.0
-    shape = tuple(next_fast_len(n, real=True) for n in light.shape[1:])
-    keep = (slice(None), *(slice(2 * half, n) for n in light.shape[1:]))
+    sides = tuple(part.stop - part.start + 2 * half for part in tiles[0])
+    shape = tuple(next_fast_len(n, real=True) for n in sides)
+    light, hole = np.zeros((len(tiles), *shape), np.float32), np.ones((len(tiles), *sides), bool)
+    for k, tile in enumerate(tiles):
+        inside, place = _window(tile, half, planes.template.shape)
+        hole[k][place] = planes.template_bad[inside]
+        np.subtract(planes.template[inside], np.float32(planes.template_level), out=light[k][place])
+    light[:, :sides[0], :sides[1]][hole] = 0.0
+    keep = (slice(None), *(slice(2 * half, n) for n in sides))
     spectra = model.spectra_at(x, y, shape)
-    spectra *= rfft2(light, shape)
+    spectra *= rfft2(light)
     for tile, found in zip(tiles, irfft2(spectra, shape)[keep]):
         matched[tile] = found
         bad[tile] = planes.science_bad[tile] | planes.template_bad[tile]
@@ -83,10 +86,8 @@ def _match(planes: Planes, tiles: list[tuple[slice, slice]], model: KernelModel,
         bad[tiles[k]] |= loss > LARGEST_LOSS * weight.sum()
 
 
-def _padded(plane: np.ndarray, tile: tuple[slice, slice], half: int) -> np.ndarray:
-    """A tile with `half` pixels around it; outside the image bad, 0."""
-    out = np.full([part.stop - part.start + 2 * half for part in tile], plane.dtype == bool, plane.dtype)
-    inside = tuple(slice(max(part.start - half, 0), min(part.stop + half, size)) for part, size in zip(tile, plane.shape))
+def _window(tile: tuple[slice, slice], half: int, shape: tuple[int, int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+    """Rows and columns of an image in a tile with `half` pixels around it, and their place there."""
+    inside = tuple(slice(max(part.start - half, 0), min(part.stop + half, size)) for part, size in zip(tile, shape))
     place = tuple(slice(i.start - part.start + half, i.stop - part.start + half) for i, part in zip(inside, tile))
-    out[place] = plane[inside]
-    return out
+    return inside, place

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -44,8 +45,9 @@ class KernelModel:
 
     def kernels_at(self, x: npt.ArrayLike, y: npt.ArrayLike) -> np.ndarray:
         """Kernels (n, w, w) float64 at 0-based pixels."""
-        return np.tensordot(spatial_terms(x, y, self.shape, self.order), self.term_images(), 1)
+        return np.tensordot(spatial_terms(x, y, self.shape, self.order), self.term_images, 1)
 
+    @cached_property
     def term_images(self) -> np.ndarray:
         """What each polynomial multiplies: (terms, w, w) float64."""
         return np.tensordot(self.coefficients.T, self.basis.images(), 1)
@@ -55,7 +57,7 @@ class KernelModel:
 
         The grid's first pixel is the kernels' first.
         """
-        spectra = rfft2(self.term_images().astype(np.float32), shape)
+        spectra = rfft2(self.term_images.astype(np.float32), shape)
         terms = spatial_terms(x, y, self.shape, self.order).astype(np.float32)
         found = terms @ spectra.reshape(len(spectra), -1).view(np.float32)
         return found.view(np.complex64).reshape(len(terms), *spectra.shape[1:])

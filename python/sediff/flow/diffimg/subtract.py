@@ -222,7 +222,9 @@ def measure_noise(context: Context) -> None:
     good = difference.weight > 0
     if not good.any():
         raise BadData(f'{context.exposure.label()}: the difference has no usable pixel; template and search share none')
-    chi = difference.image[good] * np.sqrt(difference.weight[good])
+    chi = difference.weight[good]
+    np.sqrt(chi, out=chi)
+    chi *= difference.image[good]
     middle = median(chi)
     metrics = {'usable_share': float(good.mean()), 'median_chi': middle,
                'sky_chi': sigma_about(chi, middle)}
