@@ -109,3 +109,9 @@ def sigma_from_weight(weight: np.ndarray, noise_scale: float, photons: np.ndarra
         np.sqrt(part, out=part)
         np.copyto(part, np.float32(np.inf), where=weight[rows] <= 0)
     return out
+
+
+def sigma_planes(weight: np.ndarray, noise_scale: float, photons: np.ndarray) -> tuple[Derived, Derived]:
+    """`sigma_from_weight` without photons, and with them, worked out where they are read."""
+    return (Derived(weight.shape, lambda cut: sigma_from_weight(weight[cut], noise_scale)),
+            Derived(weight.shape, lambda cut: sigma_from_weight(weight[cut], noise_scale, photons[cut])))

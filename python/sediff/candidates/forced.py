@@ -14,7 +14,7 @@ FORCED_DTYPE = np.dtype([('X_IMAGE', 'f8'), ('Y_IMAGE', 'f8'), ('FLUX', 'f8'), (
                          ('NPIX', 'i4'), ('GOOD_FRACTION', 'f4')])
 
 
-def forced_photometry(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt, x: np.ndarray,
+def forced_photometry(image: np.ndarray, variance: Plane, bad: np.ndarray, psf_at: PsfAt, x: np.ndarray,
                       y: np.ndarray, size: int = 31, noise_scale: float = 1.0,
                       photons: Plane | None = None) -> np.ndarray:
     """Optimally weighted PSF fluxes at fixed positions.

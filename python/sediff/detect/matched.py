@@ -154,7 +154,7 @@ def _weights(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, syst
     return _padded(weighted, shape, place), _padded(weight, shape, place)
 
 
-def check_planes(difference: np.ndarray, *others: np.ndarray) -> None:
+def check_planes(difference: np.ndarray, *others: Plane) -> None:
     """Raise BadInput unless all planes are two-dimensional and of one shape."""
     shapes = {plane.shape for plane in (difference, *others)}
     if len(shapes) != 1 or difference.ndim != 2:

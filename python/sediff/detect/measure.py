@@ -112,7 +112,7 @@ def noise_factor(photons: Plane | None, x: float, y: float, weight: np.ndarray) 
     return np.maximum(1.0 + weight * stamp_at(photons, x, y, weight.shape[0]), np.float32(0.5))
 
 
-def weighed_stamps(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, x: float, y: float, size: int,
+def weighed_stamps(image: np.ndarray, variance: Plane, bad: np.ndarray, x: float, y: float, size: int,
                    noise_scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Stamps about 0-based x, y of an image, 0 where unusable, and of its inverse variance: (size, size) float32.
 

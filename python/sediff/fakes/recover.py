@@ -14,7 +14,7 @@ from sediff.candidates.forced import forced_photometry
 from sediff.candidates.moving import MovingLimits, moving_stars
 from sediff.candidates.score import ScoreModel, score_features
 from sediff.candidates.vetostars import Surroundings
-from sediff.ccdimage import ROWS, sigma_from_weight, variance_from_weight
+from sediff.ccdimage import ROWS, sigma_from_weight, sigma_planes, variance_from_weight
 from sediff.detect.finder import detect_on_score
 from sediff.detect.matched import ScoreImage, score_image
 from sediff.detect.table import with_sky
@@ -179,7 +179,8 @@ def _detections(planes: Planes, variance: np.ndarray, search: Search, scored: Sc
 
 def _judged(detections: np.ndarray, planes: Planes, search: Search, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Reject codes and scores of detections; lines are those that the detections `before` them make."""
-    alone, sigma = (sigma_from_weight(search.weight, search.noise_scale, photons) for photons in (None, planes.photons))
+    alone, _ = sigma_planes(search.weight, search.noise_scale, planes.photons)
+    sigma = sigma_from_weight(search.weight, search.noise_scale, planes.photons)
     surroundings = Surroundings(planes.difference, alone, planes.bad, search.psf.image, search.fwhm, search.zero_point)
     moving = moving_stars(detections, search.template, planes.search, search.fwhm, search.moving)
     codes = apply_cuts(detections, planes.difference, sigma, planes.bad, search.fwhm, search.veto, search.cuts, moving,

@@ -82,8 +82,8 @@ def _match(planes: Planes, tiles: list[tuple[slice, slice]], model: KernelModel,
     holed = np.flatnonzero(hole.any(axis=(1, 2)))
     weights = np.abs(model.kernels_at(np.array(x)[holed], np.array(y)[holed])).astype(np.float32)
     lost = irfft2(rfft2(hole[holed].astype(np.float32), shape) * rfft2(weights, shape), shape)[keep]
-    for k, loss, weight in zip(holed, lost, weights):
-        bad[tiles[k]] |= loss > LARGEST_LOSS * weight.sum()
+    for which, loss, weight in zip(holed, lost, weights):
+        bad[tiles[which]] |= loss > LARGEST_LOSS * weight.sum()
 
 
 def _window(tile: tuple[slice, slice], half: int, shape: tuple[int, int]) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
