@@ -44,13 +44,13 @@ def peak_density(psf: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
     rng = np.random.default_rng(SEED)
     largest = np.concatenate([(mixing @ rng.standard_normal((PART, len(offsets))).T).max(axis=0)
                               for _ in range(DRAWS // PART)])
-    return np.array([_mean_tail(largest, threshold) for threshold in thresholds])
+    high = largest[largest > min(thresholds)]
+    return np.array([_mean_tail(high[high > threshold], largest.size, threshold) for threshold in thresholds])
 
 
-def _mean_tail(largest: np.ndarray, threshold: float) -> float:
-    """Mean of Q(max(threshold, m)) over some m."""
-    above = largest[largest > threshold]
-    return float(ndtr(-above).sum() + (largest.size - above.size) * ndtr(-threshold)) / largest.size
+def _mean_tail(above: np.ndarray, count: int, threshold: float) -> float:
+    """Mean of Q(max(threshold, m)) over so many m, of which those `above` the threshold are given."""
+    return float(ndtr(-above).sum() + (count - above.size) * ndtr(-threshold)) / count
 
 
 def peak_table(score: np.ndarray, x: np.ndarray, y: np.ndarray, kept: np.ndarray, area: np.ndarray, psf: np.ndarray,
