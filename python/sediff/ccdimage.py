@@ -1,7 +1,9 @@
 """The one image type that travels through the pipeline: pixels, mask, weight and header of a CCD."""
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 import numpy as np
 from astropy.io.fits import Header
@@ -39,10 +41,53 @@ class CcdImage:
         return self.image.shape
 
 
+class Plane(Protocol):
+    """What is read of a plane of pixels: an array, or one that is worked out where it is read (`Derived`)."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(ny, nx)."""
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of its pixels."""
+
+    def __getitem__(self, cut: Any, /) -> np.ndarray:
+        """Pixels of some rows and columns."""
+
+
+@dataclass(frozen=True)
+class Derived:
+    """A float32 plane of which only the parts are worked out that are read: `at` gives those of an index."""
+
+    shape: tuple[int, ...]
+    at: Callable[[Any], np.ndarray]
+
+    @property
+    def dtype(self) -> np.dtype:
+        """float32."""
+        return np.dtype(np.float32)
+
+    def __getitem__(self, cut: Any, /) -> np.ndarray:
+        return self.at(cut)
+
+    def whole(self) -> np.ndarray:
+        """The plane (ny, nx) float32, worked out strip by strip."""
+        out = np.empty(self.shape, self.dtype)
+        for first in range(0, len(out), ROWS):
+            rows = slice(first, first + ROWS)
+            out[rows] = self.at(rows)
+        return out
+
+
 def variance_from_weight(weight: np.ndarray) -> np.ndarray:
     """Variance of pixels from their weight, 0 where that is not positive: (ny, nx) float32."""
-    out = np.zeros(weight.shape, np.float32)
-    np.divide(np.float32(1.0), weight, out=out, where=weight > 0)
+    out = np.empty(weight.shape, np.float32)
+    with np.errstate(divide='ignore', over='ignore'):
+        for first in range(0, len(out), ROWS):
+            rows = slice(first, first + ROWS)
+            np.divide(np.float32(1.0), weight[rows], out=out[rows])
+            np.copyto(out[rows], np.float32(0.0), where=~(weight[rows] > 0))
     return out
 
 
@@ -64,3 +109,9 @@ def sigma_from_weight(weight: np.ndarray, noise_scale: float, photons: np.ndarra
         np.sqrt(part, out=part)
         np.copyto(part, np.float32(np.inf), where=weight[rows] <= 0)
     return out
+
+
+def sigma_planes(weight: np.ndarray, noise_scale: float, photons: np.ndarray) -> tuple[Derived, Derived]:
+    """`sigma_from_weight` without photons, and with them, worked out where they are read."""
+    return (Derived(weight.shape, lambda cut: sigma_from_weight(weight[cut], noise_scale)),
+            Derived(weight.shape, lambda cut: sigma_from_weight(weight[cut], noise_scale, photons[cut])))

@@ -3,8 +3,35 @@ from __future__ import annotations
 
 import numpy as np
 
+#: Values from which a median is sought near that of a sample, and values of the sample.
+MANY, SAMPLE = 200_000, 20_000
 #: Sigma of a normal distribution over the median of the absolute deviations from its centre, 1 / 0.6745.
 SIGMA_OF_MAD = 1.4826
+
+
+def median(values: np.ndarray) -> float:
+    """The median, of many values in a fraction of numpy's time.
+
+    Parameters
+    ----------
+    values : ndarray of any shape and unit
+
+    Notes
+    -----
+    Of many values those below a narrow bracket around the sample's median are counted and those inside it sorted (Floyd &
+    Rivest 1975): the same number as numpy's, not that of a sample.
+    """
+    flat = np.ravel(values)
+    if flat.size < MANY:
+        return float(np.median(flat))
+    sample = np.sort(flat[::flat.size // SAMPLE])
+    middle, reach = sample.size // 2, int(3.0 * np.sqrt(sample.size))
+    low, high = sample[middle - reach], sample[middle + reach]
+    near, below = flat[(flat >= low) & (flat <= high)], np.count_nonzero(flat < low)
+    places = np.array([(flat.size - 1) // 2, flat.size // 2]) - below
+    if places[0] < 0 or places[1] >= near.size or near.size > flat.size // 2 or np.isnan(flat.min()):
+        return float(np.median(flat))
+    return float(np.partition(near, places)[places].mean())
 
 
 def sigma_about(values: np.ndarray, centre: float | np.floating = 0.0) -> float:
@@ -22,7 +49,8 @@ def sigma_about(values: np.ndarray, centre: float | np.floating = 0.0) -> float:
     """
     if not np.size(values):
         return 0.0
-    return SIGMA_OF_MAD * float(np.median(np.abs(values - centre if centre else values)))
+    distance = np.asarray(values - centre if centre else np.abs(values))
+    return SIGMA_OF_MAD * median(np.abs(distance, out=distance))
 
 
 def robust_sigma(values: np.ndarray) -> float:

@@ -2,7 +2,7 @@
 import numpy as np
 import pytest
 
-from sediff.stats import all_finite, clipped, robust_sigma, sigma_about
+from sediff.stats import all_finite, clipped, median, robust_sigma, sigma_about
 
 
 def test_sigma_of_a_normal_distribution_in_spite_of_outliers():
@@ -20,6 +20,14 @@ def test_sigma_of_a_normal_distribution_in_spite_of_outliers():
 def test_definition(values):
     assert robust_sigma(values) == pytest.approx(1.4826 * 2.0)
     assert sigma_about(values) == pytest.approx(1.4826 * 4.0) and isinstance(sigma_about(values), float)
+
+
+@pytest.mark.parametrize('size', [1, 300_000, 300_001])
+def test_the_median_of_many_values_is_that_of_numpy(size):
+    rng = np.random.default_rng(3)
+    for values in (rng.normal(0.0, 1.0, size).astype(np.float32), rng.integers(0, 3, size), np.arange(size) % 7.0,
+                   np.sort(rng.exponential(1.0, size)), np.where(np.arange(size) == size // 3, np.nan, 1.0)):
+        assert median(values) == pytest.approx(float(np.median(values)), abs=0.0, nan_ok=True)
 
 
 def test_nothing_and_all_the_same():

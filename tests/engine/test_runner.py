@@ -209,3 +209,15 @@ def test_planes_that_a_step_frees_go_back_to_the_system():
     full, after = map(int, subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=True)
                       .stdout.split())
     assert full >= 60 and after <= 2
+
+
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='page faults are counted as Linux does')
+def test_strips_of_planes_are_worked_on_in_memory_that_is_kept():
+    """In a process of its own: 200 strips of 32 rows of a CCD, one after the other, ask for the memory of one."""
+    script = ('import resource, numpy as np; from sediff.engine import runner as r; r._reset_peak()\n'
+              'count = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n'
+              'np.ones(2**16, np.float32); before = count()\n'
+              'for _ in range(200): np.ones(2**16, np.float32)\n'
+              'print(count() - before)')
+    faults = int(subprocess.run([sys.executable, '-c', script], capture_output=True, text=True, check=True).stdout)
+    assert faults < 200

@@ -3,9 +3,23 @@ import numpy as np
 import pytest
 
 from sediff.psf.model import PsfModel
-from sediff.subtract.decorrelate import power_of, scale_cells, whitening_kernels
+from sediff.subtract.basis import make_basis
+from sediff.subtract.convolve import convolve_part
+from sediff.subtract.decorrelate import (
+    BLOCKS,
+    HALF_WIDTH,
+    SIDE,
+    Whitening,
+    middle_of,
+    power_of,
+    power_on_blocks,
+    scale_cells,
+    whitening_kernels,
+)
 from sediff.subtract.difference_psf import filtered, psf_of_difference
+from sediff.subtract.model import KernelModel
 from sediff.subtract.subtract import subtract
+from sediff.subtract.zones import NoiseZones
 
 
 def correlation(chi, free, dx, dy):
@@ -78,3 +92,33 @@ def test_model_of_the_result_is_its_psf(noisy, samp):
         assert np.abs(direct - white.image(x, y, 41)).max() < 0.01 * direct.max()
     assert white.image(256, 256).sum() == pytest.approx(1.0, abs=1e-3)
     assert white.fwhm < 2.36 * 2.0
+
+
+def test_spectra_of_polynomials_are_those_of_the_kernels():
+    basis, rng = make_basis(3.8, 4.6), np.random.default_rng(5)
+    model = KernelModel(basis, rng.normal(0.0, 0.1, (basis.size, 6)), (600, 500), 2)
+    np.testing.assert_allclose(power_on_blocks(model), power_of(model.on_blocks(step=BLOCKS)), rtol=1e-3, atol=1e-5)
+    x, y, shape = [30.0, 400.0], [500.0, 7.0], (64, 72)
+    direct = np.fft.rfft2(model.kernels_at(x, y), shape)
+    np.testing.assert_allclose(model.spectra_at(x, y, shape), direct, atol=1e-5 * np.abs(direct).max())
+
+
+def test_the_middle_of_an_even_spectrum():
+    power = power_of(np.random.default_rng(6).normal(size=(2, 3, 9, 9)))
+    part = slice(SIDE // 2 - HALF_WIDTH, SIDE // 2 + HALF_WIDTH + 1)
+    whole = np.fft.fftshift(np.fft.irfft2(power, (SIDE, SIDE)), axes=(-1, -2))[..., part, part]
+    np.testing.assert_allclose(middle_of(power), whole, atol=1e-12 * np.abs(whole).max())
+
+
+def test_blocks_are_filtered_in_place_as_if_at_once():
+    """Blocks of two zones, the last cut by the image's edge: each pixel is that of its own block's and zone's filter."""
+    rng, shape, block = np.random.default_rng(7), (91, 150), (32, 64)
+    kernels = rng.normal(size=(2, 3, 3, 2 * HALF_WIDTH + 1, 2 * HALF_WIDTH + 1)).astype(np.float32)
+    labels = (rng.random((12, 19)) < 0.2).astype(np.uint8)
+    zones = NoiseZones(labels, np.ones(labels.shape, np.float32), np.ones(2), None)
+    image = rng.normal(size=shape).astype(np.float32)
+    found = image.copy()
+    Whitening(kernels, np.ones((3, 3)), np.ones((3, 3)), 1.0, zones, block).apply(found)
+    for y, x in ((0, 0), (31, 63), (32, 64), (90, 149), (64, 128), (45, 70)):
+        kernel = kernels[labels[y // 8, x // 8], y // block[0], x // block[1]]
+        assert found[y, x] == pytest.approx(convolve_part(image, kernel, (slice(y, y + 1), slice(x, x + 1)))[0, 0], abs=1e-4)

@@ -7,7 +7,7 @@ from sediff.errors import BadData
 from sediff.subtract.background import residual_sky, sky_level, spline_weights
 from sediff.subtract.basis import make_basis
 from sediff.subtract.convolve import BLOCK, block_centres, convolve, no_patch, squared_kernels
-from sediff.subtract.holes import mark_lit, patch_of, spoiled
+from sediff.subtract.holes import mark_lit, patch_of, patches_of, spoiled
 from sediff.subtract.model import KernelModel
 from sediff.subtract.normal import _family_products, slope_coefficients, star_sums
 from sediff.subtract.solve import candidate_freedoms, reduced_chi2, solve
@@ -200,8 +200,9 @@ def test_holes_are_filled_from_their_rim():
     bad = np.zeros(image.shape, bool)
     bad[10:15, 10:30] = True
     image[bad] = np.nan
-    patch = patch_of(image, 3.0, bad)
+    patch, spread = patches_of(image, 3.0, image, bad)
     np.testing.assert_allclose(patch.value, 4.0)
+    np.testing.assert_allclose(spread.value, 7.0)
     np.testing.assert_array_equal(patch.index, np.flatnonzero(bad))
 
 

@@ -12,6 +12,7 @@ from sediff.candidates.cut_list import CUTS, DEFAULT_CUTS, CutContext
 from sediff.candidates.neighbourhood import places_of
 from sediff.candidates.texttable import table_text
 from sediff.candidates.vetostars import StarLimits, StarVerdict, Surroundings, judge_near_stars
+from sediff.ccdimage import Plane
 from sediff.errors import BadUsage
 
 #: Depths at which negative pixels are counted, sigma.
@@ -48,7 +49,7 @@ class CutResult:
     limits: dict[str, np.ndarray]
 
 
-def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray, bad: np.ndarray, fwhm: float,
+def apply_cuts(detections: np.ndarray, difference: np.ndarray, sigma: Plane, bad: np.ndarray, fwhm: float,
                veto: np.ndarray | None = None, cuts: Mapping[str, float] | None = None,
                moving: np.ndarray | None = None, planes: Surroundings | None = None, mask: np.ndarray | None = None,
                others: np.ndarray | None = None) -> CutResult:
@@ -139,7 +140,7 @@ def peak_of(detections: np.ndarray, fwhm: float) -> np.ndarray:
     return np.abs(detections['FLUX_PSF']) * 4.0 * np.log(2.0) / (np.pi * fwhm ** 2)
 
 
-def count_below(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarray, bad: np.ndarray, box: int,
+def count_below(detections: np.ndarray, difference: np.ndarray, sigma: Plane, bad: np.ndarray, box: int,
                 floor: np.ndarray, touch: float, reach: float) -> np.ndarray:
     """Usable pixels below -2, -4 and -6 sigma and -floor in a box (px) that count for each detection: (n, 3) int32.
 
@@ -156,9 +157,10 @@ def count_below(detections: np.ndarray, difference: np.ndarray, sigma: np.ndarra
         i, j = round(float(detection['X_IMAGE'])) - 1, round(float(detection['Y_IMAGE'])) - 1
         cut = (slice(max(j - box // 2, 0), min(j + box // 2 + 1, ny)), slice(max(i - box // 2, 0),
                                                                            min(i + box // 2 + 1, nx)))
-        usable = ~bad[cut] & (sigma[cut] > 0) & np.isfinite(sigma[cut])
+        noise = sigma[cut]
+        usable = ~bad[cut] & (noise > 0) & np.isfinite(noise)
         value = detection['SIGN'] * difference[cut]
-        ratio = np.where(usable & (value < -floor[row]), value / np.where(usable, sigma[cut], 1.0), 0.0)
+        ratio = np.where(usable & (value < -floor[row]), value / np.where(usable, noise, 1.0), 0.0)
         y, x = np.ogrid[cut]
         ratio[_of_others(ratio, np.hypot(x - i, y - j), touch, reach)] = 0.0
         out[row] = [np.count_nonzero(ratio < -limit) for limit in LIMITS]

@@ -40,10 +40,17 @@ def peak_density(psf: np.ndarray, thresholds: Sequence[float]) -> np.ndarray:
     near = np.array([rho[2 + j, 2 + i] for j, i in offsets])
     among = np.array([[rho[2 + j - row, 2 + i - column] for row, column in offsets] for j, i in offsets])
     values, vectors = np.linalg.eigh(among - np.outer(near, near))
-    rng, axes = np.random.default_rng(SEED), np.sqrt(np.maximum(values, 0.0))
-    largest = np.concatenate([np.max((rng.standard_normal((PART, len(offsets))) * axes) @ vectors.T / (1.0 - near), axis=1)
+    mixing = (np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T / (1.0 - near)).T
+    rng = np.random.default_rng(SEED)
+    largest = np.concatenate([(mixing @ rng.standard_normal((PART, len(offsets))).T).max(axis=0)
                               for _ in range(DRAWS // PART)])
-    return np.array([float(np.mean(ndtr(-np.maximum(threshold, largest)))) for threshold in thresholds])
+    high = largest[largest > min(thresholds)]
+    return np.array([_mean_tail(high[high > threshold], largest.size, threshold) for threshold in thresholds])
+
+
+def _mean_tail(above: np.ndarray, count: int, threshold: float) -> float:
+    """Mean of Q(max(threshold, m)) over so many m, of which those `above` the threshold are given."""
+    return float(ndtr(-above).sum() + (count - above.size) * ndtr(-threshold)) / count
 
 
 def peak_table(score: np.ndarray, x: np.ndarray, y: np.ndarray, kept: np.ndarray, area: np.ndarray, psf: np.ndarray,

@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from sediff.ccdimage import Plane
 from sediff.detect.kernels import chi_square, psf_flux_sums
 from sediff.detect.matched import PsfAt, check_planes, checked_psf, psf_fwhm
 from sediff.detect.measure import noise_factor, weighed_stamps
@@ -13,9 +14,9 @@ FORCED_DTYPE = np.dtype([('X_IMAGE', 'f8'), ('Y_IMAGE', 'f8'), ('FLUX', 'f8'), (
                          ('NPIX', 'i4'), ('GOOD_FRACTION', 'f4')])
 
 
-def forced_photometry(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt, x: np.ndarray,
+def forced_photometry(image: np.ndarray, variance: Plane, bad: np.ndarray, psf_at: PsfAt, x: np.ndarray,
                       y: np.ndarray, size: int = 31, noise_scale: float = 1.0,
-                      photons: np.ndarray | None = None) -> np.ndarray:
+                      photons: Plane | None = None) -> np.ndarray:
     """Optimally weighted PSF fluxes at fixed positions.
 
     Parameters
@@ -67,7 +68,7 @@ def forced_photometry(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, 
     return table
 
 
-def _fill(row: np.void, stamps: tuple[np.ndarray, np.ndarray], photons: np.ndarray | None, psf: np.ndarray, x: float,
+def _fill(row: np.void, stamps: tuple[np.ndarray, np.ndarray], photons: Plane | None, psf: np.ndarray, x: float,
           y: float) -> None:
     pixels, weights = stamps
     cross, norm, used, total, _ = psf_flux_sums(pixels, weights, psf)

@@ -60,7 +60,7 @@ def places_of(detections: np.ndarray, mask: np.ndarray | None, area: float, fwhm
 def share_of_bits(detections: np.ndarray, mask: np.ndarray, bits: int, radius: float) -> np.ndarray:
     """Share of the pixels within a radius (px) of each detection, those on the image, that have any of some bits: (n,)."""
     out = np.zeros(len(detections))
-    if not (mask & np.uint16(bits)).any():
+    if not np.bitwise_or.reduce(mask, axis=None) & np.uint16(bits):
         return out
     reach, (ny, nx) = int(np.ceil(radius)), mask.shape
     for row, detection in enumerate(detections):

@@ -8,6 +8,7 @@ import numpy as np
 from scipy.ndimage import maximum_filter
 
 from sediff.candidates.forced import forced_photometry
+from sediff.ccdimage import Plane
 from sediff.detect.matched import PsfAt, ScoreImage
 from sediff.errors import BadData
 from sediff.stats import sigma_about
@@ -56,13 +57,14 @@ class QuietPlaces:
     bad : ndarray, (ny, nx) bool
         Pixels that cannot be used.
     bright : callable
-        Rows and columns (slices) of the CCD -> which of these pixels are on the light of stars and galaxies, bool.
+        Rows (n, w, 1) and columns (n, 1, w) of the CCD -> which of these pixels (n, w, w) are on the light of stars and
+        galaxies, bool.
     fwhm : float
         Of the difference's PSF, px.
     """
 
     bad: np.ndarray
-    bright: Callable[[tuple[slice, slice]], np.ndarray]
+    bright: Callable[[tuple[np.ndarray, np.ndarray]], np.ndarray]
     fwhm: float
 
     def at(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -70,8 +72,10 @@ class QuietPlaces:
         near_bad, near_bright = (round(distance * self.fwhm) for distance in (FROM_MASKED, FROM_BRIGHT))
         ny, nx = self.bad.shape
         out = (x >= near_bad) & (x < nx - near_bad) & (y >= near_bad) & (y < ny - near_bad)
-        for k in np.flatnonzero(out):
-            out[k] = not self.bad[_box(x[k], y[k], near_bad)].any() and not self.bright(_box(x[k], y[k], near_bright)).any()
+        for plane, reach in ((self.bad.__getitem__, near_bad), (self.bright, near_bright)):
+            here = np.flatnonzero(out)
+            if here.size:
+                out[here] = ~plane(_boxes(x[here], y[here], reach, self.bad.shape)).any(axis=(1, 2))
         return out
 
     def drawn(self, number: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, float]:
@@ -88,8 +92,11 @@ class QuietPlaces:
         return x[chosen], y[chosen], float(quiet.mean())
 
 
-def _box(x: int, y: int, reach: int) -> tuple[slice, slice]:
-    return slice(max(int(y) - reach, 0), int(y) + reach + 1), slice(max(int(x) - reach, 0), int(x) + reach + 1)
+def _boxes(x: np.ndarray, y: np.ndarray, reach: int, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows (n, w, 1) and columns (n, 1, w) of squares about pixels; beyond the image those of its edge."""
+    rows, columns = (np.clip(place[:, None] + np.arange(-reach, reach + 1), 0, size - 1)
+                     for place, size in zip((y, x), shape))
+    return rows[:, :, None], columns[:, None, :]
 
 
 def far_from(x: np.ndarray, y: np.ndarray, detections: np.ndarray, fwhm: float, number: int) -> np.ndarray:
@@ -136,7 +143,7 @@ def empty_places(quiet: np.ndarray, detections: np.ndarray, fwhm: float, number:
 
 
 def sky_sources(scored: ScoreImage, difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt,
-                x: np.ndarray, y: np.ndarray, photons: np.ndarray | None = None) -> np.ndarray:
+                x: np.ndarray, y: np.ndarray, photons: Plane | None = None) -> np.ndarray:
     """Score and PSF flux at places, as `sediff.detect.detect_on_score` measures a detection's.
 
     Parameters

@@ -8,6 +8,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.spatial import cKDTree
 
 from sediff.candidates.forced import forced_photometry
+from sediff.ccdimage import Derived, Plane
 from sediff.detect.matched import FWHM_OF_SIGMA, PsfAt, noise_area
 from sediff.detect.measure import APERTURE
 from sediff.detect.table import Flag
@@ -105,7 +106,7 @@ class Surroundings:
     """
 
     difference: np.ndarray
-    sigma: np.ndarray
+    sigma: Plane
     bad: np.ndarray
     psf_at: PsfAt
     fwhm: float
@@ -214,8 +215,8 @@ def variation_error(flux_error: np.ndarray, stars: np.ndarray, owner: np.ndarray
     ny, nx = planes.difference.shape
     inside = np.flatnonzero((stars['x'] > 0) & (stars['x'] < nx - 1) & (stars['y'] > 0) & (stars['y'] < ny - 1))
     inside = inside[np.argsort(stars['mag'][inside], kind='stable')][::len(inside) // MOST_STARS + 1]
-    found = forced_photometry(planes.difference, np.where(planes.bad, 0.0, planes.sigma ** 2).astype(np.float32), planes.bad,
-                              planes.psf_at, stars['x'][inside], stars['y'][inside])
+    variance = Derived(planes.bad.shape, lambda cut: np.where(planes.bad[cut], np.float32(0.0), planes.sigma[cut] ** 2))
+    found = forced_photometry(planes.difference, variance, planes.bad, planes.psf_at, stars['x'][inside], stars['y'][inside])
     whole = found['GOOD_FRACTION'] > 0.9
     reference, found = inside[whole], found[whole]
     error = np.full(len(owner), WORST_ERROR)
@@ -322,8 +323,9 @@ def local_score(planes: Surroundings, x: float, y: float, half: float) -> tuple[
     x0, x1 = (int(np.clip(value, 0, nx)) for value in (x - half, x + half + 2))
     y0, y1 = (int(np.clip(value, 0, ny)) for value in (y - half, y + half + 2))
     cut, width = (slice(y0, y1), slice(x0, x1)), planes.fwhm / FWHM_OF_SIGMA
-    good = ~planes.bad[cut] & np.isfinite(planes.sigma[cut]) & (planes.sigma[cut] > 0)
-    chi = np.divide(planes.difference[cut], planes.sigma[cut], out=np.zeros(good.shape, np.float32), where=good)
+    noise = planes.sigma[cut]
+    good = ~planes.bad[cut] & np.isfinite(noise) & (noise > 0)
+    chi = np.divide(planes.difference[cut], noise, out=np.zeros(good.shape, np.float32), where=good)
     smooth = gaussian_filter(chi, width, mode='constant', truncate=3.0)
     share = gaussian_filter(good.astype(np.float32), width / np.sqrt(2.0), mode='constant', truncate=3.0)
     usable = good & (share > _COVERAGE)

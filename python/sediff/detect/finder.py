@@ -3,7 +3,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from sediff.detect.matched import PsfAt, ScoreImage, checked_psf, score_image, usable_pixels
+from sediff.ccdimage import Plane
+from sediff.detect.matched import ROWS, PsfAt, ScoreImage, checked_psf, score_image, usable_pixels
 from sediff.detect.measure import Planes, measure
 from sediff.detect.peaks import find_peaks, psf_correlation
 from sediff.detect.table import DETECTION_DTYPE
@@ -14,7 +15,7 @@ def detect(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at
            mask: np.ndarray | None = None, merge_radius: float = 1.0, dipole_radius: float = 1.4,
            dipole_threshold: float = 4.0, coverage: float = 0.5, tile: int = 512,
            max_detections: int = 20000, systematic: np.ndarray | None = None,
-           photons: np.ndarray | None = None) -> np.ndarray:
+           photons: Plane | None = None) -> np.ndarray:
     """Sources of both signs in a difference image.
 
     Parameters
@@ -82,7 +83,7 @@ def score_peaks(scored: ScoreImage, psf_at: PsfAt, threshold: float = 5.0, merge
 def detect_on_score(scored: ScoreImage, difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, psf_at: PsfAt,
                     threshold: float = 5.0, mask: np.ndarray | None = None, merge_radius: float = 1.0,
                     dipole_radius: float = 1.4, dipole_threshold: float = 4.0, coverage: float = 0.5,
-                    max_detections: int = 20000, photons: np.ndarray | None = None,
+                    max_detections: int = 20000, photons: Plane | None = None,
                     peaks: tuple[np.ndarray, np.ndarray] | None = None) -> np.ndarray:
     """As `detect`, on a score image made before (so that its noise scale can be reported).
 
@@ -93,8 +94,10 @@ def detect_on_score(scored: ScoreImage, difference: np.ndarray, variance: np.nda
         raise BadData(f'{len(rows)} peaks above {threshold} sigma (at most {max_detections} allowed): the subtraction '
                       'failed or its variance is wrong; look at the difference image')
     plane = np.zeros(difference.shape, np.uint16) if mask is None else mask.astype(np.uint16, copy=False)
-    unusable = usable_pixels(difference, variance, bad)
-    np.logical_not(unusable, out=unusable)
+    unusable = np.empty(bad.shape, bool)
+    for start in range(0, len(bad), ROWS):
+        part = slice(start, start + ROWS)
+        np.logical_not(usable_pixels(difference[part], variance[part], bad[part]), out=unusable[part])
     planes = Planes(difference, variance, unusable, plane, scored, psf_at, photons)
     table = np.zeros(len(rows), DETECTION_DTYPE)
     kept = np.array([measure(planes, j, i, table[n], dipole_radius, dipole_threshold, coverage)

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sediff.ccdimage import Plane
 from sediff.errors import BadData, BadInput
 from sediff.psf.zoned import ZonedPsf
 
 PsfAt = Callable[[float, float, int], np.ndarray]
 
+#: Rows worked on at a time.
+ROWS = 32
 FWHM_OF_SIGMA = 2.0 * np.sqrt(2.0 * np.log(2.0))
 
 
@@ -48,11 +51,14 @@ def with_systematic(variance: np.ndarray, systematic: np.ndarray | None, area: f
     return variance if systematic is None else variance + np.float32(area) * systematic
 
 
-def add_to_systematic(systematic: np.ndarray, variance: np.ndarray, psf_at: PsfAt) -> None:
+def add_to_systematic(systematic: np.ndarray, variance: Plane, psf_at: PsfAt) -> None:
     """`with_systematic` in the place of `systematic`, for a score image without another plane."""
     ny, nx = variance.shape
-    systematic *= np.float32(noise_area(psf_fwhm(checked_psf(psf_at, nx / 2, ny / 2, 51))))
-    systematic += variance
+    area = np.float32(noise_area(psf_fwhm(checked_psf(psf_at, nx / 2, ny / 2, 51))))
+    for first in range(0, ny, ROWS):
+        rows = slice(first, first + ROWS)
+        systematic[rows] *= area
+        systematic[rows] += variance[rows]
 
 
 def noise_area(fwhm: float) -> float:
@@ -123,12 +129,12 @@ def score_image(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, p
     score, usable = np.zeros((ny, nx), np.float32), False
     for core, window in _tiles(ny, nx, tile, size // 2):
         y, x = (round(0.5 * (s.start + s.stop - 1)) for s in core)
-        found = [(psf_at, None)] if zones is None else _zones_of(zones, core)
-        psfs = [checked_psf(image, x, y, size) for image, _ in found]
         weighted, weight = _weights(difference, variance, bad, systematic, fwhm, window)
         usable |= bool(weight.any())
-        for part, (_, here) in zip(_score_tile(weighted, weight, psfs), found):
-            np.copyto(score[core], part, where=True if here is None else here)
+        for image, box, here in [(psf_at, None, True)] if zones is None else _zones_of(zones, core):
+            wide = np.s_[:, :] if box is None else tuple(slice(s.start, s.stop + size - 1) for s in box)
+            part = _score_part(weighted[wide], weight[wide], checked_psf(image, x, y, size), weight.max())
+            np.copyto(score[core] if box is None else score[core][box], part, where=here)
     if not usable:
         raise BadData('the difference image has no usable pixel (all masked or without variance); look at its mask')
     scale, median = _calibration(score)
@@ -148,7 +154,7 @@ def _weights(difference: np.ndarray, variance: np.ndarray, bad: np.ndarray, syst
     return _padded(weighted, shape, place), _padded(weight, shape, place)
 
 
-def check_planes(difference: np.ndarray, *others: np.ndarray) -> None:
+def check_planes(difference: np.ndarray, *others: Plane) -> None:
     """Raise BadInput unless all planes are two-dimensional and of one shape."""
     shapes = {plane.shape for plane in (difference, *others)}
     if len(shapes) != 1 or difference.ndim != 2:
@@ -178,29 +184,30 @@ def _padded(image: np.ndarray, shape: tuple[int, int], place: tuple[int, int]) -
     return out
 
 
-def _zones_of(zones: ZonedPsf, core: tuple[slice, slice]) -> list[tuple[PsfAt, np.ndarray | None]]:
-    """PSF and pixels (None: all) of each zone in a tile."""
+def _zones_of(zones: ZonedPsf, core: tuple[slice, slice]) -> list[tuple[PsfAt, tuple[slice, ...], np.ndarray]]:
+    """PSF of each zone in a tile, the rows and columns of the tile that hold it, and which of their pixels are its own."""
     rows, columns = (np.arange(s.start, s.stop) // zones.cell for s in core)
-    found = np.unique(zones.labels[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1])
-    labels = zones.labels[np.ix_(rows, columns)] if len(found) > 1 else None
-    return [(zones.models[k].image, None if labels is None else labels == k) for k in found]
+    labels, found = zones.labels[np.ix_(rows, columns)], []
+    for k in np.unique(zones.labels[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]):
+        here = labels == k
+        held = (np.flatnonzero(here.any(axis=axis)) for axis in (1, 0))
+        box = tuple(slice(int(n[0]), int(n[-1]) + 1) for n in held)
+        found.append((zones.models[k].image, box, here[box]))
+    return found
 
 
-def _score_tile(weighted: np.ndarray, weight: np.ndarray, psfs: list[np.ndarray]) -> list[np.ndarray]:
-    """Score of a tile with each of some PSFs."""
+def _score_part(weighted: np.ndarray, weight: np.ndarray, psf: np.ndarray, largest: float) -> np.ndarray:
+    """Score of a part of a tile, which the planes overlap by half a stamp, with a PSF; `largest` is the tile's weight."""
     from scipy.fft import fft, irfft2, next_fast_len, rfft, rfft2
     shape = tuple(next_fast_len(n, real=True) for n in weighted.shape)
-    spectra, out = (rfft2(weighted, shape), rfft2(weight, shape)), []
-    for psf in psfs:
-        halo, flipped = psf.shape[0] // 2, psf[::-1, ::-1]
-        keep = tuple(slice(2 * halo, n) for n in weighted.shape)
-        numerator, squared = (irfft2(spectrum * fft(rfft(plane, shape[1]), shape[0], axis=0), shape)[keep]
-                              for spectrum, plane in zip(spectra, (flipped, flipped ** 2)))    # few rows, then columns
-        floor = np.float32(1e-5 * weight.max() * np.sum(psf ** 2))
-        score = np.zeros_like(numerator)
-        np.divide(numerator, np.sqrt(np.maximum(squared, floor)), out=score, where=squared > max(floor, 0))
-        out.append(score)
-    return out
+    keep = tuple(slice(psf.shape[0] - 1, n) for n in weighted.shape)
+    turned = psf[::-1, ::-1]
+    numerator, squared = (irfft2(rfft2(plane, shape) * fft(rfft(filtering, shape[1]), shape[0], axis=0), shape)[keep]
+                          for plane, filtering in ((weighted, turned), (weight, turned ** 2)))  # few rows, then columns
+    floor = np.float32(1e-5 * largest * np.sum(psf ** 2))
+    score = np.zeros_like(numerator)
+    np.divide(numerator, np.sqrt(np.maximum(squared, floor)), out=score, where=squared > max(floor, 0))
+    return score
 
 
 def _calibration(score: np.ndarray) -> tuple[float, float]:
@@ -213,13 +220,25 @@ def _calibration(score: np.ndarray) -> tuple[float, float]:
     sample = sample[sample != 0]
     if sample.size < 16:
         sample = score[score != 0]
-    low, median, high = np.percentile(sample, (25, 50, 75)) if sample.size else (0.0, 0.0, 0.0)
+    sample.sort()
+    low, median, high = _quartiles(sample)
     sigma = (high - low) / (2 * 0.67449)
     for _ in range(2):
-        inner = sample[np.abs(sample - median) < 2.5 * sigma]
+        inner = sample[np.searchsorted(sample, median - 2.5 * sigma, 'right'):np.searchsorted(sample, median + 2.5 * sigma)]
         if inner.size:
-            low, median, high = np.percentile(inner, (25, 50, 75))
+            low, median, high = _quartiles(inner)
             sigma = (high - low) / (2 * 0.66482)
     if not sigma > 0:
         raise BadData('the difference image has no noise (its score is constant); look at the subtraction')
-    return float(sigma), float(median)
+    return sigma, median
+
+
+def _quartiles(ordered: np.ndarray) -> tuple[float, float, float]:
+    """Quartiles of sorted values, linear between them; 0 of nothing."""
+    if not ordered.size:
+        return 0.0, 0.0, 0.0
+    place = np.array((0.25, 0.5, 0.75)) * (ordered.size - 1)
+    below = place.astype(int)
+    low, high = ordered[below].astype(float), ordered[np.minimum(below + 1, ordered.size - 1)].astype(float)
+    first, middle, last = (low + (place - below) * (high - low)).tolist()
+    return first, middle, last

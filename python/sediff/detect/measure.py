@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from sediff.ccdimage import Plane
 from sediff.detect.dipole import fit_dipole
 from sediff.detect.kernels import (
     aperture_sums,
@@ -34,7 +35,7 @@ class Planes:
     mask: np.ndarray            # uint16, bits to report
     scored: ScoreImage
     psf_at: PsfAt
-    photons: np.ndarray | None = None   # float32, photon variance that the weight leaves out
+    photons: Plane | None = None        # float32, photon variance that the weight leaves out
 
     def stamps(self, x: float, y: float, size: int) -> tuple[np.ndarray, np.ndarray]:
         """Stamps of the difference, 0 where unusable, and of its calibrated inverse variance: (size, size) float32."""
@@ -104,14 +105,14 @@ def _fill_dipole(planes: Planes, row: np.void, j: int, i: int, radius: float, th
         row['DIPOLE_DX'], row['DIPOLE_DY'] = sign * (x1 - x2), sign * (y1 - y2)
 
 
-def noise_factor(photons: np.ndarray | None, x: float, y: float, weight: np.ndarray) -> np.ndarray:
+def noise_factor(photons: Plane | None, x: float, y: float, weight: np.ndarray) -> np.ndarray:
     """1 + w P of a stamp, what photon noise P (None: none) does to the variance 1/w; at least a half, as P is noisy."""
     if photons is None:
         return np.ones_like(weight)
     return np.maximum(1.0 + weight * stamp_at(photons, x, y, weight.shape[0]), np.float32(0.5))
 
 
-def weighed_stamps(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, x: float, y: float, size: int,
+def weighed_stamps(image: np.ndarray, variance: Plane, bad: np.ndarray, x: float, y: float, size: int,
                    noise_scale: float) -> tuple[np.ndarray, np.ndarray]:
     """Stamps about 0-based x, y of an image, 0 where unusable, and of its inverse variance: (size, size) float32.
 
@@ -122,7 +123,7 @@ def weighed_stamps(image: np.ndarray, variance: np.ndarray, bad: np.ndarray, x: 
     return np.where(weight > 0, pixels, 0).astype(np.float32, copy=False), weight
 
 
-def stamp_at(image: np.ndarray, x: float, y: float, size: int) -> np.ndarray:
+def stamp_at(image: Plane, x: float, y: float, size: int) -> np.ndarray:
     """The (size, size) stamp centred on the pixel nearest to 0-based x, y; zero outside the image."""
     half, j, i = size // 2, int(np.floor(y + 0.5)), int(np.floor(x + 0.5))
     ny, nx = image.shape

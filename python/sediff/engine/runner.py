@@ -23,8 +23,10 @@ from sediff.formats.atomic import explained
 __all__ = ['plan', 'run_phases', 'run_steps']
 
 Report = Callable[[str, str, dict], None]
-#: Numbers of mallopt's options (malloc.h of the GNU C library), and from which size on blocks are given back at once.
-M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, PLANE_BYTES = -1, -3, 4 * 2**20
+#: Numbers of mallopt's options (malloc.h of the GNU C library); from which size on blocks are given back at once, and how
+#: much that is free is kept within a step.
+M_MMAP_THRESHOLD, PLANE_BYTES = -3, 4 * 2**20
+M_TRIM_THRESHOLD, KEPT_BYTES = -1, 8 * 2**20
 
 
 def run_phases(phases: Sequence[Sequence[Step]], context: Context, overwrite: bool = False,
@@ -167,13 +169,13 @@ def _reset_peak() -> None:
     """Give freed memory back to the system, and start the count of the peak anew.
 
     Planes are allocated so that they go back as soon as they are freed (M_MMAP_THRESHOLD of mallopt, which the C library
-    else raises to the size of what was freed last: 55 MB of a difference's masks then stay behind). Of smaller blocks a few
-    planes' worth is kept during a step, which else gives back and takes again what it works with a hundred times a second.
+    else raises to the size of what was freed last: 55 MB of a difference's masks then stay behind). Strips of planes are
+    worked on in memory that is kept (M_TRIM_THRESHOLD, else 128 kB): given back and asked for again, each costs page faults.
     """
     with suppress(OSError, AttributeError):
         library = ctypes.CDLL(None)
         library.mallopt(M_MMAP_THRESHOLD, PLANE_BYTES)
-        library.mallopt(M_TRIM_THRESHOLD, 8 * PLANE_BYTES)
+        library.mallopt(M_TRIM_THRESHOLD, KEPT_BYTES)
         library.malloc_trim(0)
     try:
         with open('/proc/self/clear_refs', 'w', encoding='ascii') as handle:

@@ -92,9 +92,9 @@ def fit_curve(values: np.ndarray, found: np.ndarray, rising: bool) -> Curve | No
 
     def loss(p: np.ndarray) -> float:
         """Minus ln of likelihood and prior, of m0, ln of the width and logit e0."""
-        share = np.clip(_curve(values, *_natural(p), rising), 1e-9, 1.0 - 1e-9)
+        share = np.minimum(np.maximum(_curve(values, *_natural(p), rising), 1e-9), 1.0 - 1e-9)
         before = (p[1] - np.log(USUAL_WIDTH[rising])) ** 2 + ((p[2] - USUAL_PLATEAU) / PLATEAU_SPREAD) ** 2
-        return float(0.5 * before - np.sum(np.where(found, np.log(share), np.log1p(-share))))
+        return float(0.5 * before - np.where(found, np.log(share), np.log1p(-share)).sum())
 
     starts = [np.array([middle, np.log(width), logit(0.95)])
               for middle, width in zip(np.quantile(values, (0.3, 0.5, 0.7)), (0.3, 1.0, 0.3))]
@@ -107,7 +107,7 @@ def fit_curve(values: np.ndarray, found: np.ndarray, rising: bool) -> Curve | No
 
 def _natural(p: np.ndarray) -> tuple[float, float, float]:
     """Middle, width and plateau of the parameters that are fitted."""
-    return float(p[0]), float(LEAST_WIDTH + np.exp(np.clip(p[1], -20.0, 5.0))), float(expit(p[2]))
+    return float(p[0]), float(LEAST_WIDTH + np.exp(min(max(p[1], -20.0), 5.0))), float(expit(p[2]))
 
 
 def _curve(values: np.ndarray, middle: float, width: float, plateau: float, rising: bool) -> np.ndarray:

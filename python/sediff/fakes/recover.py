@@ -14,7 +14,7 @@ from sediff.candidates.forced import forced_photometry
 from sediff.candidates.moving import MovingLimits, moving_stars
 from sediff.candidates.score import ScoreModel, score_features
 from sediff.candidates.vetostars import Surroundings
-from sediff.ccdimage import sigma_from_weight, variance_from_weight
+from sediff.ccdimage import ROWS, sigma_from_weight, sigma_planes, variance_from_weight
 from sediff.detect.finder import detect_on_score
 from sediff.detect.matched import ScoreImage, score_image
 from sediff.detect.table import with_sky
@@ -22,7 +22,7 @@ from sediff.fakes.paint import Planes
 from sediff.fakes.truth import outcome_of
 from sediff.psf.model import PsfModel
 from sediff.psf.zoned import ZonedPsf
-from sediff.subtract.photons import least_light, light_in_score
+from sediff.subtract.photons import HostLight
 
 #: The score is worked out so far from each fake, px: what the cuts see of a detection lies within.
 REACH = 22
@@ -140,7 +140,7 @@ def _core_usable(bad: np.ndarray, x: float, y: float) -> bool:
 
 def score_around(planes: Planes, search: Search, x: np.ndarray, y: np.ndarray) -> ScoreImage:
     """The score image within `REACH` of 0-based places, 0 elsewhere; the variance there with the light of hosts."""
-    least = least_light(planes.photons, planes.difference, search.photon_factor, planes.bad)
+    light = HostLight(planes.photons, planes.difference, search.weight, planes.bad, search.photon_factor).variance
     size = 2 * min(25, max(7, int(np.ceil(2.5 * search.fwhm)))) + 1
     score = np.zeros(planes.difference.shape, np.float32)
     half = REACH + size // 2
@@ -149,13 +149,11 @@ def score_around(planes: Planes, search: Search, x: np.ndarray, y: np.ndarray) -
         if np.count_nonzero(~planes.bad[cut]) < LEAST_PIXELS:
             continue
         x0, y0 = cut[1].start, cut[0].start
-        variance = variance_from_weight(search.weight[cut]) + light_in_score(
-            planes.photons[cut], planes.difference[cut], search.photon_factor, planes.bad[cut], least)
 
         def psf_at(u: float, v: float, side: int, x0: int = x0, y0: int = y0) -> np.ndarray:
             return search.psf.image(x0 + round(u), y0 + round(v), side)
 
-        found = score_image(planes.difference[cut], variance, planes.bad[cut], psf_at, size=size,
+        found = score_image(planes.difference[cut], light[cut], planes.bad[cut], psf_at, size=size,
                             systematic=search.systematic[cut])
         inner = tuple(slice(max(c - REACH, 0), max(c + REACH + 1, 0)) for c in (j, i))
         own = tuple(slice(n.start - c.start, n.stop - c.start) for n, c in zip(inner, cut))
@@ -170,17 +168,19 @@ def score_of_fakes(truth: np.ndarray, planes: Planes, search: Search) -> ScoreIm
 
 def _detections(planes: Planes, variance: np.ndarray, search: Search, scored: ScoreImage, count: int) -> np.ndarray:
     """Detections around so many fakes, with their places on the sky; the light of hosts is added to `variance`."""
-    hosts = light_in_score(planes.photons, planes.difference, search.photon_factor, planes.bad)
-    variance += hosts
-    others = np.subtract(planes.photons, hosts, out=hosts)
+    light = HostLight(planes.photons, planes.difference, search.weight, planes.bad, search.photon_factor)
+    for first in range(0, len(variance), ROWS):
+        rows = slice(first, first + ROWS)
+        variance[rows] += light.in_score(rows)
     found = detect_on_score(scored, planes.difference, variance, planes.bad, search.psf.image, search.threshold, search.mask,
-                            photons=others, max_detections=count * 100)
+                            photons=light.others, max_detections=count * 100)
     return with_sky(found, search.wcs)
 
 
 def _judged(detections: np.ndarray, planes: Planes, search: Search, before: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Reject codes and scores of detections; lines are those that the detections `before` them make."""
-    alone, sigma = (sigma_from_weight(search.weight, search.noise_scale, photons) for photons in (None, planes.photons))
+    alone, _ = sigma_planes(search.weight, search.noise_scale, planes.photons)
+    sigma = sigma_from_weight(search.weight, search.noise_scale, planes.photons)
     surroundings = Surroundings(planes.difference, alone, planes.bad, search.psf.image, search.fwhm, search.zero_point)
     moving = moving_stars(detections, search.template, planes.search, search.fwhm, search.moving)
     codes = apply_cuts(detections, planes.difference, sigma, planes.bad, search.fwhm, search.veto, search.cuts, moving,

@@ -149,7 +149,7 @@ def _noise_chi(image: np.ndarray, variance: np.ndarray, mask: np.ndarray) -> flo
 
 def whitened(applied: Applied, planes: Planes, model: KernelModel, smoothing: np.ndarray | None = None,
              zones: Zones | None = None, turned: bool = False) -> Applied:
-    """The difference with white noise, fluxes kept; pixels whose filter meets masked ones are masked.
+    """The difference with white noise, fluxes kept, in its own planes; pixels whose filter meets masked ones are masked.
 
     `smoothing` (w, w) is what the image that the kernel did not convolve was convolved with before; `zones` are those of
     the template; `turned`: the kernel convolves the science image.
@@ -158,8 +158,8 @@ def whitened(applied: Applied, planes: Planes, model: KernelModel, smoothing: np
     main = int(np.bincount(whitening.zones.labels.ravel()).argmax())
     mask = applied.mask | spoiled(np.flatnonzero(applied.mask), applied.mask.shape, whitening.kernels[main],
                                   LARGEST_WHITENING_LOSS, whitening.block)
-    image = whitening.apply(applied.image)
-    image[mask] = 0.0
+    whitening.apply(applied.image)
+    applied.image[mask] = 0.0
     whitening.scale_variance(applied.variance)
-    chi = _noise_chi(image, applied.variance, mask)
-    return replace(applied, image=image, mask=mask, noise_chi=chi, whitening=whitening)
+    chi = _noise_chi(applied.image, applied.variance, mask)
+    return replace(applied, mask=mask, noise_chi=chi, whitening=whitening)

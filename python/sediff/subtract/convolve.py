@@ -30,20 +30,21 @@ def block_centres(shape: tuple[int, int], step: int = 1) -> tuple[np.ndarray, np
 
 
 @njit(cache=True, fastmath={'contract'})
-def four_rows(padded, kernel, y, x, t0, t1, t2, t3):
-    """Four rows of outputs at (y, x): each input pixel serves four rows and three taps of the flipped kernel.
+def five_rows(padded, kernel, y, x, t0, t1, t2, t3, t4):
+    """Five rows of outputs at (y, x): each input pixel serves five rows and three taps of the flipped kernel.
 
-    The kernel has three empty rows at each end and a multiple of three columns.
+    The kernel has four empty rows at each end and a multiple of three columns.
     """
     width = t0.size
     for i in range(width):
-        t0[i] = t1[i] = t2[i] = t3[i] = np.float32(0.0)
-    for r in range(kernel.shape[0] - 3):
+        t0[i] = t1[i] = t2[i] = t3[i] = t4[i] = np.float32(0.0)
+    for r in range(kernel.shape[0] - 4):
         for k in range(0, kernel.shape[1], 3):
-            a0, a1, a2 = kernel[r + 3, k], kernel[r + 3, k + 1], kernel[r + 3, k + 2]
-            b0, b1, b2 = kernel[r + 2, k], kernel[r + 2, k + 1], kernel[r + 2, k + 2]
-            c0, c1, c2 = kernel[r + 1, k], kernel[r + 1, k + 1], kernel[r + 1, k + 2]
-            d0, d1, d2 = kernel[r, k], kernel[r, k + 1], kernel[r, k + 2]
+            a0, a1, a2 = kernel[r + 4, k], kernel[r + 4, k + 1], kernel[r + 4, k + 2]
+            b0, b1, b2 = kernel[r + 3, k], kernel[r + 3, k + 1], kernel[r + 3, k + 2]
+            c0, c1, c2 = kernel[r + 2, k], kernel[r + 2, k + 1], kernel[r + 2, k + 2]
+            d0, d1, d2 = kernel[r + 1, k], kernel[r + 1, k + 1], kernel[r + 1, k + 2]
+            e0, e1, e2 = kernel[r, k], kernel[r, k + 1], kernel[r, k + 2]
             s = padded[y + r, x + k:x + k + width + 2]
             for i in range(width):
                 s0, s1, s2 = s[i], s[i + 1], s[i + 2]
@@ -51,20 +52,21 @@ def four_rows(padded, kernel, y, x, t0, t1, t2, t3):
                 t1[i] += b0 * s0 + b1 * s1 + b2 * s2
                 t2[i] += c0 * s0 + c1 * s1 + c2 * s2
                 t3[i] += d0 * s0 + d1 * s1 + d2 * s2
+                t4[i] += e0 * s0 + e1 * s1 + e2 * s2
 
 
 @njit(cache=True)
 def convolve_strip(padded, kernels, block_x, out):
-    """One strip of blocks: kernels (columns, w + 6, w') as `four_rows` wants them."""
+    """One strip of blocks: kernels (columns, w + 8, w') as `five_rows` wants them."""
     rows, nx = out.shape
-    totals = np.empty((4, block_x), np.float32)
+    totals = np.empty((5, block_x), np.float32)
     for column in range(kernels.shape[0]):
         x = column * block_x
         width = min(block_x, nx - x)
-        for y in range(0, rows, 4):
-            four_rows(padded, kernels[column], y, x, totals[0, :width], totals[1, :width], totals[2, :width],
-                      totals[3, :width])
-            for k in range(min(4, rows - y)):
+        for y in range(0, rows, 5):
+            five_rows(padded, kernels[column], y, x, totals[0, :width], totals[1, :width], totals[2, :width],
+                      totals[3, :width], totals[4, :width])
+            for k in range(min(5, rows - y)):
                 for i in range(width):
                     out[y + k, x + i] = totals[k, i]
 
@@ -92,10 +94,10 @@ def load_strip(image, level, index, value, start, half, out):
 
 
 def flipped(kernels: np.ndarray) -> np.ndarray:
-    """Kernels (rows, columns, w, w) turned round, with the empty rows and columns `four_rows` needs: float32."""
+    """Kernels (rows, columns, w, w) turned round, with the empty rows and columns `five_rows` needs: float32."""
     size = kernels.shape[-1]
-    out = np.zeros((*kernels.shape[:2], size + 6, -(-size // 3) * 3), np.float32)
-    out[:, :, 3:3 + size, :size] = kernels[..., ::-1, ::-1]
+    out = np.zeros((*kernels.shape[:2], size + 8, -(-size // 3) * 3), np.float32)
+    out[:, :, 4:4 + size, :size] = kernels[..., ::-1, ::-1]
     return out
 
 
@@ -114,7 +116,7 @@ def convolve(image: np.ndarray, kernels: np.ndarray, patch: Patch | None = None,
     level : float
         Subtracted from the image first.
     block : (int, int)
-        Rows (a multiple of 4) and columns of a block.
+        Rows and columns of a block.
 
     Returns
     -------
@@ -124,7 +126,7 @@ def convolve(image: np.ndarray, kernels: np.ndarray, patch: Patch | None = None,
     patch = patch or no_patch()
     half, (ny, nx) = kernels.shape[-1] // 2, image.shape
     turned = flipped(kernels)
-    buffer = np.empty((block[0] + turned.shape[2], nx + 2 * half + 4), np.float32)
+    buffer = np.empty((-(-block[0] // 5) * 5 + turned.shape[2], nx + 2 * half + 4), np.float32)
     out = np.empty((ny, nx), np.float32)
     for row in range(kernels.shape[0]):
         start = row * block[0]
@@ -138,7 +140,7 @@ def convolve_part(image: np.ndarray, kernel: np.ndarray, part: tuple[slice, slic
     (ny, nx), half, size = image.shape, kernel.shape[0] // 2, kernel.shape[0]
     rows, columns = (s.stop - s.start for s in part)
     turned = flipped(kernel[None, None])[0]
-    buffer = np.zeros((-(-rows // 4) * 4 + turned.shape[1], columns + turned.shape[2] + 2), np.float32)
+    buffer = np.zeros((-(-rows // 5) * 5 + turned.shape[1], columns + turned.shape[2] + 2), np.float32)
     y0, x0 = part[0].start - half, part[1].start - half
     y1, x1 = min(ny, y0 + rows + size - 1), min(nx, x0 + columns + size - 1)
     buffer[max(0, -y0):y1 - y0, max(0, -x0):x1 - x0] = image[max(0, y0):y1, max(0, x0):x1]

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numba import njit
 
-from sediff.subtract.convolve import BLOCK, convolve_part
+from sediff.subtract.convolve import BLOCK, block_centres, convolve_part
 from sediff.subtract.model import KernelModel
+from sediff.subtract.terms import spatial_terms
 from sediff.subtract.zones import CELL, NoiseZones
 
 if TYPE_CHECKING:
@@ -54,27 +55,31 @@ class Whitening:
         row, column = (int(np.clip(v // b, 0, n - 1)) for v, b, n in zip((y, x), self.block, self.sums.shape))
         return self.kernels[zone, row, column]
 
-    def apply(self, image: np.ndarray) -> np.ndarray:
-        """The image (ny, nx) float32 filtered, zero assumed outside."""
-        out = np.empty(image.shape, np.float32)
-        (ny, nx), (down, along) = image.shape, self.block
-        for row, column in np.ndindex(self.sums.shape):
-            place = slice(row * down, min((row + 1) * down, ny)), slice(column * along, min((column + 1) * along, nx))
-            cells = self.zones.labels[tuple(slice(s.start // CELL, -(-s.stop // CELL)) for s in place)]
-            for zone in np.unique(cells):
-                here = cells == zone
-                rows, columns = (np.flatnonzero(here.any(axis=axis)) for axis in (1, 0))
-                down_part, along_part = (slice(s.start + CELL * n[0], min(s.stop, s.start + CELL * (n[-1] + 1)))
-                                         for s, n in zip(place, (rows, columns)))
-                part = down_part, along_part
-                found = convolve_part(image, self.kernels[zone, row, column], part)
-                if here.all():
-                    out[part] = found
-                else:
-                    inner = here[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-                    wanted = np.repeat(np.repeat(inner, CELL, axis=0), CELL, axis=1)[:found.shape[0], :found.shape[1]]
-                    out[part][wanted] = found[wanted]
-        return out
+    def apply(self, image: np.ndarray) -> None:
+        """Filter an image (ny, nx) float32 in place, zero assumed outside."""
+        (ny, nx), down, half = image.shape, self.block[0], self.kernels.shape[-1] // 2
+        above = np.zeros((half, nx), np.float32)
+        for row in range(len(self.sums)):
+            start, stop = row * down, min((row + 1) * down, ny)
+            strip = np.concatenate([above, image[start:stop + half]])      # as it was: the rows above are filtered already
+            above = strip[stop - start:stop - start + half]
+            for column in range(self.sums.shape[1]):
+                self._apply_block(row, column, strip, image[start:stop])
+
+    def _apply_block(self, row: int, column: int, strip: np.ndarray, out: np.ndarray) -> None:
+        """Filter one block, zone by zone, from a strip that begins half a filter above its rows, into these."""
+        half, left = self.kernels.shape[-1] // 2, column * self.block[1]
+        right = min(left + self.block[1], out.shape[1])
+        cells = self.zones.labels[row * self.block[0] // CELL:, left // CELL:-(-right // CELL)][:-(-len(out) // CELL)]
+        for zone in np.unique(cells):
+            here = cells == zone
+            rows, columns = (np.flatnonzero(here.any(axis=axis)) for axis in (1, 0))
+            y, x = (slice(first + CELL * int(n[0]), min(last, first + CELL * (int(n[-1]) + 1)))
+                    for first, last, n in ((0, len(out), rows), (left, right, columns)))
+            found = convolve_part(strip, self.kernels[zone, row, column], (slice(y.start + half, y.stop + half), x))
+            inner = here[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
+            wanted = np.repeat(np.repeat(inner, CELL, axis=0), CELL, axis=1)[:found.shape[0], :found.shape[1]]
+            np.copyto(out[y, x], found, where=True if here.all() else wanted)
 
     def scale_variance(self, variance: np.ndarray) -> None:
         """Turn the variance of the correlated noise into that of the white noise, in place.
@@ -109,7 +114,7 @@ def whitening_of(model: KernelModel, zones: NoiseZones, smoothing: np.ndarray | 
         The kernel convolves the science image: the zones' kernels belong to the image left alone.
     """
     matching = model.on_blocks(step=BLOCKS)
-    power = power_of(matching)
+    power = power_on_blocks(model)
     smoothed = 1.0 if smoothing is None else float((smoothing**2).sum())
     kernels = []
     for zone, ratio in enumerate(zones.typical):
@@ -142,15 +147,39 @@ def whitening_kernels(power: np.ndarray, ratio: float, alone: np.ndarray | None 
     whole = ratio * power if convolved is None else ratio * (power * power_of(convolved))
     total = (1.0 if alone is None else power_of(alone)) + whole
     total = np.maximum(total, LEAST_POWER * total[..., :1, :1])
-    whitening = np.fft.fftshift(np.fft.irfft2(1.0 / np.sqrt(total), (SIDE, SIDE)), axes=(-1, -2))
-    part = slice(SIDE // 2 - HALF_WIDTH, SIDE // 2 + HALF_WIDTH + 1)
-    whitening = whitening[..., part, part]
+    whitening = middle_of(1.0 / np.sqrt(total))
     return np.ascontiguousarray(whitening / whitening.sum(axis=(-1, -2), keepdims=True), np.float32)
+
+
+def middle_of(spectra: np.ndarray) -> np.ndarray:
+    """The middle (..., 2 HALF_WIDTH + 1, 2 HALF_WIDTH + 1) of what even real spectra (..., SIDE, SIDE // 2 + 1) belong to.
+
+    Two products of cosines less two of sines: of SIDE rows and columns only those wanted are worked out.
+    """
+    phase = np.outer(np.arange(SIDE), np.arange(-HALF_WIDTH, HALF_WIDTH + 1)) * (2.0 * np.pi / SIDE)
+    count = np.where(np.arange(SIDE // 2 + 1) % (SIDE // 2) == 0, 1.0, 2.0)[:, None] / SIDE**2
+    along = spectra @ np.hstack([wave(phase[:SIDE // 2 + 1]) * count for wave in (np.cos, np.sin)])
+    width = phase.shape[1]
+    return np.cos(phase.T) @ along[..., :width] - np.sin(phase.T) @ along[..., width:]
+
+
+def power_on_blocks(model: KernelModel) -> np.ndarray:
+    """`power_of` the matching kernel in the middle of each of its blocks, from the spectra of its polynomials."""
+    x, y = block_centres(model.shape, BLOCKS)
+    grid_x, grid_y = np.meshgrid(x, y)
+    spectra = np.tensordot(spatial_terms(grid_x.ravel(), grid_y.ravel(), model.shape, model.order),
+                           np.fft.rfft2(_centred(model.term_images)), 1)
+    return (spectra.real ** 2 + spectra.imag ** 2).reshape(len(y), len(x), *spectra.shape[1:])
 
 
 def power_of(kernels: np.ndarray) -> np.ndarray:
     """|K(k)|^2 of kernels (..., w, w) on the grid of the filter."""
+    return np.abs(np.fft.rfft2(_centred(kernels))) ** 2
+
+
+def _centred(kernels: np.ndarray) -> np.ndarray:
+    """Kernels (..., w, w) in the middle of the filter's grid."""
     half, start = kernels.shape[-1] // 2, SIDE // 2 - kernels.shape[-1] // 2
     padded = np.zeros((*kernels.shape[:-2], SIDE, SIDE))
     padded[..., start:start + 2 * half + 1, start:start + 2 * half + 1] = kernels
-    return np.abs(np.fft.rfft2(padded)) ** 2
+    return padded

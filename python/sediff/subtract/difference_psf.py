@@ -40,13 +40,12 @@ def _changed(psf: PsfModel, result: Difference, zone: int | None) -> PsfModel:
     """The PSF smoothed as the science image was, and whitened as a zone was."""
     shape = result.image.shape
     x, y = (v.ravel() for v in np.meshgrid(*(np.linspace(0, size - 1, PSF_GRID) for size in shape[::-1])))
-    planes = [psf.coefficients_image(a, b) for a, b in zip(x, y)]
+    planes = np.tensordot(psf.terms(x, y), psf.mask.astype(float), 1)
     if result.smoothing is not None:
-        planes = [filtered(plane, result.smoothing, psf.samp) for plane in planes]
+        planes = filtered(planes, result.smoothing, psf.samp)
     if zone is not None and result.whitening is not None:
-        planes = [filtered(plane, result.whitening.at(a, b, zone), psf.samp) for plane, a, b in zip(planes, x, y)]
-    flat = np.array(planes).reshape(len(planes), -1)
-    mask = np.linalg.lstsq(psf.terms(x, y), flat, rcond=None)[0].reshape(psf.mask.shape)
+        planes = filtered(planes, np.array([result.whitening.at(a, b, zone) for a, b in zip(x, y)]), psf.samp)
+    mask = np.linalg.lstsq(psf.terms(x, y), planes.reshape(len(planes), -1), rcond=None)[0].reshape(psf.mask.shape)
     found = replace(psf, mask=mask.astype(np.float32))
     middle = found.coefficients_image((shape[1] - 1) / 2.0, (shape[0] - 1) / 2.0)
     found.fwhm = psf.samp * stamp_fwhm(middle)
@@ -54,10 +53,10 @@ def _changed(psf: PsfModel, result: Difference, zone: int | None) -> PsfModel:
 
 
 def filtered(plane: np.ndarray, kernel: np.ndarray, samp: float = 1.0) -> np.ndarray:
-    """A PSF with `samp` image pixels a sample, (n, n), convolved with a filter of image pixels (w, w): (n, n) float64."""
-    n, half = plane.shape[0], kernel.shape[0] // 2
+    """PSFs with `samp` image pixels a sample, (..., n, n), convolved with filters of image pixels (..., w, w): float64."""
+    n, half = plane.shape[-1], kernel.shape[-1] // 2
     side = n + 2 * int(np.ceil(half / samp))
     offset = np.arange(-half, half + 1)
     down, along = (np.exp(-2j * np.pi * np.outer(f, offset) / samp) for f in (np.fft.fftfreq(side), np.fft.rfftfreq(side)))
-    spectrum = np.fft.rfft2(plane, (side, side)) * (down @ kernel @ along.T)
-    return np.fft.irfft2(spectrum, (side, side))[:n, :n]
+    spectrum = np.fft.rfft2(plane, (side, side)) * (down @ (kernel @ along.T))
+    return np.fft.irfft2(spectrum, (side, side))[..., :n, :n]

@@ -11,14 +11,15 @@ ROUNDS = 24
 
 
 @njit(cache=True)
-def place_of(index, first, nx, y, x):
-    """Place of a bad pixel among the sorted flat indices; `first` (ny + 1,) is the place of each row's first."""
-    return first[y] + np.searchsorted(index[first[y]:first[y + 1]], y * nx + x)
+def first_from(index, first, y, flat):
+    """Place of the first bad pixel of row y (or after it) that has a flat index of `flat` or more."""
+    return first[y] + np.searchsorted(index[first[y]:first[y + 1]], flat)
 
 
 @njit(cache=True)
-def peel(image, level, bad, index, rounds, value):
-    """Values for the bad pixels `index`, from the rim inwards: mean of the known of the eight around, less `level`.
+def peel(image, level, variance, bad, index, rounds, value, spread):
+    """Values for the bad pixels `index` of two planes, from the rim inwards: mean of the known of the eight around, of the
+    first less `level`.
 
     Deeper than `rounds` they stay 0. Only the rim of each round is looked at, so that large holes cost little.
     """
@@ -29,13 +30,14 @@ def peel(image, level, bad, index, rounds, value):
     rim, size = np.empty(index.size, np.int64), 0
     for k in range(index.size):
         y, x = index[k] // nx, index[k] % nx
-        total, count = np.float32(0.0), 0
+        light, noise, count = np.float32(0.0), np.float32(0.0), 0
         for j in range(max(0, y - 1), min(ny, y + 2)):
             for i in range(max(0, x - 1), min(nx, x + 2)):
                 if not bad[j, i]:
-                    total += image[j, i] - level
+                    light += image[j, i] - level
+                    noise += variance[j, i]
                     count += 1
-        value[k] = total / np.float32(max(count, 1))
+        value[k], spread[k] = light / np.float32(max(count, 1)), noise / np.float32(max(count, 1))
         if count:
             rim[size] = k
             size += 1
@@ -46,26 +48,28 @@ def peel(image, level, bad, index, rounds, value):
         for k in rim:
             y, x = index[k] // nx, index[k] % nx
             for j in range(max(0, y - 1), min(ny, y + 2)):
-                for i in range(max(0, x - 1), min(nx, x + 2)):
-                    if bad[j, i]:
-                        other = place_of(index, first, nx, j, i)
-                        if turn_of[other] == unknown:
-                            turn_of[other] = queued
-                            inner[size] = other
-                            size += 1
+                other = first_from(index, first, j, j * nx + max(0, x - 1))
+                while other < first[j + 1] and index[other] <= j * nx + x + 1:
+                    if turn_of[other] == unknown:
+                        turn_of[other] = queued
+                        inner[size] = other
+                        size += 1
+                    other += 1
         rim = inner[:size].copy()
         if size == 0:
             break
         for k in rim:
             y, x = index[k] // nx, index[k] % nx
-            total, count = np.float32(0.0), 0
+            light, noise, count = np.float32(0.0), np.float32(0.0), 0
             for j in range(max(0, y - 1), min(ny, y + 2)):
-                for i in range(max(0, x - 1), min(nx, x + 2)):
-                    other = place_of(index, first, nx, j, i)
+                other = first_from(index, first, j, j * nx + max(0, x - 1))
+                while other < first[j + 1] and index[other] <= j * nx + x + 1:
                     if turn_of[other] >= 0:
-                        total += value[other]
+                        light += value[other]
+                        noise += spread[other]
                         count += 1
-            value[k] = total / np.float32(count)
+                    other += 1
+            value[k], spread[k] = light / np.float32(count), noise / np.float32(count)
         for k in rim:
             turn_of[k] = turn
 
@@ -81,10 +85,16 @@ def patch_of(image: np.ndarray, level: float, bad: np.ndarray, rounds: int = ROU
     rounds : int
         How far (px) from the rim of a hole its pixels are filled.
     """
+    return patches_of(image, level, image, bad, rounds)[0]
+
+
+def patches_of(image: np.ndarray, level: float, variance: np.ndarray, bad: np.ndarray, rounds: int = ROUNDS
+               ) -> tuple[Patch, Patch]:
+    """`patch_of` an image and of its variance."""
     index = np.flatnonzero(bad)
-    value = np.empty(index.size, np.float32)
-    peel(image, np.float32(level), bad, index, rounds, value)
-    return Patch(index, value)
+    value, spread = np.empty(index.size, np.float32), np.empty(index.size, np.float32)
+    peel(image, np.float32(level), variance, bad, index, rounds, value, spread)
+    return Patch(index, value), Patch(index, spread)
 
 
 @njit(cache=True)

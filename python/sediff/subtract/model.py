@@ -1,10 +1,12 @@
 """The fitted kernel as a function of position."""
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
+from scipy.fft import rfft2
 
 from sediff.subtract.basis import KernelBasis
 from sediff.subtract.convolve import block_centres
@@ -41,9 +43,24 @@ class KernelModel:
         """Kernel (w, w) float64 at a 0-based pixel: axes (y, x), centre at w // 2."""
         return self.kernels_at([x], [y])[0]
 
-    def kernels_at(self, x: Sequence[float], y: Sequence[float]) -> np.ndarray:
+    def kernels_at(self, x: npt.ArrayLike, y: npt.ArrayLike) -> np.ndarray:
         """Kernels (n, w, w) float64 at 0-based pixels."""
-        return np.tensordot(spatial_terms(x, y, self.shape, self.order) @ self.coefficients.T, self.basis.images(), 1)
+        return np.tensordot(spatial_terms(x, y, self.shape, self.order), self.term_images, 1)
+
+    @cached_property
+    def term_images(self) -> np.ndarray:
+        """What each polynomial multiplies: (terms, w, w) float64."""
+        return np.tensordot(self.coefficients.T, self.basis.images(), 1)
+
+    def spectra_at(self, x: npt.ArrayLike, y: npt.ArrayLike, shape: tuple[int, int]) -> np.ndarray:
+        """Half the Fourier transform of the kernels at 0-based pixels on a grid: (n, shape[0], shape[1] // 2 + 1) complex64.
+
+        The grid's first pixel is the kernels' first.
+        """
+        spectra = rfft2(self.term_images.astype(np.float32), shape)
+        terms = spatial_terms(x, y, self.shape, self.order).astype(np.float32)
+        found = terms @ spectra.reshape(len(spectra), -1).view(np.float32)
+        return found.view(np.complex64).reshape(len(terms), *spectra.shape[1:])
 
     def on_blocks(self, narrow: bool = False, step: int = 1) -> np.ndarray:
         """Kernel, or its narrow part, at the centres of the convolution's blocks: (rows, columns, w, w) float32.

@@ -74,20 +74,9 @@ def move_stars(image: np.ndarray, bad: np.ndarray, sigma: float, x: np.ndarray, 
     ny, nx = image.shape
     inside = (x > -0.5) & (x < nx - 0.5) & (y > -0.5) & (y < ny - 0.5) & (np.abs(shift).max(axis=1) > 0)
     x, y, shift = (np.ascontiguousarray(a[inside], float) for a in (x, y, shift))
-    flux = fluxes(image, profile, x, y)
+    whole = np.floor(shift + 0.5)
     width = float(np.median(stars.fwhm_science)) / FWHM_PER_SIGMA
-    needed = flux * profile[0] * np.hypot(*shift.T) / width > LEAST_CHANGE * sigma
-    x, y, shift, flux = x[needed], y[needed], shift[needed], flux[needed]
-    changes = []
-    for k in range(len(x)):
-        lit = np.flatnonzero(OWNED * flux[k] * profile > 0.2 * FAINT * sigma)
-        reach = int(np.ceil((lit[-1] + 1) * PROFILE_STEP + np.abs(shift[k]).max())) + HALF
-        own, top, left = own_light(image, profile, x[k], y[k], flux[k], np.float32(FAINT * sigma), reach)
-        changes.append((shifted(own, shift[k, 0], shift[k, 1]) - own, top, left))
-    for change, top, left in changes:
-        rows, columns = slice(max(top, 0), min(top + len(change), ny)), slice(max(left, 0), min(left + len(change), nx))
-        image[rows, columns] += change[rows.start - top:rows.stop - top, columns.start - left:columns.stop - left]
-    return len(x)
+    return move_light(image, profile, x, y, shift, whole.astype(np.int64), taps(shift - whole), width, sigma)
 
 
 def profile_of(image: np.ndarray, bad: np.ndarray, stars: Stars) -> np.ndarray:
@@ -107,25 +96,29 @@ def profile_of(image: np.ndarray, bad: np.ndarray, stars: Stars) -> np.ndarray:
 
 def shifted(stamp: np.ndarray, dx: float, dy: float) -> np.ndarray:
     """A stamp moved by (dx, dy) px, whole pixels and the rest with a windowed sinc; 0 comes in at the edges."""
-    out = np.zeros_like(stamp)
-    whole_x, whole_y = int(np.floor(dx + 0.5)), int(np.floor(dy + 0.5))
-    along(stamp, whole_x, taps(dx - whole_x), whole_y, taps(dy - whole_y), out)
+    out, shift = np.zeros_like(stamp), np.array([dx, dy])
+    whole = np.floor(shift + 0.5)
+    along(stamp, whole.astype(np.int64), taps(shift - whole), out)
     return out
 
 
-def taps(fraction: float) -> np.ndarray:
-    """Weights (2 HALF + 1,) float32 that move a row by a fraction of a pixel: sum and mean offset exact."""
+def taps(fraction: np.ndarray) -> np.ndarray:
+    """Weights (..., 2 HALF + 1) float32 that move a row by a fraction (...) of a pixel: sum and mean offset exact."""
     offset = np.arange(-HALF, HALF + 1)
-    distance = offset - fraction
+    distance = offset - fraction[..., None]
     weights = np.where(np.abs(distance) < HALF, np.sinc(distance) * np.sinc(distance / HALF), 0.0)
-    weights /= weights.sum()
-    return (weights + (fraction - weights @ offset) / (offset @ offset) * offset).astype(np.float32)
+    weights /= weights.sum(axis=-1, keepdims=True)
+    return (weights + ((fraction - weights @ offset) / (offset @ offset))[..., None] * offset).astype(np.float32)
 
 
 @njit(cache=True)
-def along(stamp, whole_x, taps_x, whole_y, taps_y, out):
-    """Two passes of one filter each: out[y, x] = sum taps_y[j] taps_x[i] stamp[y - whole_y - j, x - whole_x - i]."""
+def along(stamp, whole, weights, out):
+    """Two passes of one filter each: out[y, x] += sum weights_y[j] weights_x[i] stamp[y - whole_y - j, x - whole_x - i].
+
+    `whole` (2,) and `weights` (2, 2 HALF + 1) are along x and y.
+    """
     side_y, side_x = stamp.shape
+    whole_x, whole_y, taps_x, taps_y = whole[0], whole[1], weights[0], weights[1]
     half = taps_x.size // 2
     row = np.zeros((side_y, side_x), np.float32)
     for y in range(side_y):
@@ -142,21 +135,17 @@ def along(stamp, whole_x, taps_x, whole_y, taps_y, out):
 
 
 @njit(cache=True)
-def fluxes(image, profile, xs, ys):
-    """Flux of each star from its innermost pixels: (n,) float64."""
+def flux_of(image, profile, x0, y0):
+    """Flux of a star from its innermost pixels."""
     ny, nx = image.shape
-    out = np.zeros(xs.size)
-    for k in range(xs.size):
-        light, part = 0.0, 0.0
-        for y in range(max(0, int(ys[k]) - 3), min(ny, int(ys[k]) + 5)):
-            for x in range(max(0, int(xs[k]) - 3), min(nx, int(xs[k]) + 5)):
-                radius = np.hypot(x - xs[k], y - ys[k])
-                if radius <= FLUX_RADIUS:
-                    light += image[y, x]
-                    part += at(profile, radius)
-        if part > 0.0:
-            out[k] = max(light / part, 0.0)
-    return out
+    light, part = 0.0, 0.0
+    for y in range(max(0, int(y0) - 3), min(ny, int(y0) + 5)):
+        for x in range(max(0, int(x0) - 3), min(nx, int(x0) + 5)):
+            radius = np.hypot(x - x0, y - y0)
+            if radius <= FLUX_RADIUS:
+                light += image[y, x]
+                part += at(profile, radius)
+    return max(light / part, 0.0) if part > 0.0 else 0.0
 
 
 @njit(cache=True)
@@ -171,3 +160,37 @@ def own_light(image, profile, x0, y0, flux, faint, reach):
             if light > 0.0:
                 own[y - top, x - left] = image[y, x] * min(1.0, light / (max(image[y, x], np.float32(0.0)) + faint))
     return own, top, left
+
+
+@njit(cache=True)
+def reach_of(profile, flux, shift, limit):
+    """Half side of the square that holds a star's light above a limit before and after its move."""
+    lit = 0
+    for k in range(profile.size):
+        if OWNED * flux * profile[k] > limit:
+            lit = k + 1
+    return int(np.ceil(lit * PROFILE_STEP + max(abs(shift[0]), abs(shift[1])))) + HALF
+
+
+@njit(cache=True)
+def move_light(image, profile, xs, ys, shifts, whole, weights, width, sigma):
+    """Move each star's own light in place, as the image shows it before any is moved; how many change a pixel.
+
+    `whole` (n, 2) and `weights` (n, 2, 2 HALF + 1) are the parts of the shifts, `width` the sigma of the stars, px.
+    """
+    ny, nx = image.shape
+    changes = []
+    for k in range(xs.size):
+        flux = flux_of(image, profile, xs[k], ys[k])
+        if flux * profile[0] * np.hypot(shifts[k, 0], shifts[k, 1]) / width > LEAST_CHANGE * sigma:
+            reach = reach_of(profile, flux, shifts[k], 0.2 * FAINT * sigma)
+            own, top, left = own_light(image, profile, xs[k], ys[k], flux, np.float32(FAINT * sigma), reach)
+            change = np.zeros_like(own)
+            along(own, whole[k], weights[k], change)
+            change -= own
+            changes.append((change, top, left))
+    for change, top, left in changes:
+        for y in range(max(top, 0), min(top + change.shape[0], ny)):
+            for x in range(max(left, 0), min(left + change.shape[1], nx)):
+                image[y, x] += change[y - top, x - left]
+    return len(changes)

@@ -1,10 +1,14 @@
 """Photon noise of the light that is no sky, as it reaches the PSF fluxes of a difference."""
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sediff.ccdimage import Derived, variance_from_weight
 from sediff.subtract.background import SAMPLE, clipped_level, sky_level
 from sediff.subtract.convolve import BLOCK, convolve, squared_kernels
 
@@ -15,6 +19,8 @@ if TYPE_CHECKING:
 
 #: Places along each axis where the factors are worked out, side of the PSF stamps and of the grid of their spectra, px.
 GRID, STAMP, SIDE = 4, 41, 128
+#: Rows worked on at a time.
+ROWS = 32
 #: The kernel is evaluated once for so many blocks along rows and columns.
 BLOCKS = 4
 #: Light of objects counts in the score where it stands this many sigma of its own noise above the sky.
@@ -37,9 +43,13 @@ def photon_plane(image: np.ndarray, bad: np.ndarray, per_unit: np.ndarray | floa
     """
     if bad.all():
         return np.zeros(image.shape, np.float32)
-    out = (image - np.float32(sky_level(image, bad)[0])) * np.float32(per_unit)
-    np.copyto(out, 0.0, where=bad)
-    return out.astype(np.float32, copy=False)
+    out, level = np.empty(image.shape, np.float32), np.float32(sky_level(image, bad)[0])
+    for start in range(0, len(out), ROWS):
+        rows = slice(start, start + ROWS)
+        part = np.subtract(image[rows], level, out=out[rows])
+        part *= per_unit[rows] if isinstance(per_unit, np.ndarray) else np.float32(per_unit)
+        np.copyto(part, np.float32(0.0), where=bad[rows])
+    return out
 
 
 def photon_variance(result: Difference, psf: PsfModel | ZonedPsf, science: np.ndarray, template: np.ndarray
@@ -70,16 +80,15 @@ def photon_variance(result: Difference, psf: PsfModel | ZonedPsf, science: np.nd
     as single pixels' variances are.
     """
     light, kernels = {'science': science, 'template': template}, _kernels(result)
-    parts, middle = [], 1.0
-    for name, (at, squares) in kernels.items():
-        factors = _factors(result, psf, at)
+    factors = _factors(result, psf, {name: at for name, (at, _) in kernels.items()})
+    parts = []
+    for name, (_, squares) in kernels.items():
         spread = light[name] if squares is None else convolve(
             light[name], squares, block=(BLOCKS * BLOCK[0], BLOCKS * BLOCK[1]))
-        scale_parts(spread, factors)
+        scale_parts(spread, factors[name])
         parts.append(spread)
-        middle = float(factors.mean()) if name == 'science' else middle
     parts[0] += parts[1]
-    return parts[0], middle
+    return parts[0], float(factors['science'].mean())
 
 
 def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray,
@@ -98,6 +107,45 @@ def light_in_score(photons: np.ndarray, difference: np.ndarray, science_factor: 
     faint |= bad
     np.copyto(out, np.float32(0.0), where=faint)
     return out
+
+
+@dataclass(frozen=True)
+class HostLight:
+    """The photons of a difference, shared out between its score and what is measured: part by part, without planes.
+
+    Parameters
+    ----------
+    photons : ndarray, (ny, nx) float32
+        Of `photon_variance`.
+    difference, weight : ndarray, (ny, nx) float32
+    bad : ndarray, (ny, nx) bool
+    factor : float
+        Of the science image, as `photon_variance` gives it.
+    """
+
+    photons: np.ndarray
+    difference: np.ndarray
+    weight: np.ndarray
+    bad: np.ndarray
+    factor: float
+
+    @cached_property
+    def _least(self) -> float:
+        return least_light(self.photons, self.difference, self.factor, self.bad)
+
+    def in_score(self, cut: Any) -> np.ndarray:
+        """`light_in_score` of a part."""
+        return light_in_score(self.photons[cut], self.difference[cut], self.factor, self.bad[cut], self._least)
+
+    @property
+    def variance(self) -> Derived:
+        """Variance in the score: that of the weights and of hosts and stars."""
+        return Derived(self.bad.shape, lambda cut: variance_from_weight(self.weight[cut]) + self.in_score(cut))
+
+    @property
+    def others(self) -> Derived:
+        """Photon variance that is not in the score."""
+        return Derived(self.bad.shape, lambda cut: self.photons[cut] - self.in_score(cut))
 
 
 def least_light(photons: np.ndarray, difference: np.ndarray, science_factor: float, bad: np.ndarray) -> float:
@@ -125,21 +173,24 @@ def _kernels(result: Difference) -> dict:
     return {'science': (lambda x, y: smoothing, None), 'template': (result.kernel.kernel_at, squares())}
 
 
-def _factors(result: Difference, psf: PsfModel | ZonedPsf, kernel_at) -> np.ndarray:
-    """int |a|^2 |psi|^2 |A|^2 / int |a|^2 on a grid of places: (GRID, GRID) float64."""
+def _factors(result: Difference, psf: PsfModel | ZonedPsf, kernels: Mapping) -> dict[str, np.ndarray]:
+    """int |a|^2 |psi|^2 |A|^2 / int |a|^2 on a grid of places, for each image's A: (GRID, GRID) float64."""
     ny, nx = result.image.shape
-    out = np.empty((GRID, GRID))
-    for row in range(GRID):
-        for column in range(GRID):
-            x, y = ((k + 0.5) * size / GRID for k, size in ((column, nx), (row, ny)))
-            power = _power(psf.image(round(x), round(y), STAMP))
-            filters = _power(kernel_at(x, y)) * (1.0 if result.whitening is None else _power(result.whitening.at(x, y)))
-            out[row, column] = float((power * filters).sum() / power.sum())
+    out = {name: np.empty((GRID, GRID)) for name in kernels}
+    count = np.where(np.arange(SIDE // 2 + 1) % (SIDE // 2) == 0, 1.0, 2.0)     # columns that stand for two
+    for row, column in np.ndindex(GRID, GRID):
+        x, y = ((k + 0.5) * size / GRID for k, size in ((column, nx), (row, ny)))
+        power = count * _power(psf.image(round(x), round(y), STAMP))
+        filtered = power if result.whitening is None else power * _power(result.whitening.at(x, y))
+        for name, kernel_at in kernels.items():
+            out[name][row, column] = float((filtered * _power(kernel_at(x, y))).sum() / power.sum())
     return out
 
 
 def _power(stamp: np.ndarray) -> np.ndarray:
-    return np.abs(np.fft.fft2(stamp, (SIDE, SIDE))) ** 2
+    """|F|^2 of a stamp on half the plane of frequencies."""
+    spectrum = np.fft.rfft2(stamp, (SIDE, SIDE))
+    return spectrum.real ** 2 + spectrum.imag ** 2
 
 
 def scale_parts(plane: np.ndarray, factors: np.ndarray) -> None:

@@ -9,7 +9,7 @@ from numba import njit
 from sediff.errors import BadData, BadUsage
 from sediff.subtract.background import sky_level
 from sediff.subtract.convolve import Patch
-from sediff.subtract.holes import patch_of
+from sediff.subtract.holes import patches_of
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,7 @@ class Planes:
 
     def patches(self) -> tuple[Patch, Patch]:
         """Stand-ins for the bad pixels of the template (level subtracted) and of its variance."""
-        return patch_of(self.template, self.template_level, self.template_bad), \
-            patch_of(self.template_variance, 0.0, self.template_bad)
+        return patches_of(self.template, self.template_level, self.template_variance, self.template_bad)
 
 
 @njit(cache=True)

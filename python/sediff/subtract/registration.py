@@ -128,10 +128,16 @@ def _likelihood(distance2, offset, error, length, rms) -> float:
 
 
 @njit(cache=True)
+def slope_of(second_before, before, after, second_after):
+    """Derivative of an image along a row or column, from the two pixels on each side."""
+    return (second_before - second_after + np.float32(8.0) * (after - before)) / np.float32(12.0)
+
+
+@njit(cache=True)
 def slopes_at(model, y, x):
     """Derivatives of an image along x and y, five points each."""
-    along_x = (model[y, x - 2] - model[y, x + 2] + np.float32(8.0) * (model[y, x + 1] - model[y, x - 1])) / np.float32(12.0)
-    along_y = (model[y - 2, x] - model[y + 2, x] + np.float32(8.0) * (model[y + 1, x] - model[y - 1, x])) / np.float32(12.0)
+    along_x = slope_of(model[y, x - 2], model[y, x - 1], model[y, x + 1], model[y, x + 2])
+    along_y = slope_of(model[y - 2, x], model[y - 1, x], model[y + 1, x], model[y + 2, x])
     return along_x, along_y
 
 

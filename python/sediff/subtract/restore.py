@@ -136,8 +136,7 @@ def _fit_star(image, level, bad, sigma, profile, columns, rows) -> tuple[float, 
     if outer > min(LARGEST_CORE, PROFILE_RADIUS):
         return None
     fit = np.array([0.0, x, y])
-    fit_ring(image, level, bad, sigma, profile, outer, fit)
-    misfit = ring_misfit(image, level, bad, sigma, profile, outer, x, y, fit)
+    misfit = fit_core(image, level, bad, sigma, profile, outer, fit)
     return (float(fit[0]), float(fit[1]), float(fit[2])) if fit[0] > 0 and misfit < LARGEST_MISFIT else None
 
 
@@ -192,3 +191,11 @@ def ring_misfit(image, level, bad, sigma, profile, outer, x0, y0, fit):
                 values[count] = abs(image[v, u] - level - light) / max(light, sigma)
                 count += 1
     return np.median(values[:count]) if count >= 30 else np.inf
+
+
+@njit(cache=True)
+def fit_core(image, level, bad, sigma, profile, outer, fit):
+    """`fit_ring`, and the `ring_misfit` about the first centre."""
+    x0, y0 = fit[1], fit[2]
+    fit_ring(image, level, bad, sigma, profile, outer, fit)
+    return ring_misfit(image, level, bad, sigma, profile, outer, x0, y0, fit)

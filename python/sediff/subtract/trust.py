@@ -8,7 +8,7 @@ from numba import njit
 
 from sediff.subtract.background import sky_level
 from sediff.subtract.basis import FWHM_PER_SIGMA
-from sediff.subtract.registration import eliminate, slopes_at
+from sediff.subtract.registration import eliminate, slope_of, slopes_at
 
 #: Radius of the disc around a star its residual is judged in, px.
 RADIUS = 5
@@ -47,12 +47,17 @@ class ModelError:
 
 
 @njit(cache=True)
+def curvature_of(centre, near_x, far_x, near_y, far_y):
+    """Second derivatives of an image along x and y, added: five points each, those at one distance summed."""
+    centre = np.float32(-30.0) * centre
+    return (centre + np.float32(16.0) * near_x - far_x + (centre + np.float32(16.0) * near_y - far_y)) / np.float32(12.0)
+
+
+@njit(cache=True)
 def curvature_at(model, y, x):
-    """Second derivatives of an image along x and y, added: five points each."""
-    centre = np.float32(-30.0) * model[y, x]
-    across = centre + np.float32(16.0) * (model[y, x - 1] + model[y, x + 1]) - model[y, x - 2] - model[y, x + 2]
-    along = centre + np.float32(16.0) * (model[y - 1, x] + model[y + 1, x]) - model[y - 2, x] - model[y + 2, x]
-    return (across + along) / np.float32(12.0)
+    """`curvature_of` an image at a pixel."""
+    return curvature_of(model[y, x], model[y, x - 1] + model[y, x + 1], model[y, x - 2] + model[y, x + 2],
+                        model[y - 1, x] + model[y + 1, x], model[y - 2, x] + model[y + 2, x])
 
 
 @njit(cache=True)
@@ -194,15 +199,21 @@ def error_plane(model, flux, shape, shift, drift, out):
     """flux M^2 + shift |slope|^2 + (drift . slope)^2 + shape curvature^2 of every pixel; the two outer rows and columns hold
     the first alone."""
     ny, nx = model.shape
+    drift_x, drift_y = drift[0], drift[1]
     for y in range(ny):
         for x in range(nx):
-            value = flux * model[y, x] * model[y, x]
-            if 2 <= y < ny - 2 and 2 <= x < nx - 2:
-                gx, gy = slopes_at(model, y, x)
-                curvature = curvature_at(model, y, x)
-                along = drift[0] * gx + drift[1] * gy
-                value += shift * (gx * gx + gy * gy) + along * along + shape * curvature * curvature
-            out[y, x] = value
+            out[y, x] = flux * model[y, x] * model[y, x]
+        if y < 2 or y >= ny - 2:
+            continue
+        row, to = model[y], out[y, 2:]          # views, so that no index is negative: the loop is then vectorised
+        left, right, right2 = row[1:], row[3:], row[4:]
+        up2, up, down, down2 = model[y - 2, 2:], model[y - 1, 2:], model[y + 1, 2:], model[y + 2, 2:]
+        for x in range(nx - 4):
+            gx = slope_of(row[x], left[x], right[x], right2[x])
+            gy = slope_of(up2[x], up[x], down[x], down2[x])
+            along = drift_x * gx + drift_y * gy
+            curvature = curvature_of(row[x + 2], left[x] + right[x], row[x] + right2[x], up[x] + down[x], up2[x] + down2[x])
+            to[x] += shift * (gx * gx + gy * gy) + along * along + shape * curvature * curvature
 
 
 @njit(cache=True)

@@ -122,7 +122,11 @@ def cell_ratios(above, below, bad_above, bad_below, out):
             for y in range(v * CELL, min((v + 1) * CELL, ny), 2):
                 for x in range(u * CELL, min((u + 1) * CELL, nx), 2):
                     if not (bad_above[y, x] or bad_below[y, x]) and below[y, x] > 0 and above[y, x] > 0:
-                        values[count] = above[y, x] / below[y, x]
+                        ratio, place = above[y, x] / below[y, x], count
+                        while place > 0 and values[place - 1] > ratio:
+                            values[place] = values[place - 1]
+                            place -= 1
+                        values[place] = ratio
                         count += 1
             if count:
-                out[v, u] = np.median(values[:count])
+                out[v, u] = np.float32(0.5) * (values[(count - 1) // 2] + values[count // 2])

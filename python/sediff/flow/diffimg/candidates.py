@@ -23,7 +23,7 @@ from sediff.candidates.score import class_names, class_probabilities, score_feat
 from sediff.candidates.scoremodel import read_score_model
 from sediff.candidates.texttable import parse_table, table_text
 from sediff.candidates.vetostars import Surroundings
-from sediff.ccdimage import sigma_from_weight, variance_from_weight
+from sediff.ccdimage import sigma_from_weight, sigma_planes, variance_from_weight
 from sediff.detect.stamps import cut_triplet
 from sediff.engine.context import Context
 from sediff.errors import BadData
@@ -46,11 +46,12 @@ def filter_obj(context: Context) -> None:
     """Cut each detection, with the reason."""
     difference, detections = context.load('diff'), context.load('diff_cat')
     fwhm = context.load('score_info')['fwhm_px']
-    planes = Surroundings(difference.image, _sigma(context, photons=False), difference.weight <= 0,
+    alone, sigma = sigma_planes(difference.weight, context.load('score_info')['noise_scale'], context.load('photons'))
+    planes = Surroundings(difference.image, alone, difference.weight <= 0,
                           context.load('diff_psf').image, fwhm, context.load('search_zp')['zero_point'])
     moving = moving_stars(detections, context.load('template').image, context.load('combined').image, fwhm,
                           moving_limits(context.parameters))
-    result = apply_cuts(detections, planes.difference, _sigma(context), planes.bad, fwhm, veto_stars(context),
+    result = apply_cuts(detections, planes.difference, sigma, planes.bad, fwhm, veto_stars(context),
                         cut_settings(context.parameters), moving, planes, difference.mask)
     context.log(f'{np.count_nonzero(result.classes == VARIABLE_STAR)} detections are variable stars')
     failed = ', '.join(f'{name} {count}' for name, count in result.counts.items() if count)
@@ -78,10 +79,9 @@ def _settings(parameters: Mapping, prefix: str, names: Iterable[str]) -> dict[st
     return {name: parameters[key] for name, key in keys.items() if key in known}
 
 
-def _sigma(context: Context, photons: bool = True) -> np.ndarray:
-    """Noise of the difference per pixel, with `photons` that of sources and hosts too; infinite where unusable."""
-    return sigma_from_weight(context.load('diff').weight, context.load('score_info')['noise_scale'],
-                             context.load('photons') if photons else None)
+def _sigma(context: Context) -> np.ndarray:
+    """Noise of the difference per pixel, sources and hosts included; infinite where unusable."""
+    return sigma_from_weight(context.load('diff').weight, context.load('score_info')['noise_scale'], context.load('photons'))
 
 
 def veto_stars(context: Context) -> np.ndarray:

@@ -174,10 +174,10 @@ def fakes_in_place(context: Context, recipe: Recipe, seed: int) -> np.ndarray:
     with borrowed(planes, truth):
         paint_over(planes, search.psf.image, *lights, truth, rng)
         del ccd, lights                 # the kernels
-        scored = score_of_fakes(truth, planes, search)
+        scored = [score_of_fakes(truth, planes, search)]
         bare = replace(search, systematic=np.zeros((0, 0), np.float32))     # a plane less while they are measured
         del search
-        return recover(truth, planes, bare, before, scored)
+        return recover(truth, planes, bare, before, scored.pop())   # not held here while the cuts make their planes
 
 
 def _truth(ccd: StagedCcd, recipe: Recipe, rng: np.random.Generator, part: int = 0, places: np.ndarray | None = None,

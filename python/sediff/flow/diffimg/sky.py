@@ -7,10 +7,12 @@ import numpy as np
 
 from sediff.candidates.falsepeaks import THRESHOLDS, peak_counts
 from sediff.candidates.skysources import QuietPlaces, far_from, sky_figures, sky_sources
+from sediff.ccdimage import Plane, variance_from_weight
 from sediff.detect.finder import score_peaks
 from sediff.detect.matched import PsfAt, ScoreImage, noise_area
 from sediff.engine.context import Context
 from sediff.errors import BadData
+from sediff.subtract.photons import HostLight
 from sediff.wcs.read import pixel_scale, read_wcs
 
 #: A pixel is on a bright source where the error of its model exceeds this share of the noise, in variance.
@@ -29,35 +31,38 @@ class DrawnSky:
     share: float
 
 
-def draw_sky(number: int, bad: np.ndarray, hosts: np.ndarray, systematic: np.ndarray, variance: np.ndarray, fwhm: float
-             ) -> DrawnSky:
+def draw_sky(number: int, light: HostLight, systematic: np.ndarray, fwhm: float) -> DrawnSky:
     """Random quiet places of a CCD.
 
     Parameters
     ----------
     number : int
         As many as are wanted; twice as many are drawn, some will lie near detections.
-    bad : ndarray, (ny, nx) bool
-    hosts, systematic, variance : ndarray, (ny, nx) float32
-        Photon variance of stars and hosts (`light_in_score`), square of the error of bright stars' models, variance of sky
-        and read-out.
+    light : HostLight
+    systematic : ndarray, (ny, nx) float32
+        Square of the error of bright stars' models.
     fwhm : float
         px.
     """
-    def bright(cut: tuple[slice, slice]) -> np.ndarray:
-        return bright_light(bad[cut], hosts[cut], systematic[cut], variance[cut], fwhm)
-    x, y, share = QuietPlaces(bad, bright, fwhm).drawn(number, SEED) if number else (np.zeros(0, int), np.zeros(0, int), 0.0)
+    def bright(cut: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        variance = variance_from_weight(light.weight[cut])
+        return bright_light(light.bad[cut], light.in_score(cut), systematic[cut], variance, fwhm)
+    x, y, share = (QuietPlaces(light.bad, bright, fwhm).drawn(number, SEED) if number
+                   else (np.zeros(0, int), np.zeros(0, int), 0.0))
     return DrawnSky(x, y, number, share)
 
 
 def bright_light(bad: np.ndarray, hosts: np.ndarray, systematic: np.ndarray, variance: np.ndarray, fwhm: float
                  ) -> np.ndarray:
-    """Which pixels have light of stars and galaxies (planes as of `draw_sky`, or parts of them): bool, of their shape."""
+    """Which pixels of planes, or of parts of them, have light of stars and galaxies: bool, of their shape.
+
+    `hosts` is the photon variance of stars and hosts (`light_in_score`), `variance` that of sky and read-out.
+    """
     return (hosts > 0) | (np.float32(noise_area(fwhm)) * systematic > np.float32(MODEL_SHARE) * variance) & ~bad
 
 
 def measured_sky(context: Context, sky: DrawnSky, scored: ScoreImage,
-                 planes: tuple[np.ndarray, np.ndarray, np.ndarray, PsfAt], photons: np.ndarray, detections: np.ndarray
+                 planes: tuple[np.ndarray, np.ndarray, np.ndarray, PsfAt], photons: Plane, detections: np.ndarray
                  ) -> dict:
     """Noise and depth at the places, and peaks of both signs against threshold beside what Gaussian noise gives.
 

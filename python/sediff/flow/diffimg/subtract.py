@@ -33,9 +33,9 @@ from sediff.flow.single_epoch.stars import psf_and_statistics
 from sediff.instruments.rawcards import text_of
 from sediff.psf.model import PsfModel
 from sediff.psf.zoned import ZonedPsf
-from sediff.stats import sigma_about
+from sediff.stats import median, sigma_about
 from sediff.subtract.difference_psf import psf_of_difference
-from sediff.subtract.photons import light_in_score, photon_plane, photon_variance
+from sediff.subtract.photons import HostLight, photon_plane, photon_variance
 from sediff.subtract.subtract import Difference, noise_warning, subtract
 from sediff.template.coadd import Source, Stack, stack
 from sediff.template.depth import depth, noise_area
@@ -193,9 +193,11 @@ def _photons_per_unit(template: CcdImage) -> float:
 def _photons(search: CcdImage, template: CcdImage, result: Difference,
              psf: PsfModel | ZonedPsf) -> tuple[np.ndarray, float]:
     """Photon variance of sources and hosts in the difference, and the factor of the search image's own."""
-    per_unit = np.float32(template.header['PHOTVAR']) * variance_from_weight(template.weight)
-    planes = photon_plane(search.image, search.weight <= 0), photon_plane(template.image, template.weight <= 0, per_unit)
-    return photon_variance(result, psf, *planes)
+    per_unit = variance_from_weight(template.weight)
+    per_unit *= np.float32(template.header['PHOTVAR'])
+    light = photon_plane(template.image, template.weight <= 0, per_unit)
+    del per_unit                                                # a plane less while the light is spread
+    return photon_variance(result, psf, photon_plane(search.image, search.weight <= 0), light)
 
 
 def _difference(search: CcdImage, template: CcdImage, result: Difference) -> CcdImage:
@@ -233,8 +235,10 @@ def measure_noise(context: Context) -> None:
     good = difference.weight > 0
     if not good.any():
         raise BadData(f'{context.exposure.label()}: the difference has no usable pixel; template and search share none')
-    chi = difference.image[good] * np.sqrt(difference.weight[good])
-    middle = float(np.median(chi))
+    chi = difference.weight[good]
+    np.sqrt(chi, out=chi)
+    chi *= difference.image[good]
+    middle = median(chi)
     metrics = {'usable_share': float(good.mean()), 'median_chi': middle,
                'sky_chi': sigma_about(chi, middle)}
     context.log(f'one difference: nothing to coadd; {metrics}')
@@ -247,17 +251,13 @@ def detect_difference(context: Context) -> None:
     bad = difference.weight <= 0
     systematic = model_variance(context.load('combined').image, difference.image, bad, psf.fwhm,
                                 context.load('diff_info'), context.load('star_shifts'))
-    hosts = light_in_score(context.load('photons'), difference.image, context.load('diff_info')['photon_factor'], bad)
-    variance = variance_from_weight(difference.weight)
-    sky = draw_sky(context.parameter('SKY_SOURCES'), bad, hosts, systematic, variance, psf.fwhm)
-    variance += hosts
-    add_to_systematic(systematic, variance, psf.image)
-    del variance                        # made again below: it and the planes of the score are a peak of memory
+    light = HostLight(context.load('photons'), difference.image, difference.weight, bad,
+                      context.load('diff_info')['photon_factor'])
+    sky = draw_sky(context.parameter('SKY_SOURCES'), light, systematic, psf.fwhm)
+    add_to_systematic(systematic, light.variance, psf.image)
     scored = score_image(difference.image, systematic, bad, psf.image, zones=psf if isinstance(psf, ZonedPsf) else None)
-    del systematic
-    variance = variance_from_weight(difference.weight)
-    variance += hosts
-    others = np.subtract(context.load('photons'), hosts, out=hosts)
+    del systematic                      # a plane less while the detections are measured
+    variance, others = light.variance.whole(), light.others
     planes = difference.image, variance, bad, psf.image
     peaks, left_out = _most_significant(context, score_peaks(scored, psf.image, context.parameter('DIFF_THRESHOLD')))
     detections = detect_on_score(scored, *planes, context.parameter('DIFF_THRESHOLD'), difference.mask, photons=others,
