@@ -3,7 +3,6 @@ import gc
 
 import astropy.wcs
 import fitsio
-import healpy
 import numba
 import pandas
 import scipy.fft
@@ -25,4 +24,4 @@ for step in steps.ALL + steps.COMMUNITY:
 gc.freeze()                                                # no garbage: workers need not look for it among this
 
 __all__ = ['astropy', 'calibrate', 'diffimg_candidates', 'diffimg_injected', 'diffimg_prepare', 'diffimg_subtract', 'fitsio',
-           'healpy', 'numba', 'pandas', 'scipy', 'sep', 'single_epoch']
+           'numba', 'pandas', 'scipy', 'sep', 'single_epoch']
