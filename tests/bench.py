@@ -1,4 +1,5 @@
-"""Seconds and peak memory of every step of one CCD, warm, one thread; then the benches of single packages (bench_*.py).
+"""Seconds and peak memory of every step of one CCD, warm, one thread; what follows from them for 60 CCDs on many cores; then
+the benches of single packages and of the customary programs (bench_*.py).
 
 Run by `make bench`. Results are kept in bench_results/, as JSON with machine and versions and as a PNG.
 """
@@ -6,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -13,12 +15,25 @@ import time
 from pathlib import Path
 
 from tests import benchtable
+from tests.projection import Costs, disk_rate, efficiency, projected
 
 from sediff import __version__, steps
+from sediff.engine.pool import cores
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / 'bench_results'
 EXPNUM, NITE = 1250100, '20231115'
+#: Flags of the search exposure, and how many CCDs and cores are projected.
+SEARCH = ('--expnum', EXPNUM, '--nite', NITE, '--band', 'r', '--season', 'dp33', '--rnum', 4, '--pnum', 7)
+CCDS, CORES = 60, (2, 4, 16, 64)
+#: Runs a stage and says at the end how many bytes it read and wrote.
+COUNTED = """
+import sys
+from sediff.__main__ import main
+code = main(sys.argv[1:])
+print(sum(int(line.split()[1]) for line in open('/proc/self/io') if line.startswith(('rchar', 'wchar'))))
+sys.exit(code)
+"""
 
 
 def main() -> int:
@@ -42,21 +57,68 @@ def main() -> int:
         rows = table_of(root / 'persistent' / 'gw' / 'exp' / NITE / str(EXPNUM))
         cpu = after.children_user + after.children_system - before.children_user - before.children_system
         rows.append(('whole command, imports included', time.time() - started, cpu, max(row[3] for row in rows)))
-    report(rows)
-    failed = parts()
+        report(rows)
+        (root / 'whole.json').write_text(json.dumps({'cpu': cpu, 'peak': rows[-1][3]}))
+        failed = parts(root, costs(root, rows))
     print(''.join(f'FAILED: {name}\n' for name in failed), end='')
     return 1 if failed else 0
 
 
-def parts() -> list[str]:
+def costs(root: Path, rows: list[tuple[str, float, float, float]]) -> Costs:
+    """What one CCD and its exposure need: from the table of steps, and the command once more, alone and twice at a time."""
+    folder = root / 'persistent' / 'gw' / 'exp' / NITE / str(EXPNUM)
+    single_epoch, difference = (sum(row[2] for row in rows if row[0].startswith(prefix)) for prefix in ('SE', 'RUN'))
+    tables = sum(json.loads(path.read_text())['cpu_seconds'] for path in (folder / 'se_00').glob('*.DONE'))
+    page = cpu_of(root, 'page', *SEARCH) - cpu_of(root, 'page', '--help')
+    slowdown, second = 1.0, root / 'second'
+    if cores() > 1:
+        shutil.copytree(root, second, ignore=shutil.ignore_patterns('second'))
+        alone = cpu_of(root, 'sediff', *SEARCH, '--ccds', 33, '--calibrate', '--serial', '--overwrite')
+        slowdown = max(cpu_of((root, second), 'sediff', *SEARCH, '--ccds', 33, '--calibrate', '--serial', '--overwrite')
+                       / (2.0 * alone), 1.0)
+        shutil.rmtree(second)
+    start = rows[-1][2] - single_epoch - difference - tables - page
+    done = started(root, 'sediff', *SEARCH, '--ccds', 33, '--calibrate', '--serial', '--overwrite')
+    size = int(done.communicate()[0].split()[-1]) / 2 ** 20 if Path('/proc/self/io').exists() else 0.0
+    return Costs(start, single_epoch, difference, tables, page, size, disk_rate(root), slowdown)
+
+
+def cpu_of(roots: Path | tuple[Path, ...], *words) -> float:
+    """CPU seconds of a command, in several folders at the same time."""
+    before = os.times()
+    for process in [started(root, *words) for root in ((roots,) if isinstance(roots, Path) else roots)]:
+        if process.communicate() and process.returncode:
+            raise SystemExit(f'sediff {" ".join(map(str, words))} failed ({process.returncode})')
+    after = os.times()
+    return after.children_user + after.children_system - before.children_user - before.children_system
+
+
+def started(root: Path, *words) -> subprocess.Popen:
+    """A command that has been started; the last that it says is how many bytes it moved."""
+    return subprocess.Popen([sys.executable, '-c', COUNTED, *map(str, words)], cwd=root, env=environment(root), text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+
+
+def keep_projection(found: Costs) -> None:
+    """A row for each number of cores."""
+    print(f'projected from: {found}')
+    for number in CORES:
+        benchtable.keep(f'{CCDS} CCDs on {number} cores (projected)', projected(found, CCDS, number),
+                        note=f'wall; efficiency {efficiency(found, CCDS, number):.2f}, the disk takes '
+                             f'{CCDS * found.megabytes / found.rate:.0f} s of it')
+
+
+def parts(night: Path, found: Costs) -> list[str]:
     """Run the benches of single packages, then print their rows as one table and keep them; returns those that failed."""
     left = RESULTS / 'rows.jsonl'
     left.unlink(missing_ok=True)
     failed = []
+    os.environ[benchtable.ROWS] = str(left)
+    keep_projection(found)
     for path in sorted((REPOSITORY / 'tests').glob('bench_*.py')):
         print(f'\n== {path.stem}', flush=True)
         done = subprocess.run([sys.executable, str(path)], cwd=REPOSITORY, check=False,
-                              env={**environment(Path.cwd()), benchtable.ROWS: str(left)})
+                              env={**environment(Path.cwd()), 'SEDIFF_BENCH_NIGHT': str(night)})
         failed += [path.name] if done.returncode else []
     rows = benchtable.read_rows(left)
     left.unlink(missing_ok=True)

@@ -1,6 +1,8 @@
 """`sediff STAGE ...`, also as `python -m sediff STAGE ...`: one subcommand a stage; each imports only what it needs."""
 from __future__ import annotations
 
+import atexit
+import gc
 import sys
 
 from sediff import __version__
@@ -69,6 +71,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f'sediff {__version__}')
         return 0
     watch_signals()
+    atexit.register(_leave)
     one_thread()
     code = _guarded(argv[0], argv[1:])
     lost = lost_output()
@@ -76,6 +79,12 @@ def main(argv: list[str] | None = None) -> int:
         print(f'sediff {argv[0]}: {lost}', file=sys.stderr)
         return lost.exit_code
     return code
+
+
+def _leave() -> None:
+    """Do not look for garbage when the process ends: all that it holds goes back at once."""
+    gc.disable()
+    gc.freeze()
 
 
 def _guarded(stage: str, argv: list[str]) -> int:

@@ -3,7 +3,10 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 PACKAGE = Path(__file__).resolve().parent
 #: What kernels are compiled for where the processor can do it: all of Intel since Haswell (2013) and of AMD since Zen.
@@ -56,6 +59,32 @@ def cache_folder(package: Path = PACKAGE) -> Path:
     if not own.is_dir():
         _copy(shared, own)
     return own
+
+
+def load_kernels() -> int:
+    """Load the kernels that the package's modules imported so far call, in every version that the cache holds; returns how
+    many. Nothing is compiled: processes that are forked afterwards share them.
+    """
+    count = 0
+    for kernel in _called_kernels():
+        with suppress(Exception):                          # what cannot be loaded is compiled by the first that calls it
+            cache = kernel._cache
+            codegen = kernel.targetctx.codegen()
+            for key in cache._cache_file._load_index():
+                if cache._index_key(key[0], codegen) == key:
+                    kernel.compile(key[0])
+                    count += 1
+    return count
+
+
+def _called_kernels() -> Iterator[Any]:
+    """Kernels of imported modules, without those that others have compiled into them."""
+    from numba.core.dispatcher import Dispatcher
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith('sediff.') and module is not None]
+    kernels = {id(value): value for module in modules for value in vars(module).values() if isinstance(value, Dispatcher)}
+    inner = {id(kernel.py_func.__globals__.get(name)) for kernel in kernels.values()
+             for name in kernel.py_func.__code__.co_names}
+    return (kernel for number, kernel in kernels.items() if number not in inner)
 
 
 def mark_complete(folder: Path) -> None:

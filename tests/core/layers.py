@@ -13,7 +13,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / 'python' / 'sediff'
 NUMERICS = ('spectra', 'coadd', 'subtract', 'template', 'warp', 'detect', 'photometry', 'catalog', 'psf', 'astrometry',
             'jointcal', 'isr')
 #: Modules that everybody stands on; '' is the package itself.
-BASE = ('', 'wcs', 'sphere', 'stats', 'ccdimage', 'errors', 'values', 'csvtable', 'cards', 'maskbits', 'times',
+BASE = ('', 'wcs', 'sphere', 'healpix', 'stats', 'ccdimage', 'errors', 'values', 'csvtable', 'cards', 'maskbits', 'times',
         'catalogs', 'kilonova', 'places', 'compiled')
 #: From top to bottom; a package imports from lower floors, those of one floor with several from each other, too.
 FLOORS = (('__main__',), ('cli',), ('workflow',), ('report',), ('flow',), ('steps',), ('broker',), ('fakes',),

@@ -111,3 +111,22 @@ def test_a_cache_among_temporary_files_is_never_that_of_others(tmp_path, monkeyp
     mine.symlink_to(tmp_path)
     other = compiled._users_cache()
     assert other != mine and other.is_dir() and not other.is_symlink()
+
+
+def test_kernels_are_loaded_before_they_are_called(tmp_path):
+    """All that the cache holds of the modules imported so far, compiled by another process; nothing is compiled."""
+    environment = {**environment_of(compiled.PACKAGE, tmp_path), 'NUMBA_CACHE_DIR': str(tmp_path / 'kernels')}
+    assert int(python(KERNELS, environment)[0]) > 0
+    loaded = python("""
+import sediff
+from numba.core import event
+from sediff.compiled import load_kernels
+from sediff.refcat import planes
+with event.install_recorder('numba:compile') as heard:
+    count = load_kernels()
+    before = {name for name, value in vars(planes).items() if getattr(value, 'signatures', ())}
+    planes.warm()
+after = {name for name, value in vars(planes).items() if getattr(value, 'signatures', ())}
+print(count, len(before), before <= after, len(heard.buffer))
+""", environment)
+    assert int(loaded[0]) >= int(loaded[1]) > 0 and loaded[2:] == ['True', '0']

@@ -49,3 +49,14 @@ except SystemExit:
 print(gc.isenabled(), gc.get_freeze_count() > 100000, len(gc.get_objects()) < 50000)
 """], text=True, capture_output=True, check=True).stdout.splitlines()[-1]
     assert said == 'True True True'
+
+
+def test_what_is_left_at_the_end_is_not_looked_through():
+    """The last thing that a command does is to leave what it holds to the system."""
+    said = subprocess.run([sys.executable, '-c', """
+import atexit, gc
+atexit.register(lambda: print(gc.isenabled(), len(gc.get_objects()) < 1000))
+from sediff.__main__ import main
+main(['steps'])
+"""], text=True, capture_output=True, check=True).stdout.splitlines()[-1]
+    assert said == 'False True'

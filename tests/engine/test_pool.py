@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from sediff.engine.pool import run_pool
+from sediff.engine.pool import run_pool, start_server
 from sediff.errors import BadData
 
 
@@ -27,6 +27,21 @@ def test_outcomes_keep_the_order_of_the_tasks(workers):
     assert [outcome.value for outcome in outcomes] == [2, None, 6, None]
     assert 'no sky' in outcomes[1].message and 'ValueError: oops' in outcomes[3].message
     assert sorted(events, key=str) == [(1, ('saw', 1)), (3, ('saw', 3))]
+
+
+def begun(task, send):
+    send(('began', task))
+    return task
+
+
+def test_the_largest_tasks_begin_first_and_outcomes_keep_their_order():
+    """Two start at once; those after them begin by size, equal ones in the order of the tasks."""
+    start_server(())
+    seen = []
+    tasks = ['b3', 'a1', 'c2', 'a2', 'a9', 'd2']
+    outcomes = run_pool(begun, tasks, 2, lambda task, event: seen.append(event[1]), size=lambda task: int(task[1]))
+    assert [outcome.task for outcome in outcomes] == [outcome.value for outcome in outcomes] == tasks
+    assert sorted(seen[:2]) == ['a9', 'b3'] and seen[-1] == 'a1' and sorted(seen[2:5]) == ['a2', 'c2', 'd2']
 
 
 def test_a_killed_worker_is_a_failed_task_and_the_others_go_on():

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from sediff.errors import BadUsage
+from sediff.healpix import nested_neighbours, nested_pixels
 from sediff.sphere import angle_of_chord, chord_of_angle, from_vectors, unit_vectors
 
 #: HEALPix resolution of the candidates' index (NESTED): pixels of 6.4 arcsec.
@@ -37,8 +38,7 @@ def mean_places(places: Places, weight: np.ndarray, starts: np.ndarray) -> Place
 
 def healpix_index(ra: npt.ArrayLike, dec: npt.ArrayLike) -> np.ndarray:
     """NESTED pixel numbers (int64) at NSIDE of RA, Dec (deg)."""
-    import healpy  # takes half a second, and only what has candidates needs it
-    return healpy.ang2pix(NSIDE, np.asarray(ra, float), np.asarray(dec, float), nest=True, lonlat=True)
+    return nested_pixels(NSIDE, ra, dec)
 
 
 def healpix_neighbourhood(ra: np.ndarray, dec: np.ndarray, radius: float = MAX_RADIUS) -> np.ndarray:
@@ -49,10 +49,9 @@ def healpix_neighbourhood(ra: np.ndarray, dec: np.ndarray, radius: float = MAX_R
     """
     if np.size(ra) == 0:
         return np.zeros(0, np.int64)
-    import healpy
     halved = min(int(np.log2(MAX_RADIUS / radius)), 4)
-    own = healpy.ang2pix(NSIDE << halved, np.atleast_1d(ra), np.atleast_1d(dec), nest=True, lonlat=True)
-    around = healpy.get_all_neighbours(NSIDE << halved, own, nest=True).ravel()
+    own = nested_pixels(NSIDE << halved, np.atleast_1d(ra), np.atleast_1d(dec))
+    around = nested_neighbours(NSIDE << halved, own).ravel()
     return np.unique(np.concatenate([own, around[around >= 0]]) >> 2 * halved)
 
 

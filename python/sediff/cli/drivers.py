@@ -8,7 +8,9 @@ from dataclasses import replace
 
 from sediff.cli import arguments
 from sediff.cli.selected import run_selected, selection_arguments
+from sediff.engine.pool import start_server
 from sediff.errors import BadUsage
+from sediff.flow import PRELOAD
 from sediff.flow.exposure import run as exposure
 from sediff.flow.exposure.database import check_database
 from sediff.flow.exposure.run import Options
@@ -64,8 +66,10 @@ def _exposure(args: argparse.Namespace, parameters: Parameters) -> Exposure:
 def _options(args: argparse.Namespace, parameters: Parameters) -> Options:
     if args.full_copy:
         parameters.set('KEEP_INTERMEDIATE', 'true', '-F')
-    ccds = arguments.ccds_of(args, instrument_of(parameters))
-    return Options(ccds, arguments.workers_of(args, parameters), args.calibrate, args.calibrate_only,
+    ccds, workers = arguments.ccds_of(args, instrument_of(parameters)), arguments.workers_of(args, parameters)
+    if workers > 1 and len(ccds) > 1:
+        start_server(PRELOAD)
+    return Options(ccds, workers, args.calibrate, args.calibrate_only,
                    args.overwrite, args.special_y4, args.snstar, args.snveto, args.verbose)
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing import resource_tracker
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import wait
 from typing import Any, Generic, TypeVar
 
@@ -48,7 +48,8 @@ def cores() -> int:
 
 
 def run_pool(function: Callable, tasks: Sequence[T], workers: int,
-             listen: Callable[[T, tuple], None] | None = None, preload: Sequence[str] = ()) -> list[Outcome[T]]:
+             listen: Callable[[T, tuple], None] | None = None, preload: Sequence[str] = (),
+             size: Callable[[T], float] | None = None) -> list[Outcome[T]]:
     """Run `function(task, send)` for every task in processes of its own, `workers` at a time.
 
     Parameters
@@ -59,6 +60,8 @@ def run_pool(function: Callable, tasks: Sequence[T], workers: int,
         1 runs everything in this process.
     preload : sequence of str
         Modules that the fork server imports before it forks, so that no worker pays for them again.
+    size : callable, optional
+        How long a task takes, roughly: workers start the longest first, so that none runs on alone at the end.
 
     Returns
     -------
@@ -67,13 +70,27 @@ def run_pool(function: Callable, tasks: Sequence[T], workers: int,
     listen = listen or (lambda task, event: None)
     if workers <= 1 or len(tasks) <= 1:
         return [_guarded(function, task, lambda event, task=task: listen(task, event)) for task in tasks]
+    order = sorted(enumerate(tasks), key=lambda item: -size(item[1]) if size else 0.0)
+    return _schedule(_server(preload), function, order, workers, listen)
+
+
+def start_server(preload: Sequence[str]) -> None:
+    """Start the fork server that the first `run_pool` would start: it imports what workers need in the meantime."""
+    _server(preload)
+    resource_tracker.ensure_running()
+    with _blocked(STOPPING):
+        forkserver.ensure_running()
+
+
+def _server(preload: Sequence[str]):
+    """The context of workers that a fork server makes."""
     context = multiprocessing.get_context('forkserver')
     context.set_forkserver_preload(list(preload))
-    return _schedule(context, function, list(tasks), workers, listen)
+    return context
 
 
-def _schedule(context, function, tasks, workers, listen) -> list[Outcome]:
-    waiting, outcomes = list(enumerate(tasks)), {}
+def _schedule(context, function, waiting, workers, listen) -> list[Outcome]:
+    outcomes: dict[int, Outcome] = {}
     running: dict[Any, tuple] = {}
     try:
         while waiting or running:

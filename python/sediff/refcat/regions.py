@@ -4,6 +4,7 @@ from __future__ import annotations
 import numpy as np
 
 from sediff.errors import BadUsage
+from sediff.healpix import nested_in_polygon, nested_pixels, nested_to_ring
 from sediff.refcat.stars import CELL_NSIDE, CELLS, SHARD_NSIDE
 from sediff.sphere import unit_vectors
 
@@ -43,15 +44,13 @@ def shards_for_region(ra: float, dec: float, radius_deg: float, nside: int = SHA
 
 def pixels_of(ra: np.ndarray, dec: np.ndarray, nside: int = SHARD_NSIDE, nest: bool = False) -> np.ndarray:
     """Pixel of each position (deg), RING or with `nest` NESTED."""
-    import healpy
-    return healpy.ang2pix(nside, np.asarray(ra, float), np.asarray(dec, float), nest=nest, lonlat=True)
+    pixels = nested_pixels(nside, ra, dec)
+    return pixels if nest else nested_to_ring(nside, pixels)
 
 
-def cells_of(ra: np.ndarray, dec: np.ndarray, pixel: int) -> np.ndarray:
-    """Cell, 0 to CELLS - 1, of positions that lie in the shard of a RING pixel: its place in NESTED order at CELL_NSIDE."""
-    import healpy
-    first = healpy.ring2nest(SHARD_NSIDE, int(pixel)) * CELLS
-    return pixels_of(ra, dec, CELL_NSIDE, nest=True) - first
+def cells_of(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    """Cell of positions in their shards, 0 to CELLS - 1: its place in NESTED order at CELL_NSIDE."""
+    return nested_pixels(CELL_NSIDE, ra, dec) % CELLS
 
 
 def cells_for_polygon(corners: np.ndarray) -> dict[int, np.ndarray]:
@@ -59,9 +58,6 @@ def cells_for_polygon(corners: np.ndarray) -> dict[int, np.ndarray]:
 
     Its corners are unit vectors (n, 3) in order.
     """
-    import healpy
-    cells = healpy.query_polygon(CELL_NSIDE, corners, inclusive=True, fact=4, nest=True)
-    nested, place = np.divmod(np.sort(cells), CELLS)
+    nested, place = np.divmod(nested_in_polygon(CELL_NSIDE, corners), CELLS)
     parents, starts = np.unique(nested, return_index=True)
-    groups = np.split(place, starts[1:])
-    return {int(healpy.nest2ring(SHARD_NSIDE, int(parent))): group for parent, group in zip(parents, groups)}
+    return dict(zip(nested_to_ring(SHARD_NSIDE, parents).tolist(), np.split(place, starts[1:])))

@@ -79,7 +79,7 @@ def write_shard(path: str | os.PathLike, rows: np.ndarray, pixel: int, cards: di
     int
         Bytes of the file.
     """
-    cells = cells_of(rows['ra'], rows['dec'], pixel)
+    cells = cells_of(rows['ra'], rows['dec'])
     order = np.lexsort((rows['source_id'], cells))
     firsts = np.searchsorted(cells[order], np.arange(CELLS + 1)).astype('>i4')
     rows = rows[order].astype(rows.dtype.newbyteorder('>'))

@@ -1,24 +1,25 @@
 """The focal plane as a picture: seeing, zero point and depth of every CCD, and the exposure's metrics in colours."""
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
-from matplotlib.figure import Figure
-from matplotlib.patches import Rectangle
 
 from sediff.errors import BadUsage
+from sediff.report.axes import round_ticks
+from sediff.report.canvas import Canvas, tinted
 
+DPI, HEIGHT = 110, 803
 INK, PAPER, LACKING = '#24292f', '#ffffff', '#eef0f2'
 #: Okabe and Ito's hues, which the colour-blind can tell apart, each with a mark.
 GRADES = {'green': ('#009e73', '\N{CHECK MARK}'), 'yellow': ('#e69f00', '!'), 'red': ('#d55e00', '\N{MULTIPLICATION SIGN}'),
           'unknown': ('#8a8f98', '?')}
+#: Every eighth colour of viridis (Smith and van der Walt, CC0), from low to high; between them it is straight.
+VIRIDIS = np.frombuffer(bytes.fromhex(
+    '440154470d6048186a482374472d7b4537814240863e49893b528b375b8d33638d2f6b8e2c728e297a8e26828e23898e21918c'
+    '1f988b1fa08822a78528ae8032b67a3fbc734ec36b5ec96270cf5784d44b98d83eaddc30c2df23d8e219ece51bfde725'),
+    np.uint8).reshape(33, 3)
 
 
 @dataclass(frozen=True)
@@ -73,69 +74,96 @@ def focal_plane_png(places: np.ndarray, panels: Sequence[Panel], title: str, met
     """
     if not 1 <= len(panels) <= 3:
         raise BadUsage(f'the focal plane has room for one to three maps, not {len(panels)}')
-    figure = Figure(figsize=(5.0 * len(panels) + 0.4, 7.3), dpi=110, facecolor=PAPER)
-    FigureCanvasAgg(figure)
-    figure.text(0.015, 0.968, title, fontsize=13, color=INK, weight='bold', va='center')
+    canvas = Canvas(round((5.0 * len(panels) + 0.4) * DPI), HEIGHT, DPI, PAPER)
+    canvas.text(0.015 * canvas.width, 0.032 * HEIGHT, title, 13, INK, 'left', bold=True)
     for number, panel in enumerate(panels):
-        _draw(figure, number, len(panels), panel, places, marked or {}, set(expected), size or _size(places))
-    _strip(figure, metrics)
-    figure.text(0.015, 0.014, notes, fontsize=8.5, color=INK, va='bottom', wrap=True)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format='png', metadata={'Software': None})
-    return buffer.getvalue()
+        _draw(_Map(canvas, number, len(panels), size or _size(places)), panel, places, marked or {}, set(expected))
+    _strip(canvas, metrics)
+    _notes(canvas, notes)
+    return canvas.png()
 
 
-def _draw(figure: Figure, number: int, count: int, panel: Panel, places: np.ndarray, marked: Mapping[int, str],
-          expected: set[int], size: tuple[float, float]) -> None:
-    width, unit = 1.0 / count, size[0] / 464.0
-    axes = figure.add_axes((number * width + 0.012, 0.31, width - 0.024, 0.60))
-    colours = _colours(panel)
-    for row in places:
+class _Map:
+    """The place of a panel on the canvas: mm to the east and north become pixels."""
+
+    def __init__(self, canvas: Canvas, number: int, count: int, size: tuple[float, float]):
+        wide = canvas.width / count
+        self.canvas, self.left, self.wide = canvas, number * wide, wide
+        self.scale = min((wide - 0.024 * canvas.width) / size[0], 0.60 * HEIGHT / size[1])
+        self.middle, self.size, self.unit = (self.left + wide / 2, 0.39 * HEIGHT), size, size[0] / 464.0
+
+    def place(self, east: float, north: float) -> tuple[float, float]:
+        """Pixels of a place of the focal plane, mm."""
+        return self.middle[0] - east * self.scale, self.middle[1] - north * self.scale
+
+
+def _draw(at: _Map, panel: Panel, places: np.ndarray, marked: Mapping[int, str], expected: set[int]) -> None:
+    """CCDs with their values, title, compass and bar of colours of one panel."""
+    span = _span(panel)
+    for row in sorted(places, key=lambda row: bool(marked.get(int(row['ccdnum'])))):
         ccd = int(row['ccdnum'])
-        east, north = float(row['y_center_mm']), -float(row['x_center_mm'])
-        long, short = float(row['height_mm']), float(row['width_mm'])
         value = panel.values.get(ccd)
-        face = LACKING if value is None else colours.to_rgba(np.asarray(value))
-        box = Rectangle((east - long / 2, north - short / 2), long, short, facecolor=face, edgecolor='#c8ccd1',
-                        linewidth=0.6)
-        if value is None and ccd in expected:
-            box.set(hatch='////', edgecolor='#b0b5bc')
-        elif marked.get(ccd):
-            box.set(edgecolor=GRADES['red'][0], linewidth=2.2, zorder=3)
-        axes.add_artist(box)                              # the limits are set below
-        ink = INK if value is None or _light(face) else PAPER
-        text = str(ccd) if value is None else f'{value:.{panel.digits}f}'
-        axes.text(east, north - 1.5 * unit, text, ha='center', va='center', zorder=4,
-                  fontsize=7.4 if value is not None else 6, color=ink if value is not None else '#a0a6ad')
-        if value is not None:
-            axes.text(east + long / 2 - 3 * unit, north + short / 2 - 3 * unit, f'{ccd}{marked.get(ccd, "")}',
-                      ha='left', va='top', fontsize=5.2, color=ink, zorder=4)
-    axes.set(xlim=(size[0] / 2, -size[0] / 2), ylim=(-size[1] / 2, size[1] / 2), aspect='equal')
-    axes.axis('off')
-    axes.set_title(f'{panel.title}{_middle(panel)}', fontsize=10.5, color=INK, pad=2, y=1.0)
-    _compass(axes, size, unit)
-    bar = figure.colorbar(colours, cax=figure.add_axes((number * width + 0.25 * width, 0.285, 0.5 * width, 0.013)),
-                          orientation='horizontal')
-    bar.ax.tick_params(labelsize=7.5, colors=INK, length=2)
-    bar.ax.ticklabel_format(axis='x', useOffset=False)
-    bar.ax.locator_params(nbins=4)
-    bar.outline.set_visible(False)
+        face = LACKING if value is None else _colour((value - span[0]) / (span[1] - span[0]), panel.high_is_good)
+        _ccd(at, row, panel, face, marked.get(ccd, ''), value is None and ccd in expected)
+    top = at.middle[1] - 0.5 * at.size[1] * at.scale
+    at.canvas.text(at.middle[0], top - 2 * at.canvas.point, f'{panel.title}{_middle(panel)}', 10.5, INK, rise='baseline')
+    _compass(at)
+    _bar(at, span, panel.high_is_good)
 
 
-def _colours(panel: Panel) -> ScalarMappable:
-    """Colours whose span is that of the CCDs, at least ten units of the last digit, robust against one odd CCD."""
+def _ccd(at: _Map, row: np.void, panel: Panel, face: tuple[int, ...] | str, mark: str, lacking: bool) -> None:
+    """A CCD: its box, value and number."""
+    canvas, ccd = at.canvas, int(row['ccdnum'])
+    east, north = float(row['y_center_mm']), -float(row['x_center_mm'])
+    long, short = float(row['height_mm']) / 2, float(row['width_mm']) / 2
+    corners = *at.place(east + long, north + short), *at.place(east - long, north - short)
+    value = panel.values.get(ccd)
+    canvas.box(*corners, face, '#b0b5bc' if lacking else '#c8ccd1')
+    if lacking:
+        canvas.hatch(*corners, '#b0b5bc')
+    elif mark:
+        canvas.box(*corners, None, GRADES['red'][0], 2.2)
+    if value is None:
+        canvas.text(*at.place(east, north - 1.5 * at.unit), str(ccd), 6, '#a0a6ad')
+        return
+    ink = INK if _light(face) else PAPER
+    canvas.text(*at.place(east, north - 1.5 * at.unit), f'{value:.{panel.digits}f}', 7.4, ink)
+    canvas.text(*at.place(east + long - 3 * at.unit, north + short - 3 * at.unit), f'{ccd}{mark}', 5.2, ink, 'left', 'top')
+
+
+def _bar(at: _Map, span: tuple[float, float], high_is_good: bool) -> None:
+    """The bar of colours, with numbers below."""
+    canvas, left, top = at.canvas, at.left + 0.25 * at.wide, 0.702 * HEIGHT
+    wide, bottom = 0.5 * at.wide, 0.715 * HEIGHT
+    for column in range(round(left), round(left + wide)):
+        canvas.box(column, top, column + 1, bottom, _colour((column + 0.5 - left) / wide, high_is_good))
+    for value, said in round_ticks(*span, 4).items():
+        x = left + wide * (value - span[0]) / (span[1] - span[0])
+        canvas.box(round(x), bottom, round(x) + 1, bottom + 2 * canvas.point, INK)
+        canvas.text(x, bottom + 5.5 * canvas.point, said, 7.5, INK, rise='top')
+
+
+def _span(panel: Panel) -> tuple[float, float]:
+    """Values of the ends of the colours: those of the CCDs, at least ten units of the last digit apart, robust against one
+    odd CCD."""
     values = np.array(list(panel.values.values()), float)
-    low, high = (np.percentile(values, [3, 97]) if len(values) else (0.0, 1.0))
+    low, high = (np.percentile(values, [3, 97]).tolist() if len(values) else (0.0, 1.0))
     least = 10.0 * 10.0 ** -panel.digits
-    if high - low < least:
-        low, high = (low + high - least) / 2, (low + high + least) / 2
-    return ScalarMappable(Normalize(low, high), colormaps['viridis' if panel.high_is_good else 'viridis_r'])
+    return (low, high) if high - low >= least else ((low + high - least) / 2, (low + high + least) / 2)
 
 
-def _light(colour) -> bool:
+def _colour(share: float, high_is_good: bool) -> tuple[int, ...]:
+    """A colour of viridis, dark at the bad end."""
+    share = min(max(share, 0.0), 1.0)
+    place = 255.0 * (share if high_is_good else 1.0 - share)
+    nodes = np.minimum(8 * np.arange(len(VIRIDIS)), 255)
+    return tuple(round(float(np.interp(place, nodes, VIRIDIS[:, band]))) for band in range(3))
+
+
+def _light(colour: tuple[int, ...] | str) -> bool:
     if isinstance(colour, str):
         return True
-    return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 0.55
+    return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] > 0.55 * 255
 
 
 def _middle(panel: Panel) -> str:
@@ -150,29 +178,46 @@ def _size(places: np.ndarray) -> tuple[float, float]:
     return 2.1 * float(east.max()), 2.1 * float(north.max())
 
 
-def _compass(axes, size: tuple[float, float], unit: float) -> None:
+def _compass(at: _Map) -> None:
     """North and east, in the lower left corner."""
-    x, y = size[0] / 2 - 36.0 * unit, 9.0 * unit - size[1] / 2
-    for dx, dy, name in ((0, 30 * unit, 'N'), (30 * unit, 0, 'E')):
-        axes.annotate('', (x + dx, y + dy), (x, y), arrowprops={'arrowstyle': '-|>', 'color': INK, 'linewidth': 0.9})
-        axes.text(x + 1.25 * dx, y + 1.25 * dy, name, fontsize=7.5, color=INK, ha='center', va='center')
+    canvas, (x, y), long = at.canvas, at.place(at.size[0] / 2 - 36.0 * at.unit, 9.0 * at.unit - at.size[1] / 2), \
+        30.0 * at.unit * at.scale
+    gap, head, half = 2.0 * canvas.point, 4.0 * canvas.point, 2.0 * canvas.point
+    for right, down, name in ((0, -1, 'N'), (-1, 0, 'E')):
+        start, tip, neck = ((x + right * reach, y + down * reach) for reach in (gap, long - gap, long - gap - head))
+        canvas.line([start, neck], INK, 0.9)
+        canvas.area([tip, (neck[0] + half * down, neck[1] + half * right), (neck[0] - half * down, neck[1] - half * right)],
+                    INK)
+        canvas.text(x + 1.25 * long * right, y + 1.25 * long * down, name, 7.5, INK)
 
 
-def _strip(figure: Figure, metrics: Sequence[Mapping]) -> None:
+def _strip(canvas: Canvas, metrics: Sequence[Mapping]) -> None:
     """The metrics in cells of their colours."""
-    axes = figure.add_axes((0.012, 0.05, 0.976, 0.19))
     columns = 7
     rows = max(1, -(-len(metrics) // columns))
+    wide, high = 0.976 * canvas.width / columns, 0.19 * HEIGHT / rows
     for number, row in enumerate(metrics):
         colour, mark = GRADES[row['colour']]
-        left, bottom = number % columns, rows - 1 - number // columns
-        axes.add_artist(Rectangle((left + 0.02, bottom + 0.06), 0.96, 0.88, facecolor=colour + '26', edgecolor='none'))
-        axes.add_artist(Rectangle((left + 0.02, bottom + 0.06), 0.035, 0.88, facecolor=colour, edgecolor='none'))
-        axes.text(left + 0.09, bottom + 0.76, row['label'], fontsize=8.3, color=INK, va='center')
-        axes.text(left + 0.93, bottom + 0.76, mark, fontsize=9, color=colour, va='center', ha='right', weight='bold')
-        axes.text(left + 0.09, bottom + 0.46, row['text'], fontsize=11, color=INK, va='center', weight='bold')
+        left, bottom = 0.012 * canvas.width + number % columns * wide, 0.76 * HEIGHT + (number // columns + 1) * high
+        canvas.box(left + 0.02 * wide, bottom - 0.94 * high, left + 0.98 * wide, bottom - 0.06 * high, tinted(colour, 0.15))
+        canvas.box(left + 0.02 * wide, bottom - 0.94 * high, left + 0.055 * wide, bottom - 0.06 * high, colour)
+        x = left + 0.09 * wide
+        canvas.text(x, bottom - 0.76 * high, row['label'], 8.3, INK, 'left')
+        canvas.text(left + 0.93 * wide, bottom - 0.76 * high, mark, 9, colour, 'right', bold=True)
+        canvas.text(x, bottom - 0.46 * high, row['text'], 11, INK, 'left', bold=True)
         sign = '\N{GREATER-THAN OR EQUAL TO}' if row['better'] == 'high' else '\N{LESS-THAN OR EQUAL TO}'
-        axes.text(left + 0.09, bottom + 0.19, f'green {sign} {row["green"]:g}, yellow {sign} {row["yellow"]:g}',
-                  fontsize=6.6, color='#57606a', va='center')
-    axes.set(xlim=(0, columns), ylim=(0, rows))
-    axes.axis('off')
+        limits = f'green {sign} {row["green"]:g}, yellow {sign} {row["yellow"]:g}'
+        canvas.text(x, bottom - 0.19 * high, limits, 6.6, '#57606a', 'left')
+
+
+def _notes(canvas: Canvas, notes: str) -> None:
+    """The notes at the lower edge, in as many lines as they need."""
+    lines = ['']
+    for word in notes.split(' '):
+        longer = f'{lines[-1]} {word}' if lines[-1] else word
+        if lines[-1] and canvas.length(longer, 8.5) > 0.97 * canvas.width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    for number, line in enumerate(reversed(lines)):
+        canvas.text(0.015 * canvas.width, 0.986 * HEIGHT - number * 10.2 * canvas.point, line, 8.5, INK, 'left', 'bottom')

@@ -12,6 +12,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
+from sediff.compiled import cache_folder
 from sediff.errors import BadUsage
 from sediff.formats.atomic import write_text
 from sediff.report.chart import chart_svg
@@ -125,12 +126,20 @@ def _hash(text: str) -> str:
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(loader=jinja2.PackageLoader('sediff.report'), autoescape=True, trim_blocks=True,
-                                     lstrip_blocks=True, undefined=jinja2.StrictUndefined)
+                                     lstrip_blocks=True, undefined=jinja2.StrictUndefined,
+                                     bytecode_cache=jinja2.FileSystemBytecodeCache(_compiled_templates()))
     environment.filters['number'] = _number
     environment.filters['ccd_list'] = ccd_list
     environment.globals['colours'] = {'masked': '#{:02x}{:02x}{:02x}'.format(*MASKED_COLOUR),
                                       'empty': '#{:02x}{:02x}{:02x}'.format(*EMPTY_COLOUR)}
     return environment
+
+
+def _compiled_templates() -> str:
+    """Folder of compiled templates, beside the kernels; jinja2 looks at the text of a template before it takes one."""
+    folder = cache_folder() / 'templates'
+    folder.mkdir(parents=True, exist_ok=True)
+    return str(folder)
 
 
 def _number(value: float | None, specification: str = '.2f') -> str:

@@ -158,7 +158,8 @@ def run_phase(phase: str, exposure: Exposure, jobs: list[Job], count: int, optio
     progress = Progress(f'{exposure.expnum} {phase}', len(jobs), count, verbose=options.verbose)
     try:
         outcomes = run_pool(run_job, jobs, options.workers,
-                            lambda job, event: progress.event(job.exposure.label(), event), PRELOAD)
+                            lambda job, event: progress.event(job.exposure.label(), event), PRELOAD,
+                            lambda job: len(job.templates))
     finally:
         progress.close()
     for outcome in outcomes:
