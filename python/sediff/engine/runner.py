@@ -26,7 +26,7 @@ Report = Callable[[str, str, dict], None]
 #: Numbers of mallopt's options (malloc.h of the GNU C library); from which size on blocks are given back at once, and how
 #: much that is free is kept within a step.
 M_MMAP_THRESHOLD, PLANE_BYTES = -3, 4 * 2**20
-M_TRIM_THRESHOLD, KEPT_BYTES = -1, 8 * 2**20
+M_TRIM_THRESHOLD, KEPT_BYTES = -1, 32 * 2**20
 
 
 def run_phases(phases: Sequence[Sequence[Step]], context: Context, overwrite: bool = False,

@@ -56,4 +56,4 @@ def read_stamps(folder: str | os.PathLike, object_id: int) -> dict[str, np.ndarr
 
 def enlarged(pixels: np.ndarray, zoom: int) -> Image.Image:
     """An 8-bit image with y upwards and each pixel drawn `zoom` by `zoom`."""
-    return Image.fromarray(np.kron(pixels[::-1], np.ones((zoom, zoom), np.uint8)))
+    return Image.fromarray(pixels[::-1].repeat(zoom, axis=0).repeat(zoom, axis=1))

@@ -53,40 +53,44 @@ def homogenise(image: np.ndarray, members: np.ndarray, stamps: np.ndarray, weigh
     of d_k of the inputs, so that any set is served.
     """
     correction = Correction.fit(stamps, weights, Sets.of(members, len(stamps)))
-    half = correction.half_width
-    first = _padded(image, members, half)
-    second, inner = first.copy(), (slice(half, -half),) * 2
-    mean = first[inner]
-    mixed = _first_pass(first, members, correction, second[inner])
-    np.copyto(image, second[inner], where=members > 0)
-    _second_pass(second, mean, members, correction, mixed, image)
-    if lost is not None:
-        take_back(lost, members, mean, image)
+    held = np.flatnonzero(near_lost(lost, members)) if lost is not None else np.zeros(0, np.int64)
+    before = image.ravel()[held]
+    padded = _padded(image, members, correction.half_width)
+    mixed = _first_pass(padded, members, correction, image)
+    _second_pass(padded, members, correction, mixed, image)
+    image.ravel()[held] = before
     return correction
 
 
-def _first_pass(padded, members, correction: Correction, out) -> list:
-    """Add c_S * mean to `out`; returns the blocks, with their sets, that have or touch more than one set, or one unknown."""
-    mixed = []
+def _first_pass(padded, members, correction: Correction, image) -> list:
+    """Make M of the mean in `padded` and `image`.
+
+    Returns the blocks that have or touch more than one set, or one unknown, each with its sets and its part of the mean.
+    """
+    half, changes, mixed = correction.half_width, [], []
+    inner = padded[half:-half, half:-half]
     for place, found in _blocks(members, correction):
-        alone = all_equal(members[_grown(place, members.shape, correction.half_width)], members[place][0, 0])
+        alone = all_equal(members[_grown(place, members.shape, half)], members[place][0, 0])
         if not (alone and correction.knows(int(found[0]))):
-            mixed.append((place, found))
+            mixed.append((place, found, inner[place].copy()))
+        changes.append((place, np.zeros(members[place].shape, np.float32)))
         for bits in found:
             kernel = correction.first_kernel(int(bits), place[1].start, place[0].start, members.shape)
-            add_convolved(padded, kernel, members[place], bits, place[0].start, place[1].start, out[place])
+            add_convolved(padded, kernel, members[place], bits, place[0].start, place[1].start, changes[-1][1])
+    for place, change in changes:                       # not before: kernels look into other blocks
+        inner[place] += change
+        np.copyto(image[place], inner[place], where=members[place] > 0)
     return mixed
 
 
-def _second_pass(padded, mean, members, correction: Correction, mixed: list, out) -> None:
+def _second_pass(padded, members, correction: Correction, mixed: list, image) -> None:
     """Put mean + d_S * M into the pixels of mixed blocks whose set allows it; `padded` is M with its rim."""
-    for place, found in mixed:
+    for place, found, mean in mixed:
         for bits in found:
             if correction.converges(int(bits)):
                 kernel = correction.second_kernel(int(bits), place[1].start, place[0].start, members.shape)
-                here = members[place] == bits
-                out[place][here] = mean[place][here]
-                add_convolved(padded, kernel, members[place], bits, place[0].start, place[1].start, out[place])
+                np.copyto(image[place], mean, where=members[place] == bits)
+                add_convolved(padded, kernel, members[place], bits, place[0].start, place[1].start, image[place])
 
 
 def _padded(image: np.ndarray, members: np.ndarray, rim: int) -> np.ndarray:
@@ -119,16 +123,17 @@ def _grown(place: tuple[slice, slice], shape: tuple[int, int], margin: int) -> t
 
 
 @njit(cache=True)
-def take_back(lost, members, mean, image):
-    """Put the mean in place of covered pixels that have a lost one within `REACH`."""
+def near_lost(lost, members):
+    """Covered pixels that have a lost one within `REACH`: (ny, nx) bool."""
     ny, nx = lost.shape
+    near = np.zeros((ny, nx), np.bool_)
     for y in range(ny):
         for x in range(nx):
             if lost[y, x]:
                 for j in range(max(0, y - REACH), min(ny, y + REACH + 1)):
                     for i in range(max(0, x - REACH), min(nx, x + REACH + 1)):
-                        if members[j, i] > 0:
-                            image[j, i] = mean[j, i]
+                        near[j, i] = members[j, i] > 0
+    return near
 
 
 @njit(cache=True)
