@@ -92,7 +92,7 @@ def test_no_tile_is_missed(two):
 
 def test_members_are_those_of_the_nearest_pixel_that_has_some():
     members = np.array([[0, 4], [2, 0]], np.uint16)
-    assert [members_near(members, *at) for at in ((0.1, 0.2), (0.4, 0.9), (0.9, 0.8), (0.05, 0.01))] == [4, 4, 2, 2]
+    assert [members_near(members, *at) for at in ((0.4, 0.9), (0.9, 0.8), (0.05, 0.01))] == [4, 2, 2]
     assert members_near(members, 0.9, 0.1) == 2 and members_near(members * 0, 0.5, 0.5) == 0
 
 

@@ -109,10 +109,14 @@ def _fill(source: Prepared, mine: np.ndarray, first: int, out: Stack) -> None:
     if needed is None:
         return
     image, mask, weight, members = source.rows(*needed)
-    part = warp_rows((image, mask, weight), positions, (first + low, first + high), needed[0], source.scale)
+    planes = warp_rows((image, mask, weight), positions, (first + low, first + high), needed[0], source.scale)
+    nearest = np.empty(planes[0].shape, np.uint16)
+    nearest_members(members, positions.x, positions.y, positions.step, first + low, needed[0], planes[2], nearest)
     place = slice(first + low, first + high), slice(left, left + positions.target_shape[1])
-    take(mine[low:high, place[1]], *part, members, positions.x, positions.y, positions.step, first + low, needed[0],
-         out.image.image[place], out.image.mask[place], out.image.weight[place], out.members[place])
+    here: np.ndarray | bool = mine[low:high, place[1]]
+    here = bool(np.all(here)) or here
+    for out_plane, plane in zip((out.image.image, out.image.mask, out.image.weight, out.members), (*planes, nearest)):
+        np.copyto(out_plane[place], plane, where=here)
 
 
 @njit(cache=True)
@@ -154,34 +158,36 @@ def mark_tiles(owner, number, nodes_x, nodes_y, step, reach, edges_y, edges_x, t
 
 
 @njit(cache=True)
-def take(mine, image, mask, weight, members, nodes_x, nodes_y, step, first, above, out_image, out_mask, out_weight,
-         out_members):
-    """Put the pixels `mine` of a strip into the coadd; members are those of the nearest pixel that has some.
+def nearest_members(members, nodes_x, nodes_y, step, first, above, weight, out):
+    """Members of the pixel nearest to each position of a strip, or of the nearest of the four around that has some.
 
-    Row 0 of the strip is row `first` of the search grid, row 0 of `members` is row `above` of the prepared one.
+    None where the strip has no weight. Row 0 of the strip is row `first` of the search grid, row 0 of `members` is row
+    `above` of the prepared one.
     """
-    ny, nx = mine.shape
-    xs, ys = np.empty(nx), np.empty(nx)
+    ny, nx = out.shape
+    height, width = members.shape
+    none = members[0, 0] ^ members[0, 0]
+    xs, ys, column = np.empty(nx), np.empty(nx), np.empty(nx, np.int64)
     for v in range(ny):
         row_of_map(nodes_x, first + v, step, xs)
         row_of_map(nodes_y, first + v, step, ys)
         for u in range(nx):
-            if not mine[v, u]:
-                continue
-            out_image[v, u], out_mask[v, u], out_weight[v, u] = image[v, u], mask[v, u], weight[v, u]
-            if weight[v, u] > 0:
-                out_members[v, u] = members_near(members, ys[u] - above, xs[u])
+            column[u] = min(max(int(xs[u] + 0.5), 0), width - 1)
+            ys[u] -= above
+        for u in range(nx):
+            out[v, u] = members[min(max(int(ys[u] + 0.5), 0), height - 1), column[u]]
+        for u in range(nx):
+            if not weight[v, u] > 0:
+                out[v, u] = none
+            elif out[v, u] == none:
+                out[v, u] = members_near(members, ys[u], xs[u])
 
 
 @njit(cache=True)
 def members_near(members, at_y, at_x):
-    """Members of the pixel nearest to a position; where it has none, of the nearest of the four around that has some."""
+    """Members of the nearest of the four pixels around a position that has some; 0 where none has."""
     ny, nx = members.shape
-    y, x = int(at_y + 0.5), int(at_x + 0.5)
-    found = members[min(max(y, 0), ny - 1), min(max(x, 0), nx - 1)]
-    if found > 0:
-        return found
-    least = np.inf
+    found, least = members[0, 0] ^ members[0, 0], np.inf
     y, x = int(np.floor(at_y)), int(np.floor(at_x))
     for j in range(max(y, 0), min(y + 2, ny)):
         for i in range(max(x, 0), min(x + 2, nx)):
@@ -195,13 +201,13 @@ def members_near(members, at_y, at_x):
 def count_members(members, coverage, used):
     """Fill the number of members of each pixel, and count the pixels of each input."""
     ny, nx = members.shape
-    for k in range(used.size):
-        bit = np.uint16(1 << k)
-        for y in range(ny):
-            total = 0
+    for y in range(ny):
+        line = coverage[y]
+        for k in range(used.size):
+            total, bit = 0, np.uint16(1 << k)
             for x in range(nx):
                 has = members[y, x] & bit > 0
-                coverage[y, x] += np.int16(has)
+                line[x] += np.int16(has)
                 total += has
             used[k] += total
     return used
