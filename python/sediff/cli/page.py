@@ -8,6 +8,9 @@ from sediff.report import PRELOAD
 from sediff.repository.repository import Repository
 from sediff.values import TABLE_FORMS
 
+#: So many CCDs are drawn sooner by this process than its workers have started.
+FEW = 12
+
 
 def main(stage: str, argv: list[str]) -> int:
     """Write the candidate pages of an exposure, stamps, charts and the tables beside them anew."""
@@ -22,8 +25,9 @@ def main(stage: str, argv: list[str]) -> int:
     parameters = arguments.read_parameters(args)
     parameters.set('CANDIDATE_TABLES', ' '.join([parameters['CANDIDATE_TABLES'], *args.tables]), '--tables')
     exposure = with_field(arguments.exposure_of(args, parameters, args.rnum, args.pnum), parameters)
-    workers = arguments.workers_of(args, parameters)
-    if workers > 1 and len(Repository.of(exposure).where('fakematch', exposure)) > 1:
+    many = len(Repository.of(exposure).where('fakematch', exposure)) > FEW
+    workers = arguments.workers_of(args, parameters) if many or args.workers else 1
+    if many and workers > 1:
         start_server(PRELOAD)
     from sediff.report.exposure_page import write_page
     print(write_page(exposure, parameters, redraw=True, workers=workers))
