@@ -1,7 +1,7 @@
 """CPU seconds of an exposure's pages: what a worker draws for a CCD, what each CCD adds in the parent, what comes once.
 
-`python tests/page_costs.py FLAGS` in the folder of a night writes the pages three times in one process, so that the last time
-everything is loaded, and prints the three numbers as JSON. What reads the CCDs or writes rows of theirs is counted as what
+`python tests/page_costs.py FLAGS` in the folder of a night writes the pages three times in one process, so that at the last
+all is loaded, and prints the three numbers as JSON. What reads the CCDs or writes rows of theirs is counted as what
 each CCD adds, with whatever it costs once: for many CCDs that is more than they take.
 """
 from __future__ import annotations
