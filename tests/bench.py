@@ -19,6 +19,7 @@ from tests.projection import Costs, disk_rate, efficiency, projected
 
 from sediff import __version__, steps
 from sediff.engine.pool import cores
+from sediff.report.quality_picture import picture
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 RESULTS = REPOSITORY / 'bench_results'
@@ -69,7 +70,7 @@ def costs(root: Path, rows: list[tuple[str, float, float, float]]) -> Costs:
     folder = root / 'persistent' / 'gw' / 'exp' / NITE / str(EXPNUM)
     single_epoch, difference = (sum(row[2] for row in rows if row[0].startswith(prefix)) for prefix in ('SE', 'RUN'))
     tables = sum(json.loads(path.read_text())['cpu_seconds'] for path in (folder / 'se_00').glob('*.DONE'))
-    page = cpu_of(root, 'page', *SEARCH) - cpu_of(root, 'page', '--help')
+    page, plane = page_costs(root), picture_cost(folder)
     slowdown, second = 1.0, root / 'second'
     if cores() > 1:
         shutil.copytree(root, second, ignore=shutil.ignore_patterns('second'))
@@ -77,10 +78,27 @@ def costs(root: Path, rows: list[tuple[str, float, float, float]]) -> Costs:
         slowdown = max(cpu_of((root, second), 'sediff', *SEARCH, '--ccds', 33, '--calibrate', '--serial', '--overwrite')
                        / (2.0 * alone), 1.0)
         shutil.rmtree(second)
-    start = rows[-1][2] - single_epoch - difference - tables - page
+    start = rows[-1][2] - single_epoch - difference - tables - plane - sum(page.values())
     done = started(root, 'sediff', *SEARCH, '--ccds', 33, '--calibrate', '--serial', '--overwrite')
     size = int(done.communicate()[0].split()[-1]) / 2 ** 20 if Path('/proc/self/io').exists() else 0.0
-    return Costs(start, single_epoch, difference, tables, page, size, disk_rate(root), slowdown)
+    return Costs(start, single_epoch, difference, plane, tables, **page, megabytes=size, rate=disk_rate(root),
+                 slowdown=slowdown)
+
+
+def page_costs(root: Path) -> dict[str, float]:
+    """What the pages of one CCD take: `page`, `page_ccd` and `draw` of `Costs`."""
+    done = subprocess.run([sys.executable, str(REPOSITORY / 'tests' / 'page_costs.py'), *map(str, SEARCH)], cwd=root,
+                          text=True, env=environment(root), capture_output=True, check=True)
+    return json.loads(done.stdout)
+
+
+def picture_cost(folder: Path) -> float:
+    """CPU seconds of the picture of the exposure's quality, once all is loaded."""
+    report = json.loads(next(folder.glob('qc_*.json')).read_text())
+    picture(report)
+    started = time.process_time()
+    picture(report)
+    return time.process_time() - started
 
 
 def cpu_of(roots: Path | tuple[Path, ...], *words) -> float:

@@ -19,8 +19,13 @@ class Costs:
         From the command to the first CCD, s.
     single_epoch, difference : float
         Of one CCD, s.
-    tables, page : float
-        After the last CCD of each phase, in one process, s; `page` is that of one CCD.
+    tables, tables_ccd : float
+        After the last CCD of single epoch, in one process, s: the tables of an exposure and the picture of its quality with
+        no CCD, and what each CCD adds.
+    page, page_ccd : float
+        After the last CCD of difference imaging, in one process, s: the pages without CCDs, and what each CCD adds.
+    draw : float
+        What a worker draws for the pages of one CCD, s.
     megabytes : float
         That a CCD reads and writes.
     rate : float
@@ -33,7 +38,10 @@ class Costs:
     single_epoch: float
     difference: float
     tables: float
+    tables_ccd: float
     page: float
+    page_ccd: float
+    draw: float
     megabytes: float
     rate: float
     slowdown: float = 1.0
@@ -50,8 +58,9 @@ def list_schedule(seconds: Sequence[float], cores: int) -> float:
 def projected(costs: Costs, ccds: int, cores: int) -> float:
     """Wall seconds of an exposure; the CCDs together take no less than the disk needs for their bytes."""
     busy = costs.slowdown if cores > 1 else 1.0
-    work = sum(list_schedule([busy * each] * ccds, cores) for each in (costs.single_epoch, costs.difference))
-    return costs.start + max(work, ccds * costs.megabytes / costs.rate) + costs.tables + ccds * costs.page
+    work = sum(list_schedule([busy * each] * ccds, cores) for each in (costs.single_epoch, costs.difference, costs.draw))
+    alone = costs.tables + costs.page + ccds * (costs.tables_ccd + costs.page_ccd)
+    return costs.start + max(work, ccds * costs.megabytes / costs.rate) + alone
 
 
 def efficiency(costs: Costs, ccds: int, cores: int) -> float:

@@ -127,7 +127,7 @@ def night(written, tmp_path, parameters, monkeypatch):
         return function
 
     monkeypatch.setattr(Step, 'load', load)
-    monkeypatch.setattr('sediff.report.exposure_page.write_page', lambda *arguments: 'page')
+    monkeypatch.setattr('sediff.report.exposure_page.write_page', lambda *arguments, **options: 'page')
     monkeypatch.setattr('sediff.report.quality_picture.picture', lambda report, instrument: b'')
     made.tables()
     return made

@@ -66,11 +66,16 @@ def run_arguments(parser: argparse.ArgumentParser) -> None:
     """CCD list, workers, overwrite, star lists."""
     parser.add_argument('--ccds', default='all', help='33 | 1,3,5-12 | all (-c)')
     parser.add_argument('--serial', action='store_true', help='one CCD after the other in this process (-s)')
-    parser.add_argument('--workers', type=integer('--workers'), default=None, help='worker processes (-w), default: cores')
+    workers_argument(parser)
     parser.add_argument('--overwrite', action='store_true', help='redo all steps (-O)')
     parser.add_argument('--verbose', action='store_true', help='a line for each step, not only for each CCD')
     parser.add_argument('--snstar', help='name of the SNSTAR list (-T)')
     parser.add_argument('--snveto', help='name of the SNVETO list (-V)')
+
+
+def workers_argument(parser: argparse.ArgumentParser) -> None:
+    """--workers, for `workers_of`."""
+    parser.add_argument('--workers', type=integer('--workers'), default=None, help='worker processes (-w), default: cores')
 
 
 def integer(flag: str):

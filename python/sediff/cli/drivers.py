@@ -6,6 +6,7 @@ import re
 import sys
 from dataclasses import replace
 
+from sediff import report
 from sediff.cli import arguments
 from sediff.cli.selected import run_selected, selection_arguments
 from sediff.engine.pool import start_server
@@ -68,7 +69,7 @@ def _options(args: argparse.Namespace, parameters: Parameters) -> Options:
         parameters.set('KEEP_INTERMEDIATE', 'true', '-F')
     ccds, workers = arguments.ccds_of(args, instrument_of(parameters)), arguments.workers_of(args, parameters)
     if workers > 1 and len(ccds) > 1:
-        start_server(PRELOAD)
+        start_server((*PRELOAD, *report.PRELOAD))
     return Options(ccds, workers, args.calibrate, args.calibrate_only,
                    args.overwrite, args.special_y4, args.snstar, args.snveto, args.verbose)
 
@@ -131,7 +132,7 @@ def _difference(target: Exposure, parameters: Parameters, options: Options) -> i
     outcomes = exposure.run_diffimg(target, parameters, replace(options, ccds=ready), templates)
     if any(not outcome.code for outcome in outcomes) or held_back(target):
         from sediff.report.exposure_page import write_page  # with Matplotlib and the database
-        print(f'candidates: {write_page(target, parameters)}')
+        print(f'candidates: {write_page(target, parameters, workers=options.workers)}')
     elif repository.exists('page', target):
         print(f'{repository.path("page", target)} is of an earlier run', file=sys.stderr)
     short = len(ready) < len(options.ccds)

@@ -10,7 +10,7 @@ import numpy as np
 
 from sediff.detect.stamps import cut_stamp
 from sediff.errors import BadInput
-from sediff.formats.opening import FitsFile, first_line, open_fits
+from sediff.formats.opening import FitsFile, first_line, open_fits, pixels_of
 
 #: Rows of windows above which reading a whole plane is quicker, as a share of its rows.
 WHOLE_PLANE = 1.0
@@ -40,7 +40,7 @@ class PlaneWindows:
         """The plane to slice, read at once where the windows of this size have about as many rows as it has."""
         unread = _Unread(self._handle[plane])
         if self._count * size > WHOLE_PLANE * unread.shape[0] and plane not in self._whole:
-            self._whole = {plane: self._handle[plane].read()}      # one plane at a time: 34 MB of DECam
+            self._whole = {plane: pixels_of(self._handle[plane])}      # one plane at a time: 34 MB of DECam
         return self._whole.get(plane, unread)
 
 

@@ -37,21 +37,18 @@ def table_forms(exposure: Exposure, parameters: Mapping) -> tuple[str, ...]:
     return forms
 
 
-def write_candidate_tables(exposure: Exposure, ccds: Sequence[Exposure], known: Mapping[int, Mapping],
-                           forms: Sequence[str]) -> list[Path]:
+def write_candidate_tables(exposure: Exposure, found: Sequence[Mapping], forms: Sequence[str]) -> list[Path]:
     """Write the tables of an exposure's candidates; returns their paths.
 
     Parameters
     ----------
-    ccds : sequence of Exposure
-        Each CCD whose candidates count.
-    known : mapping
-        diaObjectId -> row of the database's table of candidates.
+    found : sequence of mapping
+        `candidate_rows` of each CCD whose candidates count.
     forms : sequence of str
         As `table_forms` gives them.
     """
-    rows: dict[int, dict] = {}
-    for row in (row for one in ccds for row in candidate_rows(one, known)):
+    rows: dict[int, Mapping] = {}
+    for row in found:
         other = rows.get(row['diaObjectId'])
         if other is None or row['snr'] > other['snr']:              # a candidate has one row
             rows[row['diaObjectId']] = row
@@ -63,7 +60,15 @@ def write_candidate_tables(exposure: Exposure, ccds: Sequence[Exposure], known: 
 
 
 def candidate_rows(one: Exposure, known: Mapping[int, Mapping]) -> list[dict]:
-    """Rows of the table: the detections of a CCD that are candidates (RUN25), as the columns name their values."""
+    """Rows of the table: the detections of a CCD that are candidates (RUN25), as the columns name their values.
+
+    Parameters
+    ----------
+    one : Exposure
+        With its CCD.
+    known : mapping
+        diaObjectId -> row of the database's table of candidates.
+    """
     repository = Repository.of(one)
     made = parse_table(repository.get('makecand', one))
     numbers = made['OBJID'].astype(int)

@@ -2,7 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -90,26 +90,41 @@ class Epoch:
 
 
 @dataclass(frozen=True)
-class SeasonImage:
-    """A difference image of the season whose files are here.
+class ImageFiles:
+    """The files of a difference image, and how it lies on the sky.
 
     Parameters
     ----------
     exposure : Exposure
         With its CCD and field.
-    row : mapping
-        Of the table of images.
     """
 
     exposure: Exposure
-    row: Mapping
-    wcs: WCS
-    shape: tuple[int, int]
-    turn: Turn = field(default_factory=Turn)
+    turn: Turn
 
     def path(self, product: str) -> Path:
         """One of its files."""
         return Repository.of(self.exposure).path(product, self.exposure)
+
+
+@dataclass(frozen=True)
+class SeasonImage(ImageFiles):
+    """A difference image of the season whose files are here.
+
+    Parameters
+    ----------
+    row : mapping
+        Of the table of images.
+    """
+
+    row: Mapping
+    wcs: WCS
+    shape: tuple[int, int]
+
+    @property
+    def files(self) -> ImageFiles:
+        """What a worker needs of it."""
+        return ImageFiles(self.exposure, self.turn)
 
     @property
     def reach(self) -> float:
@@ -153,7 +168,7 @@ def _image(exposure: Exposure | None, row: Mapping) -> SeasonImage | None:
         wcs = read_wcs(header)
     except SediffError:
         return None
-    return SeasonImage(exposure, row, wcs, shape, north_up(wcs.pixel_scale_matrix))
+    return SeasonImage(exposure, north_up(wcs.pixel_scale_matrix), row, wcs, shape)
 
 
 def histories(connection: Connection, season: int, expnum: int, places: Mapping[int, tuple[float, float]],

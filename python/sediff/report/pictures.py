@@ -1,8 +1,7 @@
 """Draws what the candidate pages show: stamps of every epoch and a finding chart, where they are missing or outdated."""
 from __future__ import annotations
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +11,7 @@ from sediff.errors import SediffError
 from sediff.formats.stamp_archive import read_stamp_archive
 from sediff.formats.windows import open_windows
 from sediff.maskbits import UNUSABLE
-from sediff.report.history import Epoch, SeasonImage
+from sediff.report.history import Epoch, ImageFiles
 from sediff.report.stamp_pictures import chart_jpeg, strip_png
 from sediff.repository.page_folder import PageFolder
 
@@ -32,8 +31,8 @@ def chart_name(candidate: int) -> str:
     return f'{candidate}.jpg'
 
 
-def draw_strips(folder: PageFolder, epochs: Mapping[int, Sequence[Epoch]], images: Mapping[tuple[int, int], SeasonImage],
-                size: int, redraw: bool = False) -> dict[int, list[Epoch]]:
+def draw_strips(folder: PageFolder, epochs: Mapping[int, Sequence[Epoch]], images: Mapping[tuple[int, int], ImageFiles],
+                size: int, redraw: bool, say: Callable[[str], None]) -> dict[int, list[Epoch]]:
     """Draw the stamps of all epochs; returns the epochs with the names of their pictures.
 
     Parameters
@@ -46,6 +45,8 @@ def draw_strips(folder: PageFolder, epochs: Mapping[int, Sequence[Epoch]], image
         Side of a stamp, px.
     redraw : bool
         Draw those too that are there and newer than the images.
+    say : callable
+        Gets a line for each image without pictures.
     """
     wanted: dict[tuple[int, int], list[tuple[int, Epoch]]] = {}
     for candidate, each in ((candidate, each) for candidate, found in epochs.items() for each in found):
@@ -53,12 +54,13 @@ def draw_strips(folder: PageFolder, epochs: Mapping[int, Sequence[Epoch]], image
             wanted.setdefault((each.visit, each.ccd), []).append((candidate, each))
     drawn: set[str] = set()
     for key, these in wanted.items():
-        drawn |= _of_image(folder, images[key], these, size, redraw)
+        drawn |= _of_image(folder, images[key], these, size, redraw, say)
     return {candidate: [replace(each, strip=name if (name := strip_name(candidate, each)) in drawn else '')
                         for each in found] for candidate, found in epochs.items()}
 
 
-def _of_image(folder: PageFolder, image: SeasonImage, these: list[tuple[int, Epoch]], size: int, redraw: bool) -> set[str]:
+def _of_image(folder: PageFolder, image: ImageFiles, these: list[tuple[int, Epoch]], size: int, redraw: bool,
+              say: Callable[[str], None]) -> set[str]:
     sources = [image.path(product) for product in (*SOURCES.values(), 'stamps')]
     kept = {name for one in these if folder.is_newer(name := strip_name(*one), sources)} if not redraw else set()
     missing = [one for one in these if strip_name(*one) not in kept]
@@ -67,11 +69,11 @@ def _of_image(folder: PageFolder, image: SeasonImage, these: list[tuple[int, Epo
             folder.write(strip_name(candidate, epoch), strip_png(stamps, masked, image.turn))
             kept.add(strip_name(candidate, epoch))
     except SediffError as error:
-        print(f'{image.exposure.label()}: no stamps on the pages: {error}', file=sys.stderr)
+        say(f'{image.exposure.label()}: no stamps on the pages: {error}')
     return kept
 
 
-def _stamps(image: SeasonImage, epochs: list[Epoch], size: int) -> list[tuple[dict, dict]]:
+def _stamps(image: ImageFiles, epochs: list[Epoch], size: int) -> list[tuple[dict, dict]]:
     """Stamps and masked pixels of each epoch: those that RUN23 cut where there are some, else cut from the images."""
     if not epochs:
         return []
@@ -89,7 +91,7 @@ def _stamps(image: SeasonImage, epochs: list[Epoch], size: int) -> list[tuple[di
     return out
 
 
-def _archived(image: SeasonImage, epochs: list[Epoch]) -> dict[int, dict[str, np.ndarray]]:
+def _archived(image: ImageFiles, epochs: list[Epoch]) -> dict[int, dict[str, np.ndarray]]:
     """The stamps of the detections that passed the cuts, by number; none where the archive cannot be read."""
     numbers = [each.number for each in epochs if each.number is not None and each.reject == 0]
     try:
@@ -98,14 +100,16 @@ def _archived(image: SeasonImage, epochs: list[Epoch]) -> dict[int, dict[str, np
         return {}
 
 
-def draw_charts(folder: PageFolder, image: SeasonImage, places: Mapping[int, tuple[float, float]], redraw: bool = False
-                ) -> set[int]:
+def draw_charts(folder: PageFolder, image: ImageFiles, places: Mapping[int, tuple[float, float]], redraw: bool,
+                say: Callable[[str], None]) -> set[int]:
     """Draw the finding charts of candidates on one CCD, from its search image; returns those that have one.
 
     Parameters
     ----------
     places : mapping
         Candidate -> 0-based x, y (px).
+    redraw, say
+        As of `draw_strips`.
     """
     source = image.path('immask')
     drawn = set() if redraw else {one for one in places if folder.is_newer(chart_name(one), [source])}
@@ -118,5 +122,5 @@ def draw_charts(folder: PageFolder, image: SeasonImage, places: Mapping[int, tup
                 folder.write(chart_name(one), chart_jpeg(windows.window('SCI', *places[one], CHART), image.turn))
                 drawn.add(one)
     except SediffError as error:
-        print(f'{image.exposure.label()}: no finding charts: {error}', file=sys.stderr)
+        say(f'{image.exposure.label()}: no finding charts: {error}')
     return drawn
