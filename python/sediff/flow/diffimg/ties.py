@@ -2,9 +2,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from astropy.io.fits import Header
 
 from sediff.astrometry.relative import RelativeCorrection, relative_correction
@@ -17,6 +17,9 @@ from sediff.maskbits import Bit
 from sediff.photometry.match import match_sky
 from sediff.template.scale import RelativeScale, relative_scale
 from sediff.wcs.read import copy_wcs
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Common stars that a flux scale needs; with fewer the two zero points give it.
 LEAST_STARS = 10

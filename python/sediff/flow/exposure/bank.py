@@ -22,19 +22,17 @@ from sediff.template.overlap import overlap_matrix
 ENLARGED = 3.0
 
 
-def template_bank(exposure: Exposure, parameters: Parameters, templates: Iterable[Exposure]) -> Bank | None:
-    """The bank for a search CCD and its template exposures; None where TEMPLATE_CACHE_GB is 0."""
-    if not parameters['TEMPLATE_CACHE_GB']:
-        return None
+def template_bank(exposure: Exposure, parameters: Parameters, templates: Iterable[Exposure]) -> Bank:
+    """The bank for a search CCD and its template exposures, of at most TEMPLATE_CACHE_GB."""
     search = read_out(Repository.of(exposure).path('out', exposure), exposure.instrument.ccds)
     wide = _enlarged(search['corners'][list(search['ccdnum']).index(exposure.ccd)])
     found = [one for template in sorted(templates, key=lambda each: each.expnum) for one in _neighbours(template, wide)]
     return Bank(TileStore(exposure, parameters['TEMPLATE_CACHE_GB'] * 1e9), found)
 
 
-def bank_digest(bank: Bank | None) -> str:
+def bank_digest(bank: Bank) -> str:
     """Hash of all that decides what a bank gives."""
-    return 'none' if bank is None else digest([bank.state(one) for one in bank.neighbours])
+    return digest([bank.state(one) for one in bank.neighbours])
 
 
 def _enlarged(corners: np.ndarray) -> np.ndarray:

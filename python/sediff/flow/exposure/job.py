@@ -11,7 +11,6 @@ from sediff.engine.context import Context
 from sediff.engine.provenance import digest
 from sediff.engine.runner import run_phases
 from sediff.engine.step import Step
-from sediff.flow.exposure.bank import bank_digest, template_bank
 from sediff.flow.exposure.database import SeasonLedger
 from sediff.flow.exposure.inputs import diffimg_inputs, reference_inputs, single_epoch_inputs
 from sediff.flow.exposure.shards import shard_digest
@@ -97,12 +96,19 @@ def prepare(job: Job) -> tuple[Phases, Context]:
     else:
         context.digests['binned_sky'] = 'none'
     if job.phase == 'diffimg':
-        bank = template_bank(job.exposure, job.parameters, job.templates)
-        context.digests['prepared'] = bank_digest(bank)
-        if bank is not None:
-            context.providers['prepared'] = lambda log: bank
+        context.digests['prepared'] = 'none'
+        if job.parameters['TEMPLATE_CACHE_GB']:
+            _open_bank(job, context)
         context.ledger = SeasonLedger(job.exposure, job.parameters)
     return phases, context
+
+
+def _open_bank(job: Job, context: Context) -> None:
+    """Give the CCD prepared templates."""
+    from sediff.flow.exposure.bank import bank_digest, template_bank  # with what makes them
+    bank = template_bank(job.exposure, job.parameters, job.templates)
+    context.digests['prepared'] = bank_digest(bank)
+    context.providers['prepared'] = lambda log: bank
 
 
 def _digests(context: Context) -> dict[str, str]:
