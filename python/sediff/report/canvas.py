@@ -8,7 +8,6 @@ import io
 from collections.abc import Callable, Sequence
 from functools import cache
 from importlib.util import find_spec
-from pathlib import Path
 
 from PIL import Image, ImageColor, ImageDraw, ImageFont
 
@@ -122,6 +121,6 @@ def tinted(colour: str, share: float) -> tuple[int, ...]:
 def _font(size: float, bold: bool) -> ImageFont.FreeTypeFont:
     """DejaVu Sans, which comes with Matplotlib."""
     found = find_spec('matplotlib')
-    folder = Path(((found and found.submodule_search_locations) or ('',))[0])
+    folder = ((found and found.submodule_search_locations) or ('',))[0]
     name = 'DejaVuSans-Bold.ttf' if bold else 'DejaVuSans.ttf'
-    return ImageFont.truetype(str(folder / 'mpl-data' / 'fonts' / 'ttf' / name), size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(f'{folder}/mpl-data/fonts/ttf/{name}', size, layout_engine=ImageFont.Layout.BASIC)
