@@ -61,6 +61,13 @@ def cache_folder(package: Path = PACKAGE) -> Path:
     return own
 
 
+def template_folder() -> Path:
+    """Folder for compiled templates of pages, beside the kernels."""
+    folder = cache_folder() / 'templates'
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
 def load_kernels() -> int:
     """Load the kernels that the package's modules imported so far call, in every version that the cache holds; returns how
     many. Nothing is compiled: processes that are forked afterwards share them.

@@ -14,9 +14,9 @@ from sediff.engine.code import step_code
 from sediff.engine.pool import cores, run_pool
 from sediff.errors import StepFailed
 
-#: Modules whose warm() compiles a package's kernels, the longest first.
+#: Modules whose warm() compiles a package's kernels or pages, the longest first.
 PACKAGES = ('isr', 'template.warming', 'subtract.subtract', 'catalog', 'psf', 'formats.image_source', 'warp.resample',
-            'candidates.warming', 'detect', 'sim', 'refcat.planes')
+            'candidates.warming', 'detect', 'sim', 'refcat.planes', 'report.page')
 
 
 def main(stage: str, argv: list[str]) -> int:

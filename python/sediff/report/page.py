@@ -12,7 +12,7 @@ import jinja2
 import numpy as np
 from markupsafe import Markup
 
-from sediff.compiled import cache_folder
+from sediff.compiled import template_folder
 from sediff.errors import BadUsage
 from sediff.formats.atomic import write_text
 from sediff.report.chart import chart_svg
@@ -127,7 +127,7 @@ def _hash(text: str) -> str:
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(loader=jinja2.PackageLoader('sediff.report'), autoescape=True, trim_blocks=True,
                                      lstrip_blocks=True, undefined=jinja2.StrictUndefined,
-                                     bytecode_cache=jinja2.FileSystemBytecodeCache(_compiled_templates()))
+                                     bytecode_cache=jinja2.FileSystemBytecodeCache(str(template_folder())))
     environment.filters['number'] = _number
     environment.filters['ccd_list'] = ccd_list
     environment.globals['colours'] = {'masked': '#{:02x}{:02x}{:02x}'.format(*MASKED_COLOUR),
@@ -135,11 +135,11 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-def _compiled_templates() -> str:
-    """Folder of compiled templates, beside the kernels; jinja2 looks at the text of a template before it takes one."""
-    folder = cache_folder() / 'templates'
-    folder.mkdir(parents=True, exist_ok=True)
-    return str(folder)
+def warm() -> None:
+    """Compile all templates; jinja2 looks at the text of one before it takes what was compiled of it."""
+    environment = _environment()
+    for name in environment.list_templates(extensions=('html',)):
+        environment.get_template(name)
 
 
 def _number(value: float | None, specification: str = '.2f') -> str:
