@@ -10,6 +10,7 @@ from sediff.candidates.database import (
     add_forced,
     associate,
     candidates_of,
+    close_databases,
     detections_of,
     forced_of,
     images_of,
@@ -47,6 +48,13 @@ def test_ids_are_positive_63_bit_and_come_apart():
     assert source_parts(largest) == (8191, 99999999, 62, 131071)
     with pytest.raises(BadUsage, match='number'):
         source_id(33, 668443, 3, 131072)
+
+
+def test_a_database_that_is_closed_leaves_no_file_beside_it(engine, tmp_path):
+    with engine.connect() as connection:
+        images_of(connection, 33)
+    close_databases()
+    assert [path.name for path in (tmp_path / 'base').iterdir()] == ['candidates.sqlite']
 
 
 def test_a_redone_ccd_replaces_its_rows(engine):

@@ -1,6 +1,7 @@
 """The candidates' database: SQLite by default, PostgreSQL by URL. Writers may be many processes at once."""
 from __future__ import annotations
 
+import atexit
 import errno
 import sqlite3
 import time
@@ -8,6 +9,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from weakref import WeakSet
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, func, insert, make_url, select, text
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
@@ -27,6 +29,8 @@ __all__ = ['add_forced', 'associate', 'candidates_of', 'database_id', 'detection
 
 #: Seconds a writer waits for another before it gives up (exit 75).
 BUSY_TIMEOUT = 120.0
+#: Databases that this process has opened.
+_OPENED: WeakSet[Engine] = WeakSet()
 
 
 def open_database(url: str | URL, on_network: str = 'reject') -> Engine:
@@ -59,6 +63,7 @@ def open_database(url: str | URL, on_network: str = 'reject') -> Engine:
                                           if parsed.get_backend_name() == 'sqlite' else {'pool_pre_ping': True}))
     except (ArgumentError, NoSuchModuleError, ImportError) as error:
         raise _bad_url(url, error) from error
+    _OPENED.add(engine)
     if parsed.get_backend_name() == 'sqlite':
         _prepare_sqlite(engine, parsed.database, 'DELETE' if network else 'WAL')
     with transaction(engine) as connection:
@@ -67,6 +72,13 @@ def open_database(url: str | URL, on_network: str = 'reject') -> Engine:
             connection.execute(insert(DATABASE), [{'id': uuid.uuid4().hex,
                                                    'created': time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())}])
     return engine
+
+
+@atexit.register
+def close_databases() -> None:
+    """Close what is open, at the end at the latest: the last to close an SQLite file tidies up the files beside it."""
+    for engine in list(_OPENED):
+        engine.dispose()
 
 
 def check_place(url: str | URL, on_network: str = 'reject') -> tuple[URL, str]:

@@ -163,7 +163,7 @@ def _receive(receiver, task, process, listen) -> Outcome | None:
 def _child(function, task, sender) -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+    signal.signal(signal.SIGTERM, _leave)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
     def send(message) -> None:
@@ -174,6 +174,12 @@ def _child(function, task, sender) -> None:
             sys.exit(1)
     send(_guarded(function, task, send))
     sender.close()
+
+
+def _leave(number: int, frame: object) -> None:
+    """End a worker that is told to, once: a second signal must not break into its leaving."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
 
 
 def _guarded(function, task, send) -> Outcome:
