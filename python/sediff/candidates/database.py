@@ -74,11 +74,13 @@ def open_database(url: str | URL, on_network: str = 'reject') -> Engine:
     return engine
 
 
-@atexit.register
 def close_databases() -> None:
-    """Close what is open, at the end at the latest: the last to close an SQLite file tidies up the files beside it."""
+    """Close what is open: the last to close an SQLite file tidies up the files beside it."""
     for engine in list(_OPENED):
         engine.dispose()
+
+
+atexit.register(close_databases)
 
 
 def check_place(url: str | URL, on_network: str = 'reject') -> tuple[URL, str]:
