@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from sediff.engine import pool
 from sediff.engine.pool import run_pool, start_server
 from sediff.errors import BadData
 
@@ -29,19 +30,14 @@ def test_outcomes_keep_the_order_of_the_tasks(workers):
     assert sorted(events, key=str) == [(1, ('saw', 1)), (3, ('saw', 3))]
 
 
-def begun(task, send):
-    send(('began', task))
-    return task
-
-
-def test_the_largest_tasks_begin_first_and_outcomes_keep_their_order():
-    """Two start at once; those after them begin by size, equal ones in the order of the tasks."""
+def test_the_largest_tasks_begin_first_and_outcomes_keep_their_order(monkeypatch):
+    """Equal ones begin in the order of the tasks."""
     start_server(())
-    seen = []
-    tasks = ['b3', 'a1', 'c2', 'a2', 'a9', 'd2']
-    outcomes = run_pool(begun, tasks, 2, lambda task, event: seen.append(event[1]), size=lambda task: int(task[1]))
-    assert [outcome.task for outcome in outcomes] == [outcome.value for outcome in outcomes] == tasks
-    assert sorted(seen[:2]) == ['a9', 'b3'] and seen[-1] == 'a1' and sorted(seen[2:5]) == ['a2', 'c2', 'd2']
+    begun, start = [], pool._start
+    monkeypatch.setattr(pool, '_start', lambda process: (begun.append(process._args[1]), start(process)))
+    outcomes = run_pool(work, [3, 1, 2, 9], 2, size=lambda task: min(task, 3))
+    assert begun == [3, 9, 2, 1] and [outcome.task for outcome in outcomes] == [3, 1, 2, 9]
+    assert [outcome.value for outcome in outcomes] == [6, 2, 4, 18]
 
 
 def test_a_killed_worker_is_a_failed_task_and_the_others_go_on():
