@@ -136,7 +136,7 @@ def parts(night: Path, found: Costs) -> list[str]:
     for path in sorted((REPOSITORY / 'tests').glob('bench_*.py')):
         print(f'\n== {path.stem}', flush=True)
         done = subprocess.run([sys.executable, str(path)], cwd=REPOSITORY, check=False,
-                              env={**environment(Path.cwd()), 'SEDIFF_BENCH_NIGHT': str(night)})
+                              env={**environment(Path.cwd()), benchtable.NIGHT: str(night)})
         failed += [path.name] if done.returncode else []
     rows = benchtable.read_rows(left)
     left.unlink(missing_ok=True)

@@ -25,15 +25,15 @@ import fitsio
 import numpy as np
 from astropy.io.fits import Header
 
-from benchtable import keep
+from benchtable import NIGHT, keep
 from sediff.ccdimage import CcdImage
 from sediff.formats.fits import read_ccd
 from sediff.formats.ldac import write_ldac
 from sediff.refcat.lookup import reference_stars
 from sediff.wcs.read import read_wcs
 
-#: Variable of the environment with the folder of the night, and its search exposure.
-NIGHT, EXPNUM = 'SEDIFF_BENCH_NIGHT', '1250100'
+#: Search exposure of the night.
+EXPNUM = '1250100'
 #: Programs, under the names that they are installed by.
 PROGRAMS = {'source-extractor': ('source-extractor', 'sex'), 'psfex': ('psfex',), 'scamp': ('scamp',),
             'swarp': ('SWarp', 'swarp'), 'hotpants': ('hotpants',)}

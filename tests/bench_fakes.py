@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """CPU seconds and peak memory of fakes on a finished CCD of a work tree, one thread.
 
-    python -m tests.bench_fakes ROOT --expnum 12345678 --nite 20231115 --band r --season dp33 --ccd 33
+    python tests/bench_fakes.py ROOT --expnum 12345678 --nite 20231115 --band r --season dp33 --ccd 33
 
 Without ROOT: the night of `make bench`. Reading the CCD's products, and 100 fakes drawn, painted and found again; once
 to load the kernels, then the fastest of five.
@@ -15,6 +15,7 @@ import resource
 import time
 from pathlib import Path
 
+from benchtable import NIGHT
 from sediff.engine.pool import one_thread
 from sediff.fakes.draw import Recipe
 from sediff.flow.diffimg.fakes import fakes_of, load_ccd
@@ -23,8 +24,6 @@ from sediff.flow.exposure.starcat import written_lists
 from sediff.instruments.settings import load_parameters
 from sediff.repository.names import Exposure
 
-#: Variable that names the work tree of `make bench`.
-NIGHT = 'SEDIFF_BENCH_NIGHT'
 #: CPU seconds of the fakes of a CCD.
 BAR = 1.5
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 #: File that the rows of a run go to; set by bench.py. Without it a bench only prints.
 ROWS = 'SEDIFF_BENCH_ROWS'
+#: Folder of the night that bench.py has processed; set by it for the benches that look at one.
+NIGHT = 'SEDIFF_BENCH_NIGHT'
 PACKAGES = ('numpy', 'numba', 'scipy', 'astropy', 'fitsio', 'sep', 'astroscrappy')
 
 

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import numpy as np
 from astropy.io.fits import Header
 
+from sediff.maskbits import Bit
+
 #: What an amplifier's cards (GAINA, SATURATA) can end with: its name.
 AMPLIFIERS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789'
 #: Rows of a plane that are worked on together, so that they stay in the cache.
@@ -39,6 +41,11 @@ class CcdImage:
     def shape(self) -> tuple[int, int]:
         """(ny, nx)."""
         return self.image.shape
+
+
+def uncovered(shape: tuple[int, int]) -> CcdImage:
+    """An image (ny, nx) that nothing reaches: 0, weight 0 and EDGE everywhere. Empty header."""
+    return CcdImage(np.zeros(shape, np.float32), np.full(shape, Bit.EDGE, np.uint16), np.zeros(shape, np.float32))
 
 
 class Plane(Protocol):

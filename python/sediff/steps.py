@@ -194,3 +194,5 @@ PREPARED = Step('TILE', 'prepareTemplate', 'diffimg.tiles:make_tile', ('immask',
                 'coadd of template CCDs on a tile of the grid of one of them')
 
 ALL = SKY + SE + CALIBRATION + EXPOSURE + COMMON + DIFFIMG
+#: Everything whose code is hashed.
+HASHED = (*ALL, *COMMUNITY, PREPARED)

@@ -17,7 +17,7 @@ from sediff.instruments.settings import declared
 from sediff.parameters.model import Parameters
 from sediff.repository.names import Exposure
 from sediff.repository.products import read_product, write_product
-from sediff.template.coadd import Source, stack
+from sediff.template.coadd import stack
 from sediff.warp.grid import pixel_map
 from sediff.wcs.read import read_wcs
 
@@ -55,7 +55,7 @@ def shifted(inputs, search, x, y):
 
 
 def direct(inputs, shape):
-    return stack([Source(one.rows, one.psf.fwhm, 1.0 / one.row['scale']) for one in inputs], shape)
+    return stack([one.source for one in inputs], shape)
 
 
 def agree(prepared, plain):

@@ -131,7 +131,7 @@ def _difference(target: Exposure, parameters: Parameters, options: Options) -> i
     write_star_lists(target, parameters, listed, options.snstar, options.snveto)
     outcomes = exposure.run_diffimg(target, parameters, replace(options, ccds=ready), templates)
     if any(not outcome.code for outcome in outcomes) or held_back(target):
-        from sediff.report.exposure_page import write_page  # with Matplotlib and the database
+        from sediff.report.exposure_page import write_page  # with the database and what draws
         print(f'candidates: {write_page(target, parameters, workers=options.workers)}')
     elif repository.exists('page', target):
         print(f'{repository.path("page", target)} is of an earlier run', file=sys.stderr)

@@ -25,7 +25,7 @@ from sediff.flow.single_epoch import calibrate
 from sediff.flow.single_epoch import steps as single_epoch
 from sediff.formats import psfex, rice, stamp_archive
 
-for step in (*steps.ALL, *steps.COMMUNITY, steps.PREPARED):
+for step in steps.HASHED:
     step_code(step)
 load_kernels()
 gc.freeze()                                                # no garbage: workers need not look for it among this

@@ -62,10 +62,7 @@ def build_from_tap(folder: Path, catalogue: Catalogue, pixels: np.ndarray, servi
     key = f'{service.options.url}|{table}|{where}|{faintest:g}'
     with lock(folder / WORK_FOLDER / 'lock', f'{folder}'):
         index = index_for_build(folder, catalogue)
-        other = [source for source in index.sources if 'table' in source and source['key'] != key]
-        if other:
-            raise BadUsage(f'{folder} was made from {other[0]["key"]}, not from {key}: '
-                           'take the same selection, or another folder')
+        _check_selection(folder, index, key)
         todo = [int(pixel) for pixel in pixels if not (folder / catalogue.shard_name(pixel)).is_file()]
         no_error = 0
         for number, pixel in enumerate(todo, 1):
@@ -84,6 +81,14 @@ def build_from_tap(folder: Path, catalogue: Catalogue, pixels: np.ndarray, servi
         index.sources = [entry for entry in index.sources if entry.get('area') != area] + [source]
         write_index(folder, index, catalogue)
     return index, source
+
+
+def _check_selection(folder: Path, index: Index, key: str) -> None:
+    """Raise BadUsage where shards of another selection are in the folder."""
+    other = [source for source in index.sources if 'table' in source and source['key'] != key]
+    if other:
+        raise BadUsage(f'{folder} was made from {other[0]["key"]}, not from {key}: '
+                       'take the same selection, or another folder')
 
 
 def query_of(catalogue: Catalogue, pixel: int, nside: int, table: str, conditions: str) -> str:

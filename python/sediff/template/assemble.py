@@ -7,9 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from sediff.ccdimage import CcdImage
+from sediff.ccdimage import uncovered
 from sediff.errors import BadData
-from sediff.maskbits import Bit
 from sediff.template.coadd import Stack
 from sediff.warp.grid import PixelMap
 from sediff.warp.lanczos import row_of_map
@@ -83,8 +82,7 @@ def assemble(sources: Sequence[Prepared], owner: np.ndarray, count: int) -> Stac
         No pixel is covered.
     """
     shape = owner.shape
-    out = Stack(CcdImage(np.zeros(shape, np.float32), np.full(shape, Bit.EDGE, np.uint16), np.zeros(shape, np.float32)),
-                np.zeros(shape, np.int16), np.zeros(shape, np.uint16))
+    out = Stack(uncovered(shape), np.zeros(shape, np.int16), np.zeros(shape, np.uint16))
     for first in range(0, shape[0], STRIP):
         rows = slice(first, min(first + STRIP, shape[0]))
         for number, source in enumerate(sources):

@@ -6,9 +6,9 @@ from functools import partial
 
 import numpy as np
 
+from sediff.ccdimage import uncovered
 from sediff.flow.diffimg.template_inputs import TemplateInput
 from sediff.flow.diffimg.tiles import MOST_INPUTS, Bank, Tile, TooManyInputs, find_tile
-from sediff.maskbits import Bit
 from sediff.template.assemble import NOBODY, Prepared, assemble, owners, tiles_needed
 from sediff.template.coadd import Stack
 from sediff.template.tiling import Tiling, grid_header
@@ -42,17 +42,18 @@ def prepared_stack(bank: Bank, inputs: Sequence[TemplateInput], shape: tuple[int
     if len(inputs) > MOST_INPUTS:
         raise TooManyInputs
     numbers = [(one.row['expnum'], one.row['ccd']) for one in inputs]
-    grids = [pixel_map(one.target_wcs, shape, read_wcs(grid_header(one.head)), Tiling(one.file.shape).grid_shape)
-             for one in inputs]
+    tilings = [Tiling(one.file.shape) for one in inputs]
+    grids = [pixel_map(one.target_wcs, shape, read_wcs(grid_header(one.head)), tiling.grid_shape)
+             for one, tiling in zip(inputs, tilings)]
     owner = owners(grids, shape)
-    found = [_tiles_of(bank, numbers, k, Tiling(one.file.shape), owner, grids[k]) for k, one in enumerate(inputs)]
+    found = [_tiles_of(bank, numbers, k, tiling, owner, grids[k]) for k, tiling in enumerate(tilings)]
     tiles = [tile for each in found for tile in each.values()]
     made = sum(tile.is_new for tile in tiles)
     if made:
         bank.store.trim()
     log(f'prepared templates: {len(tiles)} tiles, {made} of them made now, for {np.mean(owner != NOBODY):.4f} of the CCD')
-    sources = [Prepared(partial(_rows, Tiling(one.file.shape), each, numbers), positions, one.row['scale'])
-               for one, each, positions in zip(inputs, found, grids)]
+    sources = [Prepared(partial(_rows, tiling, each, numbers), positions, one.row['scale'])
+               for one, tiling, each, positions in zip(inputs, tilings, found, grids)]
     stacked = assemble(sources, owner, len(inputs))
     scaled = [(tile, one.row['scale']) for one, each in zip(inputs, found) for tile in each.values()]
     for k, number in enumerate(numbers):
@@ -77,8 +78,8 @@ def _tiles_of(bank: Bank, numbers: Numbers, k: int, tiling: Tiling, owner: np.nd
 def _rows(tiling: Tiling, tiles: Mapping[int, Tile], numbers: Numbers, first: int, last: int) -> Rows:
     """Rows of a grid, of the tiles that are there; bits of members are those of the inputs `numbers`."""
     shape = last - first, tiling.grid_shape[1]
-    out: Rows = (np.zeros(shape, np.float32), np.full(shape, Bit.EDGE, np.uint16), np.zeros(shape, np.float32),
-                 np.zeros(shape, np.uint16))
+    empty = uncovered(shape)
+    out: Rows = (empty.image, empty.mask, empty.weight, np.zeros(shape, np.uint16))
     edges_y, edges_x = tiling.edges(0), tiling.edges(1)
     for number, tile in tiles.items():
         row, column = divmod(number, tiling.counts[1])

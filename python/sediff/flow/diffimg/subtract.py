@@ -37,7 +37,7 @@ from sediff.stats import median, sigma_about
 from sediff.subtract.difference_psf import psf_of_difference
 from sediff.subtract.photons import HostLight, photon_plane, photon_variance
 from sediff.subtract.subtract import Difference, noise_warning, subtract
-from sediff.template.coadd import Source, Stack, stack
+from sediff.template.coadd import Stack, stack
 from sediff.template.depth import depth, noise_area
 from sediff.template.single_rays import mask_single_rays
 from sediff.wcs.read import pixel_scale, pixel_to_sky, read_wcs
@@ -124,7 +124,7 @@ def _stacked(context: Context, inputs: list[TemplateInput], shape: tuple[int, in
             return prepared_stack(context.load('prepared'), inputs, shape, context.log)
         except TooManyInputs:
             context.log('too many template CCDs for prepared templates')
-    return stack([Source(one.rows, one.psf.fwhm, 1.0 / one.row['scale']) for one in inputs], shape)
+    return stack([one.source for one in inputs], shape)
 
 
 def measure_template(context: Context) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from astropy.io.fits import Header
 from astropy.wcs import WCS
 
-from sediff.ccdimage import CcdImage
+from sediff.ccdimage import CcdImage, uncovered
 from sediff.engine.context import Context
 from sediff.flow.exposure.inputs import TemplateCcd
 from sediff.formats.ccdrows import CcdRows
@@ -15,7 +15,7 @@ from sediff.maskbits import Bit
 from sediff.psf.model import PsfModel
 from sediff.repository.products import read_product
 from sediff.subtract.zones import Zones, cells_of
-from sediff.template.coadd import Stack
+from sediff.template.coadd import Source, Stack
 from sediff.template.correction import Correction, convolved
 from sediff.template.depth import depth, mean_psf, noise_area
 from sediff.template.homogenise import homogenise, set_of_cells
@@ -60,10 +60,14 @@ class TemplateInput:
         """Rows of the search grid; of the file only what they need is read."""
         needed = self.positions.source_rows(first, last)
         if needed is None:
-            shape = (last - first, self.positions.target_shape[1])
-            return CcdImage(np.zeros(shape, np.float32), np.full(shape, Bit.EDGE, np.uint16), np.zeros(shape, np.float32))
+            return uncovered((last - first, self.positions.target_shape[1]))
         image, mask, weight = self.file.read(*needed)
         return CcdImage(*warp_rows((image, mask, weight), self.positions, (first, last), needed[0], self.row['scale']))
+
+    @property
+    def source(self) -> Source:
+        """The same for `stack`."""
+        return Source(self.rows, self.psf.fwhm, 1.0 / self.row['scale'])
 
     def stamps(self, shape: tuple[int, int], nodes: tuple[int, int]) -> np.ndarray:
         """Its PSF, centred, where so many rows and columns of nodes from edge to edge of the search CCD lie on it.

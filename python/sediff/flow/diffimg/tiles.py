@@ -9,7 +9,7 @@ import numpy as np
 from astropy.io.fits import Header
 
 from sediff import steps
-from sediff.ccdimage import CcdImage
+from sediff.ccdimage import uncovered
 from sediff.engine.code import step_code
 from sediff.engine.fingerprints import fingerprint
 from sediff.engine.provenance import digest
@@ -20,11 +20,10 @@ from sediff.flow.exposure.inputs import TemplateCcd
 from sediff.formats.ccdrows import CcdRows
 from sediff.formats.fits import read_header, write_images
 from sediff.formats.parts import open_parts
-from sediff.maskbits import Bit
 from sediff.repository.products import read_product
 from sediff.repository.repository import Repository
 from sediff.repository.tile_store import TileStore
-from sediff.template.coadd import Source, Stack, stack
+from sediff.template.coadd import Stack, stack
 from sediff.template.overlap import overlap_matrix
 from sediff.template.tiling import CONTEXT, Box, Tiling, header_of_box
 from sediff.warp.grid import pixel_map
@@ -136,10 +135,9 @@ def make_tile(bank: Bank, anchor: Neighbour, number: int, tiling: Tiling, reachi
     head, shape = header_of_box(bank.head(anchor), box), (box[1] - box[0], box[3] - box[2])
     inputs = [_input(bank, anchor, one, head, shape) for one in reaching]
     try:
-        stacked = stack([Source(one.rows, one.psf.fwhm, 1.0 / one.row['scale']) for one in inputs], shape)
+        stacked = stack([one.source for one in inputs], shape)
     except BadData:                                                                     # no good pixel
-        stacked = Stack(CcdImage(np.zeros(shape, np.float32), np.full(shape, Bit.EDGE, np.uint16),
-                                 np.zeros(shape, np.float32)), np.zeros(shape, np.int16), np.zeros(shape, np.uint16))
+        stacked = Stack(uncovered(shape), np.zeros(shape, np.int16), np.zeros(shape, np.uint16))
         stacked.good = stacked.rejected = stacked.weights = [0.0] * len(inputs)
     for one in inputs:
         one.file.close()
